@@ -1,0 +1,61 @@
+// What a module owns: trained parameters and untrained state.
+#pragma once
+
+#include <pfad/autograd/variable.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace pfad {
+
+/// Identifies the current contents of a parameter, so that a backend may keep a packed copy. The
+/// default stamp names nothing and is never cached.
+class weight_stamp {
+public:
+    weight_stamp() = default;
+    static weight_stamp make() {
+        weight_stamp stamp;
+        stamp.version_ = std::make_shared<std::uint64_t>(0);
+        return stamp;
+    }
+    /// The contents have changed.
+    void touch() {
+        if (version_)
+            ++*version_;
+    }
+    [[nodiscard]] std::uint64_t version() const { return version_ ? *version_ : 0; }
+    [[nodiscard]] const std::shared_ptr<std::uint64_t>& identity() const { return version_; }
+
+private:
+    std::shared_ptr<std::uint64_t> version_;
+};
+
+/// How a parameter's axes map to PyTorch's names and order.
+enum class parameter_form {
+    vector,   ///< (c)
+    conv,     ///< (k, r, s, c), in PyTorch (k, c, r, s)
+    depthwise ///< (1, r, s, c), in PyTorch (c, 1, r, s)
+};
+
+/// A trained array. Copies share value and gradient. Whoever writes to `value` calls
+/// `stamp.touch()`. `parts` > 1 says that the first axis stacks that many parameters of their own
+/// names (PCAR's branches, which run as one convolution).
+template <class T, int R, class Space = host>
+struct parameter {
+    tensor<T, R, Space> value;
+    std::shared_ptr<gradient_slot<T, R, Space>> slot =
+        std::make_shared<gradient_slot<T, R, Space>>();
+    weight_stamp stamp = weight_stamp::make();
+    parameter_form form = R == 1 ? parameter_form::vector : parameter_form::conv;
+    int parts = 1;
+
+    [[nodiscard]] const shape<R>& dims() const { return value.dims(); }
+};
+
+/// A saved array that is not trained (batch norm's running statistics).
+template <class T, int R, class Space = host>
+struct state {
+    tensor<T, R, Space> value;
+};
+
+} // namespace pfad

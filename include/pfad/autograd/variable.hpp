@@ -1,0 +1,80 @@
+// A value with a place for its gradient.
+#pragma once
+
+#include <pfad/core/element.hpp>
+#include <pfad/core/error.hpp>
+#include <pfad/core/tensor.hpp>
+
+#include <memory>
+
+namespace pfad {
+
+/// Where a gradient goes and how it is written: the first writer sets, later ones add, so that no
+/// gradient is ever filled with zeros first.
+template <class T, int R>
+struct gradient_target {
+    view<T, R> to;
+    store how;
+};
+
+/// The gradient of one variable or parameter, allocated when the first consumer writes it.
+template <class T, int R, class Space = host>
+class gradient_slot {
+public:
+    [[nodiscard]] bool written() const { return written_; }
+    [[nodiscard]] const tensor<T, R, Space>& gradient() const { return gradient_; }
+
+    template <class Context>
+    [[nodiscard]] gradient_target<T, R> claim(Context& context, const shape<R>& dims) {
+        if (!gradient_)
+            gradient_ = empty<T>(context, dims);
+        expect(gradient_.dims() == dims, "gradient", "has its value's shape", gradient_.dims(),
+               dims);
+        const store how = written_ ? store::add : store::set;
+        written_ = true;
+        return {gradient_.view(), how};
+    }
+
+    /// The next writer sets again; the memory stays.
+    void reset() { written_ = false; }
+    /// Uses this memory from now on (the optimiser's flat block).
+    void place(tensor<T, R, Space> memory) { gradient_ = std::move(memory); }
+
+private:
+    tensor<T, R, Space> gradient_;
+    bool written_ = false;
+};
+
+/// A result of an op, or an input. `slot` is null where nobody asks for the gradient.
+template <class T, int R, class Space = host>
+struct variable {
+    tensor<T, R, Space> value;
+    std::shared_ptr<gradient_slot<T, R, Space>> slot;
+
+    [[nodiscard]] const shape<R>& dims() const { return value.dims(); }
+    [[nodiscard]] std::int64_t extent(int axis) const { return value.extent(axis); }
+    [[nodiscard]] bool wants_gradient() const { return slot != nullptr; }
+    /// After backward: d loss / d value.
+    [[nodiscard]] const tensor<T, R, Space>& gradient() const {
+        expect(slot && slot->written(), "gradient", "was computed by a backward pass");
+        return slot->gradient();
+    }
+};
+
+/// A batch of images or feature maps: (n, h, w, c).
+template <class T, class Space = host>
+using image = variable<T, 4, Space>;
+
+/// An input whose gradient nobody asks for.
+template <class T, int R, class Space>
+[[nodiscard]] variable<T, R, Space> constant(tensor<T, R, Space> value) {
+    return {std::move(value), nullptr};
+}
+
+/// An input whose gradient is wanted.
+template <class T, int R, class Space>
+[[nodiscard]] variable<T, R, Space> leaf(tensor<T, R, Space> value) {
+    return {std::move(value), std::make_shared<gradient_slot<T, R, Space>>()};
+}
+
+} // namespace pfad

@@ -1,0 +1,56 @@
+// One exception type and the check that every public entry uses. Always on: once per call costs
+// nothing.
+#pragma once
+
+#include <pfad/core/shape.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace pfad {
+
+/// What kind of thing went wrong.
+enum class errc {
+    shape,       ///< extents that do not fit together
+    value,       ///< an argument outside its range, a non-finite loss
+    unsupported, ///< a file version, device or option that this build cannot serve
+    io,          ///< a file that is missing, unreadable, malformed or cannot be written
+    backend      ///< a vendor library failed
+};
+
+/// Every failure of the library. what() is one sentence that names the thing and what is wrong with
+/// it.
+class error : public std::runtime_error {
+public:
+    error(errc code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
+    [[nodiscard]] errc code() const noexcept { return code_; }
+
+private:
+    errc code_;
+};
+
+[[noreturn]] inline void fail(errc code, const std::string& sentence) {
+    throw error(code, sentence);
+}
+
+/// Throws errc::value "subject: rule" unless ok.
+inline void expect(bool ok, std::string_view subject, std::string_view rule) {
+    if (!ok)
+        fail(errc::value, std::string(subject) + ": " + std::string(rule));
+}
+
+/// Throws errc::shape "subject: rule, got (..) and (..)" unless ok.
+template <int... R>
+requires(sizeof...(R) > 0) void expect(bool ok,
+                                       std::string_view subject,
+                                       std::string_view rule,
+                                       const shape<R>&... dims) {
+    if (ok)
+        return;
+    std::string text;
+    ((text += (text.empty() ? "" : " and ") + to_string(dims)), ...);
+    fail(errc::shape, std::string(subject) + ": " + std::string(rule) + ", got " + text);
+}
+
+} // namespace pfad

@@ -1,0 +1,9 @@
+// Where the bytes of a tensor live.
+#pragma once
+
+namespace pfad {
+
+struct host {};
+struct gpu {};
+
+} // namespace pfad

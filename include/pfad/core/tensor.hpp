@@ -1,0 +1,90 @@
+// The owning array: a shared handle to dense memory in one space.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/core/shape.hpp>
+#include <pfad/core/space.hpp>
+#include <pfad/core/view.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <utility>
+
+namespace pfad {
+
+/// Copying a tensor shares its elements; `clone` copies them. Like a shared_ptr, a const tensor
+/// still gives access to mutable elements.
+template <class T, int R, class Space = host>
+class tensor {
+public:
+    using element = T;
+    static constexpr int rank = R;
+
+    tensor() = default;
+    tensor(std::shared_ptr<T[]> data, const shape<R>& dims) : data_(std::move(data)), dims_(dims) {}
+
+    [[nodiscard]] T* data() const { return data_.get(); }
+    [[nodiscard]] const shape<R>& dims() const { return dims_; }
+    [[nodiscard]] std::int64_t extent(int axis) const { return dims_[axis]; }
+    [[nodiscard]] std::int64_t size() const { return data_ ? dims_.size() : 0; }
+    [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
+
+    [[nodiscard]] pfad::view<T, R> view() const { return {data_.get(), dims_}; }
+    operator pfad::view<T, R>() const { return view(); }
+    operator pfad::view<const T, R>() const { return view(); }
+
+    /// The same elements under other extents; the number of elements must not change.
+    template <int Q>
+    [[nodiscard]] tensor<T, Q, Space> reshape(const shape<Q>& dims) const {
+        expect(dims.size() == dims_.size(), "reshape", "the number of elements stays", dims_, dims);
+        return {data_, dims};
+    }
+
+    /// The same elements as one row.
+    [[nodiscard]] tensor<T, 1, Space> flat() const { return {data_, {dims_.size()}}; }
+
+    /// `count` consecutive elements from `offset` on, as extents `dims`, sharing the memory.
+    template <int Q>
+    [[nodiscard]] tensor<T, Q, Space> slice(std::int64_t offset, const shape<Q>& dims) const {
+        expect(offset >= 0 && offset + dims.size() <= dims_.size(), "slice", "stays inside", dims_,
+               dims);
+        return {std::shared_ptr<T[]>(data_, data_.get() + offset), dims};
+    }
+
+private:
+    std::shared_ptr<T[]> data_;
+    shape<R> dims_ = {};
+};
+
+/// Uninitialised memory from the context's pool. The tensor keeps the pool alive.
+template <class T, int R, class Context>
+[[nodiscard]] tensor<T, R, typename Context::space> empty(Context& context, const shape<R>& dims) {
+    for (int axis = 0; axis < R; ++axis)
+        expect(dims[axis] >= 0, "empty", "extents are not negative", dims);
+    auto memory = context.memory;
+    std::size_t const bytes = static_cast<std::size_t>(dims.size()) * sizeof(T);
+    T* const data = static_cast<T*>(memory->allocate(bytes, 64));
+    auto release = [memory = std::move(memory), bytes](T* p) { memory->deallocate(p, bytes, 64); };
+    return {std::shared_ptr<T[]>(data, std::move(release)), dims};
+}
+
+/// Host memory filled with one value.
+template <class T, int R, class Context>
+[[nodiscard]] tensor<T, R, host> full(Context& context, const shape<R>& dims, T value) {
+    auto result = empty<T>(context, dims);
+    std::fill_n(result.data(), result.size(), value);
+    return result;
+}
+
+/// A copy of the elements in memory of its own.
+template <class T, int R, class Context>
+[[nodiscard]] tensor<T, R, host> clone(Context& context, const tensor<T, R, host>& from) {
+    auto result = empty<T>(context, from.dims());
+    std::copy_n(from.data(), from.size(), result.data());
+    return result;
+}
+
+} // namespace pfad

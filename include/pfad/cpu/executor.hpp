@@ -1,0 +1,127 @@
+// Who runs the parts of a parallel loop: a team of threads that sleeps between loops.
+#pragma once
+
+#include <pfad/cpu/denormals.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace pfad::cpu {
+
+/// Runs part 0 .. parts-1 of a task, each once, at most width() at a time, and returns when all are
+/// done. Every thread flushes denormals. An exception of a part is rethrown. Calls from several
+/// threads take turns; a part must not start another loop.
+class executor {
+public:
+    /// A task without its type: called with `task` and the number of the part.
+    using part_function = void (*)(void* task, int part);
+
+    executor() = default;
+    executor(const executor&) = delete;
+    executor& operator=(const executor&) = delete;
+    virtual ~executor() = default;
+
+    [[nodiscard]] virtual int width() const = 0;
+    virtual void run(int parts, part_function call, void* task) = 0;
+};
+
+/// `threads` - 1 workers and the calling thread, which takes part 0.
+class thread_team final : public executor {
+public:
+    explicit thread_team(int threads) {
+        for (int i = 1; i < threads; ++i)
+            workers_.emplace_back([this] { work(); });
+    }
+
+    ~thread_team() override {
+        {
+            std::lock_guard const hold(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_)
+            worker.join();
+    }
+
+    [[nodiscard]] int width() const override { return static_cast<int>(workers_.size()) + 1; }
+
+    void run(int parts, part_function call, void* task) override {
+        const flush_denormals flushed;
+        if (parts <= 1 || workers_.empty()) {
+            for (int part = 0; part < parts; ++part)
+                call(task, part);
+            return;
+        }
+        std::lock_guard const one_caller(callers_);
+        std::unique_lock hold(mutex_);
+        call_ = call;
+        task_ = task;
+        parts_ = parts;
+        next_ = 0;
+        running_ = 0;
+        failure_ = nullptr;
+        wake_.notify_all();
+        take_parts(hold);
+        done_.wait(hold, [this] { return next_ == parts_ && running_ == 0; });
+        parts_ = 0;
+        next_ = 0;
+        if (failure_)
+            std::rethrow_exception(failure_);
+    }
+
+private:
+    void work() {
+        const flush_denormals flushed;
+        std::unique_lock hold(mutex_);
+        while (true) {
+            wake_.wait(hold, [this] { return stop_ || next_ < parts_; });
+            if (stop_)
+                return;
+            take_parts(hold);
+        }
+    }
+
+    void take_parts(std::unique_lock<std::mutex>& hold) {
+        while (next_ < parts_) {
+            const int part = next_++;
+            ++running_;
+            hold.unlock();
+            std::exception_ptr failure;
+            try {
+                call_(task_, part);
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            hold.lock();
+            if (failure && !failure_)
+                failure_ = failure;
+            if (--running_ == 0 && next_ == parts_)
+                done_.notify_all();
+        }
+    }
+
+    std::vector<std::thread> workers_;
+    std::mutex callers_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::condition_variable done_;
+    part_function call_ = nullptr;
+    void* task_ = nullptr;
+    int parts_ = 0;
+    int next_ = 0;
+    int running_ = 0;
+    bool stop_ = false;
+    std::exception_ptr failure_;
+};
+
+/// `threads`, or the number of processors where it is 0.
+inline int thread_count(int threads) {
+    return threads > 0 ? threads
+                       : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+} // namespace pfad::cpu

@@ -1,0 +1,225 @@
+// 2-D convolution (cross-correlation) with zero padding.
+//   y[n,i,j,k] = b[k] + sum_{r,s,c} x[n, i*stride - pad + r*dilation, j*..., c] w[k,r,s,c]
+// x (n, h, w, c), w (k, r, s, c), b (k), y (n, oh, ow, k); oh = (h + 2 pad - dilation (r-1) -
+// 1)/stride + 1 requires  equal c; an output of at least 1 x 1 gradient  three named functions:
+// input, weight, bias precision accumulates in T cost      n oh ow k r s c multiply-adds each way
+#pragma once
+
+#include <pfad/autograd/tape.hpp>
+#include <pfad/core/element.hpp>
+#include <pfad/cpu/parallel.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+namespace pfad {
+
+/// The same in both directions; every convolution of the paper is square.
+struct conv2d_geometry {
+    int stride = 1;
+    int padding = 0;
+    int dilation = 1;
+
+    /// Output extent for an input extent and a kernel extent.
+    [[nodiscard]] std::int64_t output(std::int64_t input, std::int64_t kernel) const {
+        return (input + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+    }
+    friend bool operator==(const conv2d_geometry&, const conv2d_geometry&) = default;
+};
+
+namespace cpu {
+
+/// Taps [first, last) of a kernel row whose input position lies inside [0, extent).
+struct tap_range {
+    std::int64_t first, last;
+    static tap_range of(std::int64_t start, int dilation, std::int64_t taps, std::int64_t extent) {
+        std::int64_t const first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+        std::int64_t const last = start >= extent ? 0 : (extent - 1 - start) / dilation + 1;
+        return {first, std::min(taps, last)};
+    }
+};
+
+/// `b` may be empty. `stamp` names the contents of w for backends that keep a packed copy.
+template <class T>
+void conv2d_forward(context& ctx,
+                    in<T, 4> x,
+                    in<T, 4> w,
+                    in<T, 1> b,
+                    out<T, 4> y,
+                    conv2d_geometry g,
+                    const weight_stamp& = {}) {
+    const auto [n, h, wd, c] = x.dims.extent;
+    const auto [k, kr, ks, c2] = w.dims.extent;
+    std::int64_t const oh = y.extent(1), ow = y.extent(2);
+    // (r, s, c, k): the innermost loop then runs over contiguous outputs.
+    const auto packed = empty<T>(ctx, shape<1>{{w.size()}});
+    parallel_for(ctx, kr * ks, c * k, [&, k = k, c = c](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t tap = begin; tap < end; ++tap)
+            for (std::int64_t ci = 0; ci < c; ++ci)
+                for (std::int64_t ki = 0; ki < k; ++ki)
+                    packed.data()[(tap * c + ci) * k + ki] = w.data[(ki * kr * ks + tap) * c + ci];
+    });
+    parallel_for(
+        ctx, n * oh, ow * k * c,
+        [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t row = begin; row < end; ++row) {
+                std::int64_t const top = row % oh * g.stride - g.padding;
+                auto const rs = tap_range::of(top, g.dilation, kr, h);
+                for (std::int64_t j = 0; j < ow; ++j) {
+                    std::int64_t const left = j * g.stride - g.padding;
+                    auto const ss = tap_range::of(left, g.dilation, ks, wd);
+                    T* const to = y.data + (row * ow + j) * k;
+                    for (std::int64_t ki = 0; ki < k; ++ki)
+                        to[ki] = b.data ? b.data[ki] : T(0);
+                    for (std::int64_t r = rs.first; r < rs.last; ++r)
+                        for (std::int64_t s = ss.first; s < ss.last; ++s) {
+                            std::int64_t const at =
+                                (row / oh * h + top + r * g.dilation) * wd + left + s * g.dilation;
+                            T const* const weights = packed.data() + (r * ks + s) * c * k;
+                            for (std::int64_t ci = 0; ci < c; ++ci) {
+                                T const value = x.data[at * c + ci];
+                                for (std::int64_t ki = 0; ki < k; ++ki)
+                                    to[ki] += value * weights[ci * k + ki];
+                            }
+                        }
+                }
+            }
+        });
+}
+
+template <class T>
+void conv2d_backward_input(context& ctx,
+                           in<T, 4> gy,
+                           in<T, 4> w,
+                           out<T, 4> gx,
+                           store how,
+                           conv2d_geometry g,
+                           const weight_stamp& = {}) {
+    const auto [n, h, wd, c] = gx.dims.extent;
+    const auto [k, kr, ks, c2] = w.dims.extent;
+    std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
+    parallel_for(
+        ctx, n * h, wd * k * c,
+        [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t row = begin; row < end; ++row) {
+                if (how == store::set)
+                    std::fill_n(gx.data + row * wd * c, wd * c, T(0));
+                for (std::int64_t r = 0; r < kr; ++r) {
+                    // The output row i with i * stride - padding + r * dilation == this input row.
+                    std::int64_t const above = row % h + g.padding - r * g.dilation;
+                    if (above < 0 || above % g.stride != 0 || above / g.stride >= oh)
+                        continue;
+                    std::int64_t const from_row = row / h * oh + above / g.stride;
+                    for (std::int64_t s = 0; s < ks; ++s)
+                        for (std::int64_t j = 0; j < ow; ++j) {
+                            std::int64_t const at = j * g.stride - g.padding + s * g.dilation;
+                            if (at < 0 || at >= wd)
+                                continue;
+                            T* const to = gx.data + (row * wd + at) * c;
+                            T const* const from = gy.data + (from_row * ow + j) * k;
+                            for (std::int64_t ki = 0; ki < k; ++ki) {
+                                T const value = from[ki];
+                                T const* const weights = w.data + ((ki * kr + r) * ks + s) * c;
+                                for (std::int64_t ci = 0; ci < c; ++ci)
+                                    to[ci] += value * weights[ci];
+                            }
+                        }
+                }
+            }
+        });
+}
+
+template <class T>
+void conv2d_backward_weight(
+    context& ctx, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how, conv2d_geometry g) {
+    const auto [n, h, wd, c] = x.dims.extent;
+    const auto [k, kr, ks, c2] = gw.dims.extent;
+    std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
+    parallel_for(
+        ctx, k, n * oh * ow * c,
+        [&, n = n, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin,
+                                                                   std::int64_t end) {
+            if (how == store::set)
+                std::fill(gw.data + begin * kr * ks * c, gw.data + end * kr * ks * c, T(0));
+            for (std::int64_t row = 0; row < n * oh; ++row) {
+                std::int64_t const top = row % oh * g.stride - g.padding;
+                auto const rs = tap_range::of(top, g.dilation, kr, h);
+                for (std::int64_t j = 0; j < ow; ++j) {
+                    std::int64_t const left = j * g.stride - g.padding;
+                    auto const ss = tap_range::of(left, g.dilation, ks, wd);
+                    T const* const from = gy.data + (row * ow + j) * k;
+                    for (std::int64_t ki = begin; ki < end; ++ki) {
+                        T const value = from[ki];
+                        for (std::int64_t r = rs.first; r < rs.last; ++r)
+                            for (std::int64_t s = ss.first; s < ss.last; ++s) {
+                                std::int64_t const at = (row / oh * h + top + r * g.dilation) * wd +
+                                                        left + s * g.dilation;
+                                T* const to = gw.data + ((ki * kr + r) * ks + s) * c;
+                                for (std::int64_t ci = 0; ci < c; ++ci)
+                                    to[ci] += value * x.data[at * c + ci];
+                            }
+                    }
+                }
+            }
+        });
+}
+
+/// gb[k] = sum over n, i, j of gy[n,i,j,k].
+template <class T>
+void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<T, 1> gb, store how) {
+    std::int64_t const k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
+    const auto split = fixed_chunks::of(rows, 256);
+    const auto partial = full(ctx, shape<1>{{split.size() * k}}, 0.0);
+    parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
+        double* const sum = partial.data() + chunk * k;
+        for (std::int64_t row = begin; row < end; ++row)
+            for (std::int64_t ki = 0; ki < k; ++ki)
+                sum[ki] += static_cast<double>(gy.data[row * k + ki]);
+    });
+    for (std::int64_t ki = 0; ki < k; ++ki) {
+        double sum = 0;
+        for (int chunk = 0; chunk < split.size(); ++chunk)
+            sum += partial.data()[chunk * k + ki];
+        put(gb.data[ki], static_cast<T>(sum), how);
+    }
+}
+
+} // namespace cpu
+
+/// Convolves x with w and adds the bias, where there is one.
+template <class C, class T, class S>
+image<T, S> conv2d(tape<C>& t,
+                   const image<T, S>& x,
+                   const parameter<T, 4, S>& w,
+                   const std::optional<parameter<T, 1, S>>& b,
+                   conv2d_geometry g) {
+    expect(x.extent(3) == w.dims()[3], "conv2d", "input and weight have the same channels",
+           x.dims(), w.dims());
+    const shape<4> dims = {{x.extent(0), g.output(x.extent(1), w.dims()[1]),
+                            g.output(x.extent(2), w.dims()[2]), w.dims()[0]}};
+    expect(dims[1] >= 1 && dims[2] >= 1, "conv2d", "the kernel fits into the padded input",
+           x.dims(), w.dims());
+    auto y = t.result(empty<T>(t.context, dims), t.wants(x, w));
+    conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<T, 1>{}, y.value.view(),
+                   g, w.stamp);
+    if (y.slot)
+        t.record([x, y, w, b, g](C& ctx) {
+            if (!y.slot->written())
+                return;
+            auto const& gy = y.gradient();
+            if (b) {
+                auto const gb = b->slot->claim(ctx, b->dims());
+                conv2d_backward_bias(ctx, gy, gb.to, gb.how);
+            }
+            auto const gw = w.slot->claim(ctx, w.dims());
+            conv2d_backward_weight(ctx, x.value, gy, gw.to, gw.how, g);
+            if (x.slot) {
+                auto const gx = x.slot->claim(ctx, x.dims());
+                conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);
+            }
+        });
+    return y;
+}
+
+} // namespace pfad

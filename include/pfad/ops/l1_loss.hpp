@@ -1,0 +1,55 @@
+// l1_loss: equation (11) of the paper, mean |m - p|.
+// requires  equal shapes
+// gradient  sign(p - m) g / count, 0 where they are equal
+// precision sums in double
+#pragma once
+
+#include <pfad/autograd/tape.hpp>
+#include <pfad/core/element.hpp>
+#include <pfad/cpu/parallel.hpp>
+#include <pfad/ops/fill.hpp>
+
+#include <cmath>
+#include <cstdint>
+
+namespace pfad {
+
+namespace cpu {
+
+template <class T>
+void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<T, 1> loss) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < p.size(); ++i)
+        sum += std::abs(static_cast<double>(mask.data[i] - p.data[i]));
+    loss.data[0] = static_cast<T>(sum / static_cast<double>(p.size()));
+}
+
+template <class T>
+void l1_loss_backward(
+    context&, in<T, 1> p, in<T, 1> mask, in<T, 1> gloss, out<T, 1> gp, store how) {
+    T const g = gloss.data[0] / static_cast<T>(gp.size());
+    for (std::int64_t i = 0; i < gp.size(); ++i) {
+        T const d = p.data[i] - mask.data[i];
+        put(gp.data[i], d > T(0) ? g : (d < T(0) ? -g : T(0)), how);
+    }
+}
+
+} // namespace cpu
+
+/// The mean absolute difference of probabilities and a mask: one value.
+template <class C, class T, int R, class S>
+variable<T, 1, S> l1_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask) {
+    expect(p.dims() == mask.dims(), "l1_loss", "shapes are equal", p.dims(), mask.dims());
+    auto loss = t.result(empty<T>(t.context, shape<1>{{1}}), t.wants(p));
+    l1_loss_forward(t.context, p.value.flat(), mask.flat(), loss.value.view());
+    if (loss.slot)
+        t.record([p, mask, loss](C& ctx) {
+            if (!loss.slot->written())
+                return;
+            auto const g = p.slot->claim(ctx, p.dims());
+            l1_loss_backward(ctx, p.value.flat(), mask.flat(), loss.gradient(), g.to.flat(), g.how);
+        });
+    return loss;
+}
+
+} // namespace pfad

@@ -3,8 +3,10 @@
 
 #include <pfad/autograd/variable.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace pfad {
 
@@ -57,5 +59,12 @@ template <class T, int R, class Space = host>
 struct state {
     tensor<T, R, Space> value;
 };
+
+/// The values of a host parameter, to be written; marks them as changed.
+template <class T, int R>
+[[nodiscard]] std::span<T> elements(parameter<T, R, host>& p) {
+    p.stamp.touch();
+    return {p.value.data(), static_cast<std::size_t>(p.value.size())};
+}
 
 } // namespace pfad

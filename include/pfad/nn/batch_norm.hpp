@@ -1,0 +1,48 @@
+// The batch norm layer: weight 1, bias 0, running mean 0, running variance 1 at the start.
+#pragma once
+
+#include <pfad/nn/module.hpp>
+#include <pfad/ops/batch_norm.hpp>
+
+#include <algorithm>
+
+namespace pfad::nn {
+
+template <class T, class S = host>
+struct batch_norm {
+    batch_norm_parameters<T, S> parameters;
+
+    template <class C>
+    batch_norm(C& ctx, int channels) {
+        const shape<1> dims = {{channels}};
+        parameters = {{full(ctx, dims, T(1))},
+                      {full(ctx, dims, T(0))},
+                      {full(ctx, dims, T(0))},
+                      {full(ctx, dims, T(1))}};
+    }
+
+    auto fields() {
+        return pfad::fields("weight", parameters.weight, "bias", parameters.bias, "running_mean",
+                            parameters.running_mean, "running_var", parameters.running_variance);
+    }
+
+    /// Normalises; adds `residual` where it holds something; then `after`, all in one pass.
+    template <class C>
+    image<T, S> operator()(tape<C>& t,
+                           const image<T, S>& x,
+                           tail after = tail::none,
+                           const image<T, S>& residual = {}) const {
+        return pfad::batch_norm(t, x, parameters, after, residual);
+    }
+
+    void initialise(initialiser, random_stream&) {
+        std::ranges::fill(elements(parameters.weight), T(1));
+        std::ranges::fill(elements(parameters.bias), T(0));
+        std::fill_n(parameters.running_mean.value.data(), parameters.running_mean.value.size(),
+                    T(0));
+        std::fill_n(parameters.running_variance.value.data(),
+                    parameters.running_variance.value.size(), T(1));
+    }
+};
+
+} // namespace pfad::nn

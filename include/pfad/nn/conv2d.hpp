@@ -1,0 +1,59 @@
+// The convolution layer: weight (k, r, s, c) and, where wanted, bias (k).
+#pragma once
+
+#include <pfad/nn/module.hpp>
+#include <pfad/ops/conv2d.hpp>
+
+#include <cmath>
+#include <optional>
+
+namespace pfad::nn {
+
+/// Square kernels; the padding keeps the size at stride 1.
+struct conv2d_options {
+    int in = 1;
+    int out = 1;
+    int kernel = 3;
+    int stride = 1;
+    int dilation = 1;
+    bool bias = false;
+    int parts = 1; ///< that many convolutions of out / parts channels side by side
+};
+
+template <class T, class S = host>
+struct conv2d {
+    parameter<T, 4, S> weight;
+    std::optional<parameter<T, 1, S>> bias;
+    conv2d_geometry geometry;
+
+    template <class C>
+    conv2d(C& ctx, conv2d_options o)
+        : geometry{o.stride, o.dilation * (o.kernel - 1) / 2, o.dilation} {
+        weight.value = full(ctx, shape<4>{{o.out, o.kernel, o.kernel, o.in}}, T(0));
+        weight.parts = o.parts;
+        if (o.bias)
+            bias = parameter<T, 1, S>{full(ctx, shape<1>{{o.out}}, T(0))};
+    }
+
+    auto fields() { return pfad::fields("weight", weight, "bias", bias); }
+
+    template <class C>
+    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+        return pfad::conv2d(t, x, weight, bias, geometry);
+    }
+
+    void initialise(initialiser rule, random_stream& random) {
+        const auto [k, r, s, c] = weight.dims().extent;
+        const double bound = 1 / std::sqrt(static_cast<double>(r * s * c));
+        const double deviation = std::sqrt(2.0 * weight.parts / static_cast<double>(k * r * s));
+        for (T& w : elements(weight))
+            w = static_cast<T>(rule == initialiser::kaiming_fan_out
+                                   ? deviation * random.normal()
+                                   : random.uniform(-bound, bound));
+        if (bias)
+            for (T& b : elements(*bias))
+                b = static_cast<T>(random.uniform(-bound, bound));
+    }
+};
+
+} // namespace pfad::nn

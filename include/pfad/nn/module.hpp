@@ -1,0 +1,109 @@
+// Modules without a base class: a module lists its parts once, and everything that walks a network
+// (optimiser, checkpoint, initialisation, counting) is a visitor over that list.
+#pragma once
+
+#include <pfad/autograd/parameter.hpp>
+#include <pfad/core/philox.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace pfad {
+
+/// Names and parts in turn: `auto fields() { return pfad::fields("conv", conv, "norm", norm); }`.
+/// Parts are parameters, states, modules, and optionals or vectors of modules. The names joined by
+/// dots are the state-dict keys of the same network in PyTorch; "{}" stands for the number of a
+/// part of a stacked parameter.
+template <class... A>
+[[nodiscard]] auto fields(A&&... names_and_parts) {
+    return std::forward_as_tuple(std::forward<A>(names_and_parts)...);
+}
+
+template <class M>
+concept module = requires(M& m) {
+    m.fields();
+};
+
+/// Calls f(name, leaf) for every parameter and state below `part`, in the order of the lists.
+template <class T, int R, class S, class F>
+void visit(parameter<T, R, S>& part, const std::string& name, F&& f) {
+    f(name, part);
+}
+template <class T, int R, class S, class F>
+void visit(state<T, R, S>& part, const std::string& name, F&& f) {
+    f(name, part);
+}
+template <class M, class F>
+void visit(std::optional<M>& part, const std::string& name, F&& f) {
+    if (part)
+        visit(*part, name, f);
+}
+template <class M, class F>
+void visit(std::vector<M>& parts, const std::string& name, F&& f) {
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        visit(parts[i], name + "." + std::to_string(i), f);
+}
+template <module M, class F>
+void visit(M& m, const std::string& name, F&& f) {
+    auto list = m.fields();
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (visit(std::get<2 * I + 1>(list),
+               (name.empty() ? name : name + ".") + std::get<2 * I>(list), f),
+         ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>{});
+}
+
+/// Calls f(name, parameter) for every trained array.
+template <class M, class F>
+void visit_parameters(M& m, const std::string& name, F&& f) {
+    visit(m, name, [&]<class P>(const std::string& key, P& part) {
+        if constexpr (requires { part.slot; })
+            f(key, part);
+    });
+}
+
+/// The number of trained values.
+template <module M>
+[[nodiscard]] std::int64_t parameter_count(M& m) {
+    std::int64_t count = 0;
+    visit_parameters(m, "", [&](const std::string&, auto& p) { count += p.dims().size(); });
+    return count;
+}
+
+/// How the weights of convolutions start. Biases are U(-b, b), b = 1/sqrt(fan_in), under both.
+enum class initialiser {
+    kaiming_fan_out, ///< N(0, 2 / fan_out), fan_out = k r s (He et al. 2015)
+    uniform_fan_in   ///< U(-b, b), b = 1/sqrt(fan_in), fan_in = r s c
+};
+
+/// Sets every layer below `m` to its initial value, a pure function of (seed, name).
+template <class M>
+void initialise(M& m, const std::string& name, initialiser rule, std::uint64_t seed) {
+    if constexpr (requires(random_stream & random) { m.initialise(rule, random); }) {
+        random_stream random(seed, name);
+        m.initialise(rule, random);
+    } else if constexpr (requires { m.has_value(); }) {
+        if (m)
+            initialise(*m, name, rule, seed);
+    } else if constexpr (requires { m.size(); }) {
+        for (std::size_t i = 0; i < m.size(); ++i)
+            initialise(m[i], name + "." + std::to_string(i), rule, seed);
+    } else if constexpr (module<M>) {
+        auto list = m.fields();
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (initialise(std::get<2 * I + 1>(list),
+                        (name.empty() ? name : name + ".") + std::get<2 * I>(list), rule, seed),
+             ...);
+        }
+        (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>{});
+    }
+}
+
+} // namespace pfad

@@ -1,0 +1,80 @@
+// The residual block of ResNet18 and, with PCAR and AFF, the paper's PA_Residual block (figure 3).
+#pragma once
+
+#include <pfad/nn/aff.hpp>
+#include <pfad/nn/batch_norm.hpp>
+#include <pfad/nn/conv2d.hpp>
+#include <pfad/nn/pcar.hpp>
+
+#include <optional>
+
+namespace pfad::nn {
+
+/// Both off is ResNet18's block.
+struct block_kind {
+    bool pcar = true; ///< PCAR instead of the second 3x3
+    bool aff = true;  ///< AFF instead of the addition
+};
+
+/// conv3x3, BN, ReLU, [PCAR | conv3x3], BN, fused with the shortcut by [AFF | +], ReLU.
+/// (n,h,w,in) to (n, h/stride, w/stride, out).
+template <class T, class S = host>
+struct residual_block {
+    conv2d<T, S> conv1;
+    batch_norm<T, S> bn1;
+    std::optional<nn::pcar<T, S>> pcar;
+    std::optional<conv2d<T, S>> conv2;
+    batch_norm<T, S> bn2;
+    std::optional<conv2d<T, S>> downsample_conv;
+    std::optional<batch_norm<T, S>> downsample_bn;
+    std::optional<nn::aff<T, S>> aff;
+
+    template <class C>
+    residual_block(C& ctx, int in, int out, int stride, block_kind kind)
+        : conv1(ctx, {.in = in, .out = out, .stride = stride}), bn1(ctx, out), bn2(ctx, out) {
+        if (kind.pcar)
+            pcar.emplace(ctx, out);
+        else
+            conv2.emplace(ctx, conv2d_options{.in = out, .out = out});
+        if (stride != 1 || in != out) {
+            downsample_conv.emplace(
+                ctx, conv2d_options{.in = in, .out = out, .kernel = 1, .stride = stride});
+            downsample_bn.emplace(ctx, out);
+        }
+        if (kind.aff)
+            aff.emplace(ctx, out);
+    }
+
+    auto fields() {
+        return pfad::fields("conv1", conv1, "bn1", bn1, "pcar", pcar, "conv2", conv2, "bn2", bn2,
+                            "downsample.0", downsample_conv, "downsample.1", downsample_bn, "aff",
+                            aff);
+    }
+
+    template <class C>
+    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+        const auto y = bn1(t, conv1(t, x), tail::relu);
+        const auto z = pcar ? (*pcar)(t, y) : (*conv2)(t, y);
+        const auto shortcut = downsample_conv ? (*downsample_bn)(t, (*downsample_conv)(t, x)) : x;
+        return aff ? (*aff)(t, bn2(t, z), shortcut, tail::relu) : bn2(t, z, tail::relu, shortcut);
+    }
+};
+
+/// Two blocks; the first changes width and size.
+template <class T, class S = host>
+struct stage {
+    residual_block<T, S> first, second;
+
+    template <class C>
+    stage(C& ctx, int in, int out, int stride, block_kind kind)
+        : first(ctx, in, out, stride, kind), second(ctx, out, out, 1, kind) {}
+
+    auto fields() { return pfad::fields("0", first, "1", second); }
+
+    template <class C>
+    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+        return second(t, first(t, x));
+    }
+};
+
+} // namespace pfad::nn

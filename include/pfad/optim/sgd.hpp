@@ -1,0 +1,42 @@
+// Stochastic gradient descent with momentum over flat parameters, a learning rate a group.
+#pragma once
+
+#include <pfad/ops/sgd.hpp>
+#include <pfad/optim/flat_parameters.hpp>
+
+#include <utility>
+
+namespace pfad {
+
+/// v = momentum v + (g + decay w); w = w - rate v. Weight decay applies to every parameter, batch
+/// norm and biases included, as the paper's baseline has it.
+template <class T>
+class sgd {
+public:
+    /// `list(add)` calls add(part of the network, learning rate) for each group.
+    template <class C, class List>
+    sgd(C& ctx, sgd_options options, List&& list)
+        : flat_(ctx, std::forward<List>(list)), options_(options) {}
+
+    /// One update from the gradients that the last backward pass left.
+    template <class C>
+    void step(C& ctx) {
+        flat_.complete_gradients(ctx);
+        for (const auto& group : flat_.groups()) {
+            const shape<1> dims = {{group.size}};
+            sgd_update(ctx, flat_.values.slice(group.offset, dims).view(),
+                       flat_.gradients.slice(group.offset, dims),
+                       flat_.velocities.slice(group.offset, dims).view(), group.rate, options_);
+        }
+        flat_.finish();
+    }
+
+    /// The momentum, to be saved and restored with a checkpoint.
+    [[nodiscard]] const tensor<T, 1>& velocities() const { return flat_.velocities; }
+
+private:
+    flat_parameters<T> flat_;
+    sgd_options options_;
+};
+
+} // namespace pfad

@@ -59,5 +59,3 @@ void evaluate(benchmark::State& state) {
 BENCHMARK(evaluate)->ArgName("levels")->Arg(0)->Arg(256)->Unit(benchmark::kMillisecond);
 
 } // namespace
-
-BENCHMARK_MAIN();

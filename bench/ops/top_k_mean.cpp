@@ -23,5 +23,3 @@ void top_k_mean(benchmark::State& state) {
 BENCHMARK(top_k_mean)->ArgName("pictures")->Arg(1)->Arg(8)->UseRealTime();
 
 } // namespace
-
-BENCHMARK_MAIN();

@@ -1,0 +1,169 @@
+// Training batches, made by threads ahead of the training step.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/core/tensor.hpp>
+#include <pfad/cpu/context.hpp>
+#include <pfad/data/sampler.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace pfad::data {
+
+/// One training batch of n samples. Dropping it gives its memory back to the loader.
+struct training_batch {
+    std::int64_t iteration = -1; ///< -1: no batch
+    tensor<float, 4> clean;      ///< (n, size, size, 3), ImageNet statistics removed
+    tensor<float, 4> corrupted;  ///< the same with an anomaly painted in
+    tensor<float, 4> mask;       ///< (n, size, size, 1), 1 where painted, else 0
+};
+
+struct loader_options {
+    int threads = 1;                  ///< that make samples
+    int ahead = 4;                    ///< batches made before they are asked for, at most
+    std::int64_t first_iteration = 0; ///< where to start: a resumed run gets the same batches
+};
+
+/// Batches first_iteration, first_iteration + 1, ... without end, the same whatever the number of
+/// threads. next() may be called from one thread at a time. A loader can be destroyed at any time.
+class loader {
+public:
+    /// Opens every picture before it returns. Throws errc::value for options out of range,
+    /// errc::io for a file that is not a picture.
+    loader(std::vector<std::filesystem::path> pictures,
+           std::vector<std::filesystem::path> textures,
+           const sampler_options& samples,
+           const loader_options& options = {})
+        : samples_(std::move(pictures), std::move(textures), samples),
+          wanted_(options.first_iteration), iteration_(options.first_iteration) {
+        expect(options.threads > 0, "loader", "there is at least one thread");
+        expect(options.ahead > 0, "loader", "there is at least one batch ahead");
+        expect(options.first_iteration >= 0, "loader", "iterations count from 0");
+        slots_.resize(static_cast<std::size_t>(options.ahead));
+        try {
+            for (int i = 0; i < options.threads; ++i)
+                workers_.emplace_back([this] { work(); });
+        } catch (...) {
+            stop();
+            throw;
+        }
+    }
+
+    loader(const loader&) = delete;
+    loader& operator=(const loader&) = delete;
+    ~loader() { stop(); }
+
+    /// The next batch; waits for it. Rethrows what went wrong while it was made, a file that has
+    /// become unreadable for example, now and in every later call.
+    [[nodiscard]] training_batch next() {
+        std::unique_lock hold(mutex_);
+        slot& place = at(wanted_);
+        ready_.wait(hold, [&] {
+            return place.failure || (place.batch.iteration == wanted_ && place.left == 0);
+        });
+        if (place.failure)
+            std::rethrow_exception(place.failure);
+        training_batch result = std::exchange(place.batch, {});
+        ++wanted_;
+        hold.unlock();
+        room_.notify_all();
+        return result;
+    }
+
+private:
+    /// A batch in the making.
+    struct slot {
+        training_batch batch;
+        int left = 0; ///< samples that are not made yet
+        std::exception_ptr failure;
+    };
+
+    slot& at(std::int64_t iteration) {
+        return slots_[static_cast<std::size_t>(iteration) % slots_.size()];
+    }
+
+    void stop() {
+        {
+            std::lock_guard const hold(mutex_);
+            stop_ = true;
+        }
+        room_.notify_all();
+        for (auto& worker : workers_)
+            worker.join();
+    }
+
+    void work() {
+        sampler::scratch scratch(samples_);
+        std::unique_lock hold(mutex_);
+        std::int64_t const ahead = static_cast<std::int64_t>(slots_.size());
+        while (true) {
+            room_.wait(hold, [&] { return stop_ || iteration_ < wanted_ + ahead; });
+            if (stop_)
+                return;
+            std::int64_t const iteration = iteration_;
+            const int index = index_;
+            if (++index_ == samples_.options().batch) {
+                index_ = 0;
+                ++iteration_;
+            }
+            slot& place = at(iteration);
+            std::exception_ptr failure;
+            try {
+                if (place.batch.iteration != iteration)
+                    begin(place, iteration);
+                const training_batch batch = place.batch; // shares the memory
+                hold.unlock();
+                make(batch, index, scratch);
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            if (!hold)
+                hold.lock();
+            if (failure && !place.failure)
+                place.failure = failure;
+            if (--place.left == 0 || failure)
+                ready_.notify_all();
+        }
+    }
+
+    void begin(slot& place, std::int64_t iteration) {
+        std::int64_t const n = samples_.options().batch;
+        std::int64_t const size = samples_.options().size;
+        place.left = samples_.options().batch;
+        place.batch = {iteration, empty<float>(memory_, shape{n, size, size, std::int64_t(3)}),
+                       empty<float>(memory_, shape{n, size, size, std::int64_t(3)}),
+                       empty<float>(memory_, shape{n, size, size, std::int64_t(1)})};
+    }
+
+    void make(const training_batch& batch, int index, sampler::scratch& scratch) const {
+        std::int64_t const size = samples_.options().size;
+        const shape picture{std::int64_t(1), size, size, std::int64_t(3)};
+        const shape mask{std::int64_t(1), size, size, std::int64_t(1)};
+        samples_.make(batch.iteration, index, scratch,
+                      batch.clean.slice(index * picture.size(), picture).view(),
+                      batch.corrupted.slice(index * picture.size(), picture).view(),
+                      batch.mask.slice(index * mask.size(), mask).view());
+    }
+
+    sampler samples_;
+    cpu::context memory_{1}; // its pool only: batches are made on the workers' own contexts
+    std::vector<slot> slots_;
+    std::vector<std::thread> workers_;
+    std::mutex mutex_;
+    std::condition_variable ready_; // a batch is complete or has failed
+    std::condition_variable room_;  // a batch was taken
+    std::int64_t wanted_;           // the next iteration that next() returns
+    std::int64_t iteration_;        // the next sample to be made: its iteration
+    int index_ = 0;                 // and its place in the batch
+    bool stop_ = false;
+};
+
+} // namespace pfad::data

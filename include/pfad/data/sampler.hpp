@@ -1,0 +1,176 @@
+// Training samples: a good picture, turned; the same with a synthetic anomaly; the anomaly's mask.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/core/philox.hpp>
+#include <pfad/core/tensor.hpp>
+#include <pfad/cpu/context.hpp>
+#include <pfad/data/augmentation.hpp>
+#include <pfad/data/picture_store.hpp>
+#include <pfad/data/rotate.hpp>
+#include <pfad/ops/normalise_image.hpp>
+#include <pfad/ops/synthesise_anomaly.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace pfad::data {
+
+struct sampler_options {
+    int size = 256; ///< pictures are size x size
+    int batch = 16;
+    std::uint64_t seed = 0;
+    rotation rotate = rotation::none;
+    opacity_range opacity = paper_opacity;
+    std::size_t picture_bytes = std::size_t(1) << 30; ///< memory for decoded good pictures
+    std::size_t texture_bytes = std::size_t(1) << 30; ///< memory for decoded textures
+    int decode_threads = 2;                           ///< while the pictures are opened
+};
+
+/// Everything random about one sample.
+struct sample_draw {
+    int picture = 0;
+    int texture = 0;
+    rotation_draw turn;
+    anomaly_draw anomaly;
+};
+
+/// Which picture takes which place in which batch. Every epoch is a permutation of its own, a pure
+/// function of (seed, epoch). Where a batch does not fill up at the end of an epoch, the rest of
+/// the permutation is dropped, as PyTorch's drop_last does; where there are fewer pictures than a
+/// batch has places, nothing is dropped and one permutation follows the other.
+class epoch_order {
+public:
+    epoch_order(std::uint64_t seed, int pictures, int batch)
+        : seed_(seed), pictures_(pictures), batch_(batch) {}
+
+    [[nodiscard]] int picture(std::int64_t iteration, int index) {
+        std::int64_t const per_epoch =
+            pictures_ >= batch_ ? pictures_ - pictures_ % batch_ : std::int64_t(pictures_);
+        std::int64_t const place = iteration * batch_ + index;
+        shuffle(place / per_epoch);
+        return order_[static_cast<std::size_t>(place % per_epoch)];
+    }
+
+private:
+    void shuffle(std::int64_t epoch) {
+        if (epoch == epoch_)
+            return;
+        order_.resize(static_cast<std::size_t>(pictures_));
+        std::iota(order_.begin(), order_.end(), 0);
+        random_stream random(seed_, "epoch", static_cast<std::uint64_t>(epoch), 0);
+        for (std::size_t left = order_.size(); left > 1; --left)
+            std::swap(order_[left - 1], order_[random.below(static_cast<std::uint32_t>(left))]);
+        epoch_ = epoch;
+    }
+
+    std::uint64_t seed_;
+    int pictures_;
+    int batch_;
+    std::int64_t epoch_ = -1;
+    std::vector<int> order_;
+};
+
+/// Makes samples. A sample is a pure function of the files, the options and (iteration, index).
+class sampler {
+public:
+    /// What one thread needs to make samples: memory that is used again, and one thread to run on.
+    struct scratch {
+        explicit scratch(const sampler& owner)
+            : order(owner.options_.seed, owner.pictures_.count(), owner.options_.batch) {}
+
+        cpu::context context{1};
+        epoch_order order;
+        std::vector<std::uint8_t> picture, texture, quarter, turned;
+        std::vector<float> angles = std::vector<float>(lattice_capacity);
+    };
+
+    /// Opens every file. Throws errc::value for options out of range, errc::io for a bad file.
+    sampler(std::vector<std::filesystem::path> pictures,
+            std::vector<std::filesystem::path> textures,
+            const sampler_options& options)
+        : options_(checked(options)),
+          pictures_(
+              std::move(pictures), options.size, options.picture_bytes, options.decode_threads),
+          textures_(
+              std::move(textures), options.size, options.texture_bytes, options.decode_threads) {}
+
+    [[nodiscard]] const sampler_options& options() const { return options_; }
+
+    /// The draws of a sample; leaves the lattice's angles in the scratch.
+    [[nodiscard]] sample_draw draw(std::int64_t iteration, int index, scratch& work) const {
+        random_stream random(options_.seed, "sample", static_cast<std::uint64_t>(iteration),
+                             static_cast<std::uint64_t>(index));
+        sample_draw result;
+        result.picture = work.order.picture(iteration, index);
+        result.texture =
+            static_cast<int>(random.below(static_cast<std::uint32_t>(textures_.count())));
+        result.turn = draw_rotation(options_.rotate, random);
+        result.anomaly = draw_anomaly(options_.opacity, random, work.angles.data());
+        return result;
+    }
+
+    /// Makes sample `index` of batch `iteration`: the turned picture and the same with an anomaly,
+    /// (1, size, size, 3) with the ImageNet statistics removed, and the mask (1, size, size, 1).
+    void make(std::int64_t iteration,
+              int index,
+              scratch& work,
+              view<float, 4> clean,
+              view<float, 4> corrupted,
+              view<float, 4> mask) const {
+        const sample_draw drawn = draw(iteration, index, work);
+        const picture_view good =
+            turn(pictures_.get(drawn.picture, work.picture), drawn.turn, work);
+        const picture_view texture = textures_.get(drawn.texture, work.texture);
+        const auto paint = empty<float>(work.context, clean.dims);
+        for (std::int64_t i = 0; i < clean.size(); ++i) {
+            clean.data[i] = normalise_pixel::unit<float>(good.data[i]);
+            paint.data()[i] = normalise_pixel::unit<float>(texture.data[i]);
+        }
+        synthesise_anomaly_forward(work.context, view<const float, 4>(clean), paint.view(),
+                                   view<const anomaly_draw, 1>{&drawn.anomaly, {1}},
+                                   view<const float, 2>{work.angles.data(), {1, lattice_capacity}},
+                                   corrupted, mask);
+        normalise_image_forward(work.context, view<const float, 4>(clean), clean,
+                                imagenet_statistics);
+        normalise_image_forward(work.context, view<const float, 4>(corrupted), corrupted,
+                                imagenet_statistics);
+    }
+
+private:
+    static sampler_options checked(const sampler_options& options) {
+        expect(options.batch > 0 && options.batch < (1 << 24), "sampler",
+               "a batch holds 1 to 2^24 samples");
+        expect(options.opacity.low >= 0 && options.opacity.low <= options.opacity.high &&
+                   options.opacity.high <= 1,
+               "sampler", "opacities are a range within 0 and 1");
+        return options;
+    }
+
+    [[nodiscard]] picture_view
+    turn(picture_view picture, const rotation_draw& drawn, scratch& work) const {
+        std::ptrdiff_t const stride = static_cast<std::ptrdiff_t>(options_.size) * 3;
+        if (drawn.quarters != 0) {
+            work.quarter.resize(pictures_.bytes());
+            rotate_into(picture, 90.0 * drawn.quarters, work.quarter.data());
+            picture = {work.quarter.data(), options_.size, options_.size, 3, stride};
+        }
+        if (drawn.degrees != 0) {
+            work.turned.resize(pictures_.bytes());
+            rotate_into(picture, drawn.degrees, work.turned.data());
+            picture = {work.turned.data(), options_.size, options_.size, 3, stride};
+        }
+        return picture;
+    }
+
+    sampler_options options_;
+    picture_store pictures_;
+    picture_store textures_;
+};
+
+} // namespace pfad::data

@@ -1,0 +1,214 @@
+// synthesise_anomaly: a good picture becomes an anomalous one with a known mask.
+//   noise   Perlin: gradients of unit length on a lattice, quintic fade, times sqrt 2; pixel (i, j)
+//           of h x w lies at lattice coordinates (i cells_down / h, j cells_across / w)
+//   mask    M = 1 where the noise, turned about the centre of the picture, exceeds 0.5, else 0
+//   blend   I_a = I_n (1 - M) + (1 - beta) I_n M + beta A M          (paper Eq. 1)
+// requires  good, texture, corrupted (n, h, w, 3), in [0, 1]; mask (n, h, w, 1); one draw a sample;
+//           angles (n, lattice_capacity) in radians, of which sample s uses the first
+//           (cells_down + 1)(cells_across + 1), row-major; cells in 1 .. max_lattice_cells
+// ensures   a pure function of its arguments; corrupted may be good; outside M it is good, bit for
+// bit gradient  none: data is not trained workspace n h w + 2 n lattice_capacity elements source
+// mask: DRAEM (Zavrtanik et al., ICCV 2021); Perlin, "Improving noise", SIGGRAPH 2002
+#pragma once
+
+#include <pfad/core/element.hpp>
+#include <pfad/core/error.hpp>
+#include <pfad/core/macros.hpp>
+#include <pfad/core/tensor.hpp>
+#include <pfad/cpu/parallel.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+namespace pfad {
+
+inline constexpr int max_lattice_cells = 32;
+inline constexpr std::int64_t lattice_capacity =
+    (max_lattice_cells + 1) * std::int64_t(max_lattice_cells + 1);
+
+/// What is random about one sample besides the angles of its lattice.
+struct anomaly_draw {
+    int cells_down = 1;   ///< lattice cells over the height
+    int cells_across = 1; ///< lattice cells over the width
+    float turn = 0;       ///< degrees counter-clockwise that the noise is turned by
+    float opacity = 1;    ///< beta, of the texture inside the mask
+};
+
+struct perlin {
+    template <class T>
+    PFAD_HD static T fade(T t) {
+        return t * t * t * (t * (t * T(6) - T(15)) + T(10));
+    }
+    /// Noise at (y, x) in a cell, from the gradients {down, across} of its four corners.
+    template <class T>
+    PFAD_HD static T value(const T* g00, const T* g01, const T* g10, const T* g11, T y, T x) {
+        const T v00 = g00[0] * y + g00[1] * x;
+        const T v01 = g01[0] * y + g01[1] * (x - T(1));
+        const T v10 = g10[0] * (y - T(1)) + g10[1] * x;
+        const T v11 = g11[0] * (y - T(1)) + g11[1] * (x - T(1));
+        const T fx = fade(x);
+        const T top = v00 + fx * (v01 - v00);
+        const T bottom = v10 + fx * (v11 - v10);
+        return T(std::numbers::sqrt2) * (top + fade(y) * (bottom - top));
+    }
+    static constexpr float threshold = 0.5f;
+};
+
+struct blend_anomaly {
+    template <class T>
+    PFAD_HD static T value(T good, T texture, T mask, T opacity) {
+        return good * (T(1) - mask) + (T(1) - opacity) * good * mask + opacity * texture * mask;
+    }
+};
+
+/// A field (h, w) sampled bilinearly at pixel coordinates (y, x); 0 outside.
+template <class T>
+PFAD_HD T sample_or_zero(view<const T, 2> field, T y, T x) {
+    const T top = std::floor(y);
+    const T left = std::floor(x);
+    const T fy = y - top;
+    const T fx = x - left;
+    T sum = 0;
+    for (int a = 0; a < 2; ++a)
+        for (int b = 0; b < 2; ++b) {
+            std::int64_t const i = static_cast<std::int64_t>(top) + a;
+            std::int64_t const j = static_cast<std::int64_t>(left) + b;
+            if (i >= 0 && i < field.dims[0] && j >= 0 && j < field.dims[1])
+                sum += (a ? fy : T(1) - fy) * (b ? fx : T(1) - fx) * field(i, j);
+        }
+    return sum;
+}
+
+namespace cpu {
+
+/// The noise before it is turned: noise (n, h, w).
+template <class T>
+void perlin_noise_forward(context& ctx,
+                          in<anomaly_draw, 1> draws,
+                          in<T, 2> angles,
+                          out<T, 3> noise) {
+    std::int64_t const n = noise.dims[0], h = noise.dims[1], w = noise.dims[2];
+    const auto table = empty<T>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
+    const auto gradients = table.view();
+    parallel_for(ctx, n * lattice_capacity, 64, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t at = begin; at < end; ++at) {
+            anomaly_draw const& d = draws(at / lattice_capacity);
+            if (at % lattice_capacity >= (d.cells_down + 1) * std::int64_t(d.cells_across + 1))
+                continue;
+            gradients.data[2 * at] = std::cos(angles.data[at]);
+            gradients.data[2 * at + 1] = std::sin(angles.data[at]);
+        }
+    });
+    parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+            std::int64_t const i = row % h;
+            anomaly_draw const& d = draws(row / h);
+            // Integers keep the place in the cell exact, whatever the size of the picture.
+            std::int64_t const cell_y = i * d.cells_down / h;
+            const T y = static_cast<T>(i * d.cells_down % h) / static_cast<T>(h);
+            const T* const upper = &gradients(row / h, cell_y * (d.cells_across + 1), 0);
+            const T* const lower = upper + 2 * (d.cells_across + 1);
+            T* const to = noise.data + row * w;
+            for (std::int64_t cell = 0; cell < d.cells_across; ++cell) {
+                std::int64_t const first = (cell * w + d.cells_across - 1) / d.cells_across;
+                std::int64_t const last = ((cell + 1) * w + d.cells_across - 1) / d.cells_across;
+                const T* const u = upper + 2 * cell;
+                const T* const l = lower + 2 * cell;
+                for (std::int64_t j = first; j < last; ++j) {
+                    const T x = static_cast<T>(j * d.cells_across - cell * w) / static_cast<T>(w);
+                    to[j] = perlin::value(u, u + 2, l, l + 2, y, x);
+                }
+            }
+        }
+    });
+}
+
+/// The masks (n, h, w, 1) of the draws: 0 or 1.
+template <class T>
+void perlin_mask_forward(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<T, 4> mask) {
+    std::int64_t const n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
+    const auto noise = empty<T>(ctx, shape{n, h, w});
+    perlin_noise_forward(ctx, draws, angles, noise.view());
+    parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+            const view<const T, 2> field{noise.data() + row / h * h * w, {h, w}};
+            const double turn = draws(row / h).turn * std::numbers::pi / 180;
+            const T c = static_cast<T>(std::cos(turn));
+            const T s = static_cast<T>(std::sin(turn));
+            // About the centre in pixel edges; the half takes that back to pixel indices.
+            const T y = static_cast<T>(row % h) + T(0.5) - static_cast<T>(h) / T(2);
+            for (std::int64_t j = 0; j < w; ++j) {
+                const T x = static_cast<T>(j) + T(0.5) - static_cast<T>(w) / T(2);
+                const T from_y = s * x + c * y + static_cast<T>(h) / T(2) - T(0.5);
+                const T from_x = c * x - s * y + static_cast<T>(w) / T(2) - T(0.5);
+                const T value = sample_or_zero(field, from_y, from_x);
+                mask.data[row * w + j] = value > T(perlin::threshold) ? T(1) : T(0);
+            }
+        }
+    });
+}
+
+/// Eq. 1 with the opacity of each sample's draw.
+template <class T>
+void blend_anomaly_forward(context& ctx,
+                           in<T, 4> good,
+                           in<T, 4> texture,
+                           in<T, 4> mask,
+                           in<anomaly_draw, 1> draws,
+                           out<T, 4> corrupted) {
+    std::int64_t const pixels = mask.dims[1] * mask.dims[2];
+    parallel_for(ctx, mask.size(), 3, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            const T opacity = static_cast<T>(draws(i / pixels).opacity);
+            for (std::int64_t at = 3 * i; at < 3 * i + 3; ++at)
+                corrupted.data[at] =
+                    blend_anomaly::value(good.data[at], texture.data[at], mask.data[i], opacity);
+        }
+    });
+}
+
+/// Mask and blend in one call.
+template <class T>
+void synthesise_anomaly_forward(context& ctx,
+                                in<T, 4> good,
+                                in<T, 4> texture,
+                                in<anomaly_draw, 1> draws,
+                                in<T, 2> angles,
+                                out<T, 4> corrupted,
+                                out<T, 4> mask) {
+    perlin_mask_forward(ctx, draws, angles, mask);
+    blend_anomaly_forward(ctx, good, texture, mask, draws, corrupted);
+}
+
+} // namespace cpu
+
+template <class T, class S>
+struct synthesised_anomaly {
+    tensor<T, 4, S> corrupted; ///< (n, h, w, 3)
+    tensor<T, 4, S> mask;      ///< (n, h, w, 1), 0 or 1
+};
+
+/// Checks the extents (errc::shape), allocates and runs. What the draws hold is the caller's to
+/// check: they may live on another device.
+template <class C, class T, class S>
+[[nodiscard]] synthesised_anomaly<T, S> synthesise_anomaly(C& ctx,
+                                                           const tensor<T, 4, S>& good,
+                                                           const tensor<T, 4, S>& texture,
+                                                           const tensor<anomaly_draw, 1, S>& draws,
+                                                           const tensor<T, 2, S>& angles) {
+    const auto& dims = good.dims();
+    expect(dims == texture.dims() && dims[3] == 3, "synthesise_anomaly",
+           "picture and texture have one size and three channels", dims, texture.dims());
+    expect(angles.dims() == shape{dims[0], lattice_capacity} && draws.extent(0) == dims[0],
+           "synthesise_anomaly", "there are a draw and a lattice for each picture", dims,
+           angles.dims(), draws.dims());
+    synthesised_anomaly<T, S> result{
+        empty<T>(ctx, dims), empty<T>(ctx, shape{dims[0], dims[1], dims[2], std::int64_t(1)})};
+    synthesise_anomaly_forward(ctx, good.view(), texture.view(), draws.view(), angles.view(),
+                               result.corrupted.view(), result.mask.view());
+    return result;
+}
+
+} // namespace pfad

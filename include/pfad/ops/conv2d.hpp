@@ -54,12 +54,14 @@ void conv2d_forward(context& ctx,
     std::int64_t const oh = y.extent(1), ow = y.extent(2);
     // (r, s, c, k): the innermost loop then runs over contiguous outputs.
     const auto packed = empty<T>(ctx, shape<1>{{w.size()}});
-    parallel_for(ctx, kr * ks, c * k, [&, k = k, c = c](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t tap = begin; tap < end; ++tap)
-            for (std::int64_t ci = 0; ci < c; ++ci)
-                for (std::int64_t ki = 0; ki < k; ++ki)
-                    packed.data()[(tap * c + ci) * k + ki] = w.data[(ki * kr * ks + tap) * c + ci];
-    });
+    parallel_for(ctx, kr * ks, c * k,
+                 [&, k = k, c = c, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t tap = begin; tap < end; ++tap)
+                         for (std::int64_t ci = 0; ci < c; ++ci)
+                             for (std::int64_t ki = 0; ki < k; ++ki)
+                                 packed.data()[(tap * c + ci) * k + ki] =
+                                     w.data[(ki * kr * ks + tap) * c + ci];
+                 });
     parallel_for(
         ctx, n * oh, ow * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {

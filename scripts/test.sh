@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs every check and test. A failing step does not stop the
+# later ones. The last line is "N passed, N failed"; the exit status is 1 where any failed.
+#   scripts/test.sh [STEP...]   runs only these steps: checks asan tsan release install odr
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+logs=build/log
+mkdir -p "$logs"
+steps=("$@")
+[[ ${#steps[@]} -gt 0 ]] || steps=(checks asan tsan release install odr)
+
+wanted() {
+    local step
+    for step in "${steps[@]}"; do
+        [[ $step == "$1" ]] && return 0
+    done
+    return 1
+}
+
+# count PASSED FAILED LABEL SECONDS
+count() {
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    printf '%-28s %5d passed %5d failed %6d s\n' "$3" "$1" "$2" "$4"
+}
+
+# check LABEL COMMAND...: one test, by its exit status. Shows the output of a failure.
+check() {
+    local label=$1 log="$logs/${1// /_}.txt" start=$SECONDS
+    shift
+    if "$@" >"$log" 2>&1; then
+        count 1 0 "$label" $((SECONDS - start))
+        grep -hE '^(layering|completeness|headers|format|compile budget|setup):' "$log"
+        return 0
+    fi
+    count 0 1 "$label" $((SECONDS - start))
+    echo "---- $label: the end of $log"
+    grep -E 'error|FAILED' "$log" | head -n 20
+    tail -n 60 "$log"
+    echo "----"
+    return 1
+}
+
+# Sums the cases in CTest's log: Catch2's and golden_check's own counts, one for any other test. A
+# program that ends badly without a failed case (a crash, a sanitizer's report) is one failure.
+read -r -d '' sum_cases <<'AWK'
+function close_test() {
+    if (open && !ended) { fail++; print "not finished: " name > "/dev/stderr" }
+    open = 0
+}
+/^[0-9]+\/[0-9]+ Testing: / { close_test(); name = $3; p = f = ended = 0; open = 1 }
+/^All tests passed \(/ { p += $(NF - 2) }
+/^test cases: / {
+    for (i = 1; i < NF; i++) { if ($(i + 1) == "passed") p += $i; if ($(i + 1) == "failed") f += $i }
+}
+/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
+/^Test (Passed|Failed|timed out)|^Unable to find|^Could not find|^Test not/ {
+    if (!open || ended) next
+    ended = 1
+    if ($0 ~ /^Test Passed/) { if (p + f == 0) p = 1 } else if (f == 0) f = 1
+    pass += p; fail += f
+}
+END { close_test(); print pass + 0, fail + 0 }
+AWK
+
+# tests PRESET LABEL...: runs the tests with one of the labels.
+run_tests() {
+    local preset=$1 start=$SECONDS log="$logs/ctest_$1.txt" counts
+    shift
+    local labels
+    labels=$(IFS='|'; echo "$*")
+    rm -f "build/$preset/Testing/Temporary/LastTest.log"
+    ctest --test-dir "build/$preset" -L "^($labels)\$" --output-on-failure >"$log" 2>&1
+    local status=$?
+    local written=build/$preset/Testing/Temporary/LastTest.log
+    if [[ -e $written ]]; then
+        counts=$(awk "$sum_cases" "$written" 2>>"$log")
+    else
+        counts="0 0"
+    fi
+    read -r good bad <<<"$counts"
+    # CTest and the sum must agree on whether anything failed.
+    [[ $status -eq 0 || $bad -gt 0 ]] || bad=1
+    count "$good" "$bad" "tests ($preset)" $((SECONDS - start))
+    if [[ $bad -gt 0 ]]; then
+        echo "---- failures; all of it is in $log"
+        grep -vE '^(      Start|.* Passed +[0-9.]+ sec)' "$log" | tail -n 150
+        echo "----"
+    fi
+    sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([a-z0-9_]*\) .* \([0-9.]* sec\).*/    \1 \2/p' "$log"
+}
+
+# build_preset PRESET [ARGUMENTS of cmake --build]
+build_preset() {
+    local preset=$1
+    shift
+    check "configure ($preset)" cmake --preset "$preset" --fresh
+    check "build ($preset)" nice -n 5 cmake --build --preset "$preset" "$@" -- -k 0
+}
+
+slowest_units() {
+    echo "The slowest translation units:"
+    for log in build/*/.ninja_log; do
+        [[ -e $log ]] || continue
+        preset=$(basename "$(dirname "$log")")
+        awk -v preset="$preset" '$4 ~ /\.(o|gch)$/ {
+            sub(/.*CMakeFiles\//, "", $4); printf "%7.1f s  %s %s\n", ($2 - $1) / 1000, preset, $4
+        }' "$log"
+    done | sort -rn | head -n 10
+}
+
+# An installed pfad, moved after the installation, used in each way that there is.
+use_installed() {
+    local root=build/consumer
+    rm -rf "$root" && mkdir -p "$root"
+    check "configure (portable)" cmake --preset portable --fresh -D PFAD_BUILD_TESTS=OFF \
+        -D PFAD_BUILD_BENCH=OFF -D PFAD_BUILD_EXAMPLES=OFF
+    check "install" cmake --install build/portable --prefix "$PWD/$root/first"
+    mv "$root/first" "$root/prefix"
+    check "find_package" consumer_project tests/consumer "$root/find" \
+        -D CMAKE_PREFIX_PATH="$PWD/$root/prefix"
+    check "add_subdirectory" consumer_project tests/consumer "$root/subdirectory" \
+        -D PFAD_SOURCE="$PWD"
+    check "pkg-config" pkg_config_consumer "$root"
+    if [[ -e examples/quickstart/CMakeLists.txt ]]; then
+        check "quickstart" consumer_project examples/quickstart "$root/quickstart" \
+            -D CMAKE_PREFIX_PATH="$PWD/$root/prefix"
+    fi
+}
+
+consumer_project() {
+    local source=$1 binary=$2
+    shift 2
+    cmake -S "$source" -B "$binary" -G Ninja -D CMAKE_BUILD_TYPE=Release "$@" &&
+        cmake --build "$binary" && ctest --test-dir "$binary" --output-on-failure --no-tests=error
+}
+
+pkg_config_consumer() {
+    local root=$1
+    export PKG_CONFIG_PATH=$PWD/$root/prefix/share/pkgconfig
+    # shellcheck disable=SC2046
+    g++ tests/consumer/blocks.cpp $(pkg-config --cflags --libs pfad) -o "$root/blocks" &&
+        "$root/blocks" &&
+        g++ tests/consumer/whole.cpp $(pkg-config --cflags --libs pfadseg) -o "$root/whole" &&
+        "$root/whole"
+}
+
+echo "pfad's tests: ${steps[*]}"
+check "setup" bash scripts/setup.sh
+
+if wanted checks; then
+    check "format" bash scripts/check_format.sh
+    check "layering" cmake -D ROOT="$PWD" -P tests/layering.cmake
+    check "completeness" cmake -D ROOT="$PWD" -P tests/completeness.cmake
+    check "headers" nice -n 5 bash scripts/check_headers.sh
+    check "clang" nice -n 5 bash scripts/check_clang.sh
+    check "compile budget" bash scripts/check_compile_budget.sh
+fi
+if wanted odr; then
+    check "odr" nice -n 5 bash tests/odr/check.sh
+fi
+if wanted asan; then
+    build_preset asan
+    run_tests asan unit
+fi
+if wanted tsan; then
+    build_preset tsan --target threaded_tests
+    run_tests tsan threaded
+fi
+if wanted release; then
+    build_preset release
+    run_tests release unit threaded golden programs
+fi
+if wanted install; then
+    use_installed
+fi
+
+slowest_units
+echo "The whole took $((SECONDS / 60)) min $((SECONDS % 60)) s."
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]

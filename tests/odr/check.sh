@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Links two translation units that include every header, in opposite orders, and lets the link-time
+# optimiser compare what they define.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# shellcheck source=scripts/compiler_flags.sh
+source scripts/compiler_flags.sh
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+headers=$(find include/pfad -name '*.hpp' -printf '%P\n' | sort)
+sed 's|.*|#include <pfad/&>|' <<<"$headers" >"$folder/every.hpp"
+tac "$folder/every.hpp" >"$folder/every_reversed.hpp"
+
+flags=("${warnings[@]}" "${includes[@]}" -I"$folder" -O1 -flto -Wodr)
+g++ "${flags[@]}" -c tests/odr/first.cpp -o "$folder/first.o" &
+first=$!
+g++ "${flags[@]}" -c tests/odr/second.cpp -o "$folder/second.o"
+wait "$first"
+libraries=(-pthread)
+if grep -q '^onednn' <<<"$headers"; then
+    libraries+=(-ldnnl)
+fi
+if grep -q '^io/' <<<"$headers"; then
+    libraries+=(-lstb)
+fi
+g++ "${flags[@]}" "$folder/first.o" "$folder/second.o" "${libraries[@]}" -o "$folder/both"
+"$folder/both"

@@ -1,0 +1,167 @@
+// Sum of branches weighted by a softmax over the branches, per sample and channel (parallel
+// convolutional attention recalibration, equations 7 to 9 of the PFADSeg paper).
+//   W[n,b,c] = exp(a[n,b,c]) / sum_k exp(a[n,k,c])        y[n,i,j,c] = sum_b W[n,b,c] f[n,i,j,b*C +
+//   c]
+// f (n, h, w, b*C), a (n*b, 1, 1, C) with row n*branches + b, y (n, h, w, C)
+// requires  the extents above; branches >= 1
+// gradient  gf = W gy;  gW = sum_{i,j} f gy;  ga = W (gW - sum_k W gW)
+// saves     W, and f
+// precision gW is summed in double
+// cost      forward 1 read of f, 1 write; backward reads f and gy, writes gf
+#pragma once
+
+#include <pfad/autograd/tape.hpp>
+#include <pfad/core/element.hpp>
+#include <pfad/cpu/sums.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace pfad {
+namespace cpu {
+
+/// Also writes the weights, shaped as a.
+template <class T>
+void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> a, out<T, 4> weights, out<T, 4> y) {
+    const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);
+    std::int64_t const branches = f.extent(3) / c;
+    for (std::int64_t k = 0; k < n; ++k)
+        for (std::int64_t i = 0; i < c; ++i) {
+            T const* const from = a.data + k * branches * c + i;
+            T* const to = weights.data + k * branches * c + i;
+            T largest = from[0];
+            for (std::int64_t b = 1; b < branches; ++b)
+                largest = std::max(largest, from[b * c]);
+            T sum = 0;
+            for (std::int64_t b = 0; b < branches; ++b)
+                sum += to[b * c] = std::exp(from[b * c] - largest);
+            for (std::int64_t b = 0; b < branches; ++b)
+                to[b * c] /= sum;
+        }
+    parallel_for(ctx, n * area, f.extent(3), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+            T* const to = y.data + pixel * c;
+            std::fill_n(to, c, T(0));
+            multiply_add(to, f.data + pixel * branches * c, c,
+                         weights.data + pixel / area * branches * c, c, c, branches);
+        }
+    });
+}
+
+/// sum[b c + i] += f[pixel, b c + i] gy[pixel, i] over `count` pixels.
+template <class T>
+void add_products(double* __restrict sum,
+                  T const* f,
+                  T const* gy,
+                  std::int64_t count,
+                  std::int64_t branches,
+                  std::int64_t c) {
+    for (std::int64_t b = 0; b < branches; ++b, sum += c, f += c) {
+        std::int64_t const step = branches * c;
+        std::int64_t k = 0;
+        for (; k + 4 <= count; k += 4) {
+            T const* const x = f + k * step;
+            T const* const g = gy + k * c;
+            for (std::int64_t i = 0; i < c; ++i)
+                sum[i] += (static_cast<double>(x[i] * g[i]) +
+                           static_cast<double>(x[step + i] * g[c + i])) +
+                          (static_cast<double>(x[2 * step + i] * g[2 * c + i]) +
+                           static_cast<double>(x[3 * step + i] * g[3 * c + i]));
+        }
+        for (; k < count; ++k)
+            for (std::int64_t i = 0; i < c; ++i)
+                sum[i] += static_cast<double>(f[k * step + i] * gy[k * c + i]);
+    }
+}
+
+/// ga[n,b,c] = W (gW - sum_k W gW) from the sums gW of `chunks` parts a sample.
+template <class T>
+void branch_softmax_backward(
+    in<T, 4> weights, double* sums, int chunks, std::int64_t branches, out<T, 4> ga, store how) {
+    std::int64_t const c = ga.extent(3);
+    for (std::int64_t k = 0; k < ga.extent(0) / branches; ++k) {
+        double* const gw = sums + k * chunks * branches * c;
+        add_rows(gw, gw + branches * c, chunks - 1, branches * c, branches * c);
+        for (std::int64_t i = 0; i < c; ++i) {
+            T const* const weight = weights.data + k * branches * c + i;
+            double mean = 0;
+            for (std::int64_t b = 0; b < branches; ++b)
+                mean += static_cast<double>(weight[b * c]) * gw[b * c + i];
+            for (std::int64_t b = 0; b < branches; ++b)
+                put(ga.data[(k * branches + b) * c + i],
+                    static_cast<T>(static_cast<double>(weight[b * c]) * (gw[b * c + i] - mean)),
+                    how);
+        }
+    }
+}
+
+/// Either gradient may be empty: it is then left out.
+template <class T>
+void branch_mix_backward(context& ctx,
+                         in<T, 4> f,
+                         in<T, 4> weights,
+                         in<T, 4> gy,
+                         out<T, 4> gf,
+                         store gf_how,
+                         out<T, 4> ga,
+                         store ga_how) {
+    const std::int64_t n = gy.extent(0), area = gy.extent(1) * gy.extent(2), c = gy.extent(3);
+    std::int64_t const branches = f.extent(3) / c;
+    const auto split = fixed_chunks::of(area, rows_worth(branches * c));
+    const int chunks = split.size();
+    const auto sums = full(ctx, shape<2>{{n * chunks, branches * c}}, 0.0);
+    run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {
+        std::int64_t const sample = part / chunks, start = sample * area;
+        std::int64_t const begin = part % chunks * split.chunk;
+        std::int64_t const end = std::min(area, begin + split.chunk);
+        // Four pixels in the cache for both gradients.
+        for (std::int64_t at = start + begin; at < start + end; at += 4) {
+            std::int64_t const count = std::min<std::int64_t>(4, start + end - at);
+            if (ga.data)
+                add_products(sums.data() + part * branches * c, f.data + at * branches * c,
+                             gy.data + at * c, count, branches, c);
+            if (gf.data)
+                for (std::int64_t k = 0; k < count * branches; ++k) {
+                    T const* const weight = weights.data + (sample * branches + k % branches) * c;
+                    T const* const g = gy.data + (at + k / branches) * c;
+                    T* const __restrict to = gf.data + (at * branches + k) * c;
+                    for (std::int64_t i = 0; i < c; ++i)
+                        put(to[i], weight[i] * g[i], gf_how);
+                }
+        }
+    });
+    if (ga.data)
+        branch_softmax_backward(weights, sums.data(), chunks, branches, ga, ga_how);
+}
+
+} // namespace cpu
+
+/// Mixes the `branches` groups of channels of f (n, h, w, branches * c) by the attention
+/// a (n * branches, 1, 1, c). errc::shape where the extents do not fit.
+template <class C, class T, class S>
+image<T, S> branch_mix(tape<C>& t, const image<T, S>& f, const image<T, S>& a, int branches) {
+    expect(branches >= 1, "branch_mix", "there is at least one branch");
+    const shape<4> wanted = {{f.extent(0) * branches, 1, 1, f.extent(3) / branches}};
+    expect(f.extent(3) % branches == 0 && f.extent(3) > 0 && a.dims() == wanted, "branch_mix",
+           "the attention is (n * branches, 1, 1, c) for features (n, h, w, branches * c)",
+           f.dims(), a.dims());
+    const shape<4> dims = {{f.extent(0), f.extent(1), f.extent(2), f.extent(3) / branches}};
+    auto y = t.result(empty<T>(t.context, dims), t.wants(f, a));
+    const auto weights = empty<T>(t.context, a.dims());
+    branch_mix_forward(t.context, f.value, a.value, weights.view(), y.value.view());
+    if (y.slot)
+        t.record([f, a, y, weights](C& ctx) {
+            if (!y.slot->written())
+                return;
+            gradient_target<T, 4> gf = {{}, store::set}, ga = {{}, store::set};
+            if (f.slot)
+                gf = f.slot->claim(ctx, f.dims());
+            if (a.slot)
+                ga = a.slot->claim(ctx, a.dims());
+            branch_mix_backward(ctx, f.value, weights, y.gradient(), gf.to, gf.how, ga.to, ga.how);
+        });
+    return y;
+}
+
+} // namespace pfad

@@ -1,0 +1,171 @@
+// Bilinear resize with half-pixel centres, without smoothing (align_corners = false).
+//   y[n,i,j,c] = sum over the two rows p and two columns q nearest to the source position of
+//                (weight of p) (weight of q) x[n,p,q,c]
+//   source = (target + 1/2) in/out - 1/2, at least 0; beyond the last pixel the last pixel
+// x (n, h, w, c), y (n, oh, ow, c)
+// requires  h, w, oh, ow >= 1
+// gradient  the exact transpose, a row of gx at a time in a fixed order
+// saves     nothing
+// precision positions in double, sums in T
+// cost      1 read 1 write each way
+#pragma once
+
+#include <pfad/autograd/tape.hpp>
+#include <pfad/core/element.hpp>
+#include <pfad/cpu/parallel.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace pfad {
+
+/// One axis of a bilinear resize: value = (1 - weight) x[low] + weight x[high].
+struct bilinear_tap {
+    std::int64_t low, high;
+    double weight;
+
+    [[nodiscard]] PFAD_HD static bilinear_tap
+    of(std::int64_t target, std::int64_t in, std::int64_t out) {
+        const double at = (static_cast<double>(target) + 0.5) * static_cast<double>(in) /
+                              static_cast<double>(out) -
+                          0.5;
+        if (at <= 0)
+            return {0, 0, 0};
+        std::int64_t const low = static_cast<std::int64_t>(at);
+        if (low >= in - 1)
+            return {in - 1, in - 1, 0};
+        return {low, low + 1, at - static_cast<double>(low)};
+    }
+};
+
+/// Where images of `channels` elements a pixel lie within wider pixels: the first element and the
+/// elements from one pixel to the next.
+template <class T>
+struct channel_slice {
+    T* data;
+    std::int64_t stride;
+};
+
+namespace cpu {
+
+inline tensor<bilinear_tap, 1> bilinear_taps(context& ctx, std::int64_t in, std::int64_t out) {
+    auto taps = empty<bilinear_tap>(ctx, shape<1>{{out}});
+    for (std::int64_t i = 0; i < out; ++i)
+        taps.data()[i] = bilinear_tap::of(i, in, out);
+    return taps;
+}
+
+/// x resized to oh x ow into a slice of the channels of a wider image.
+template <class T>
+void resize_into(context& ctx, in<T, 4> x, channel_slice<T> y, std::int64_t oh, std::int64_t ow) {
+    const std::int64_t h = x.extent(1), w = x.extent(2), c = x.extent(3);
+    const auto across = bilinear_taps(ctx, w, ow);
+    parallel_for(ctx, x.extent(0) * oh, 2 * ow * c, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row) {
+            auto const down = bilinear_tap::of(row % oh, h, oh);
+            T const* const above = x.data + (row / oh * h + down.low) * w * c;
+            T const* const below = x.data + (row / oh * h + down.high) * w * c;
+            for (std::int64_t j = 0; j < ow; ++j) {
+                auto const& tap = across.data()[j];
+                T const w11 = static_cast<T>(down.weight * tap.weight);
+                T const w10 = static_cast<T>(down.weight * (1 - tap.weight));
+                T const w01 = static_cast<T>((1 - down.weight) * tap.weight);
+                T const w00 = static_cast<T>((1 - down.weight) * (1 - tap.weight));
+                T const* const a = above + tap.low * c;
+                T const* const b = above + tap.high * c;
+                T const* const d = below + tap.low * c;
+                T const* const e = below + tap.high * c;
+                T* const __restrict to = y.data + (row * ow + j) * y.stride;
+                for (std::int64_t i = 0; i < c; ++i)
+                    to[i] = (w00 * a[i] + w01 * b[i]) + (w10 * d[i] + w11 * e[i]);
+            }
+        }
+    });
+}
+
+/// The transpose of resize_into: gx from a slice of the channels of a wider oh x ow image.
+template <class T>
+void resize_transposed(context& ctx,
+                       channel_slice<const T> gy,
+                       std::int64_t oh,
+                       std::int64_t ow,
+                       out<T, 4> gx,
+                       store how) {
+    const std::int64_t h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
+    const auto across = bilinear_taps(ctx, w, ow);
+    const auto down = bilinear_taps(ctx, h, oh);
+    const bilinear_tap* const all = down.data();
+    parallel_for(
+        ctx, gx.extent(0) * h, (1 + 2 * oh / h) * ow * c,
+        [&](std::int64_t begin, std::int64_t end) {
+            // First down the columns into one wide row, then along it.
+            const auto wide = empty<T>(ctx, shape<2>{{ow, c}});
+            for (std::int64_t row = begin; row < end; ++row) {
+                std::int64_t const p = row % h;
+                if (how == store::set)
+                    std::fill_n(gx.data + row * w * c, w * c, T(0));
+                std::fill_n(wide.data(), wide.size(), T(0));
+                // The targets between row p - 1 and row p + 1; `low` never falls.
+                const auto first = std::partition_point(
+                    all, all + oh, [p](bilinear_tap const& tap) { return tap.high < p; });
+                const auto last = std::partition_point(
+                    first, all + oh, [p](bilinear_tap const& tap) { return tap.low <= p; });
+                for (auto tap = first; tap != last; ++tap) {
+                    T const weight = static_cast<T>(tap->low == p ? 1 - tap->weight : tap->weight);
+                    std::int64_t const from = (row / h * oh + (tap - all)) * ow;
+                    for (std::int64_t j = 0; j < ow; ++j) {
+                        T const* const g = gy.data + (from + j) * gy.stride;
+                        T* const __restrict to = wide.data() + j * c;
+                        for (std::int64_t i = 0; i < c; ++i)
+                            to[i] += weight * g[i];
+                    }
+                }
+                for (std::int64_t j = 0; j < ow; ++j) {
+                    auto const& tap = across.data()[j];
+                    T const weight = static_cast<T>(tap.weight);
+                    T const* const g = wide.data() + j * c;
+                    T* const __restrict low = gx.data + (row * w + tap.low) * c;
+                    for (std::int64_t i = 0; i < c; ++i)
+                        low[i] += (T(1) - weight) * g[i];
+                    if (tap.high == tap.low)
+                        continue;
+                    T* const __restrict high = gx.data + (row * w + tap.high) * c;
+                    for (std::int64_t i = 0; i < c; ++i)
+                        high[i] += weight * g[i];
+                }
+            }
+        });
+}
+
+template <class T>
+void resize_bilinear_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
+    resize_into(ctx, x, channel_slice<T>{y.data, y.extent(3)}, y.extent(1), y.extent(2));
+}
+
+template <class T>
+void resize_bilinear_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
+    resize_transposed(ctx, channel_slice<const T>{gy.data, gy.extent(3)}, gy.extent(1),
+                      gy.extent(2), gx, how);
+}
+
+} // namespace cpu
+
+/// Resizes x to (n, h, w, c). errc::shape where either image has no pixel.
+template <class C, class T, class S>
+image<T, S> resize_bilinear(tape<C>& t, const image<T, S>& x, std::int64_t h, std::int64_t w) {
+    const shape<4> dims = {{x.extent(0), h, w, x.extent(3)}};
+    expect(x.extent(1) >= 1 && x.extent(2) >= 1 && h >= 1 && w >= 1, "resize_bilinear",
+           "both images have pixels", x.dims(), dims);
+    auto y = t.result(empty<T>(t.context, dims), t.wants(x));
+    resize_bilinear_forward(t.context, x.value, y.value.view());
+    if (y.slot)
+        t.record([x, y](C& ctx) {
+            if (!y.slot->written())
+                return;
+            auto const gx = x.slot->claim(ctx, x.dims());
+            resize_bilinear_backward(ctx, y.gradient(), gx.to, gx.how);
+        });
+    return y;
+}
+
+} // namespace pfad

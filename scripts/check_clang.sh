@@ -8,6 +8,7 @@ source scripts/compiler_flags.sh
 # clang finds omp.h in the folder of g++, behind its own headers.
 omp=$(g++ -print-file-name=include)
 status=0
+shopt -s nullglob
 for umbrella in include/pfad/*.hpp; do
     name=${umbrella#include/}
     echo "#include <$name>" |

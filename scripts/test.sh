@@ -98,7 +98,7 @@ build_preset() {
     local preset=$1
     shift
     check "configure ($preset)" cmake --preset "$preset" --fresh
-    check "build ($preset)" nice -n 5 cmake --build --preset "$preset" "$@" -- -k 0
+    check "build ($preset)" nice -n 5 cmake --build --preset "$preset" --parallel "$(nproc)" "$@" -- -k 0
 }
 
 slowest_units() {

@@ -38,8 +38,9 @@ check() {
     fi
     count 0 1 "$label" $((SECONDS - start))
     echo "---- $label: the end of $log"
-    grep -E 'error|FAILED' "$log" | head -n 20
-    tail -n 60 "$log"
+    grep -E '([Ee]rror|ERROR):|^FAILED' "$log" | head -n 20
+    echo "..."
+    grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)|/c[+][+] ' "$log" | tail -n 60
     echo "----"
     return 1
 }
@@ -66,7 +67,7 @@ function close_test() {
 END { close_test(); print pass + 0, fail + 0 }
 AWK
 
-# tests PRESET LABEL...: runs the tests with one of the labels.
+# run_tests PRESET LABEL...: runs the tests with one of the labels.
 run_tests() {
     local preset=$1 start=$SECONDS log="$logs/ctest_$1.txt" counts
     shift
@@ -82,12 +83,15 @@ run_tests() {
         counts="0 0"
     fi
     read -r good bad <<<"$counts"
+    # A program that was not built is not in the log.
+    bad=$((bad + $(grep -c '[*][*][*]Not Run' "$log")))
     # CTest and the sum must agree on whether anything failed.
     [[ $status -eq 0 || $bad -gt 0 ]] || bad=1
     count "$good" "$bad" "tests ($preset)" $((SECONDS - start))
     if [[ $bad -gt 0 ]]; then
         echo "---- failures; all of it is in $log"
-        grep -vE '^(      Start|.* Passed +[0-9.]+ sec)' "$log" | tail -n 150
+        grep -vE '^ +Start |^Looked in |^/?[^ :]+/bin/[a-zA-Z_/]+$|^Could not find| Passed +[0-9.]+ sec' "$log" |
+            tail -n 150
         echo "----"
     fi
     sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([a-z0-9_]*\) .* \([0-9.]* sec\).*/    \1 \2/p' "$log"

@@ -1,0 +1,230 @@
+// Everything that a differentiable op promises, checked in one call: value, gradient, how gradients
+// are stored, and the same bits for any number of threads.
+#pragma once
+
+#include "support/backends.hpp"
+#include "support/compare.hpp"
+#include "support/guarded.hpp"
+
+#include <pfad/autograd/tape.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace pfad::test {
+
+/// The result of an op and the gradients of sum(result * cotangent) with respect to its inputs.
+template <int Q, int... R>
+struct evaluation {
+    array<Q> y;
+    std::tuple<array<R>...> gradients;
+};
+
+/// The upstream gradient of every check.
+template <int Q>
+array<Q> cotangent(const shape<Q>& dims) {
+    return random_array(dims, "cotangent", 0.25, 1.25);
+}
+
+/// Puts NaN where a tensor was, before its memory goes back to the pool.
+template <class T, int R>
+void poison(const tensor<T, R, host>& x) {
+    std::fill_n(x.data(), x.size(), std::numeric_limits<T>::quiet_NaN());
+}
+
+/// Runs op(tape, variables...) forward and backward. `prepare(slot, i)` may touch the gradient slot
+/// of input i before the op runs.
+template <class T, class Context, class Op, class Prepare, int... R>
+auto evaluate_with(Context& ctx, Op& op, Prepare&& prepare, const array<R>&... inputs) {
+    tape<Context> t(ctx, mode::train);
+    auto leaves = std::tuple(leaf(upload<T>(ctx, inputs))...);
+    return std::apply(
+        [&](auto&... x) {
+            int index = 0;
+            (prepare(*x.slot, index++), ...);
+            auto y = op(t, x...);
+            constexpr int rank = std::remove_cvref_t<decltype(y.value)>::rank;
+            y.slot->place(upload<T>(ctx, cotangent(y.dims())));
+            static_cast<void>(y.slot->claim(ctx, y.dims()));
+            t.run();
+            evaluation<rank, R...> result{download(ctx, y.value), {download(ctx, x.gradient())...}};
+            poison(y.value);
+            (poison(x.gradient()), ...);
+            return result;
+        },
+        leaves);
+}
+
+template <class T, class Context, class Op, int... R>
+auto evaluate(Context& ctx, Op& op, const array<R>&... inputs) {
+    return evaluate_with<T>(
+        ctx, op, [](auto&, int) {}, inputs...);
+}
+
+/// sum(op(inputs) * cotangent), without recording.
+template <class Context, class Op, int... R>
+double objective(Context& ctx, Op& op, const array<R>&... inputs) {
+    tape<Context> t(ctx, mode::train, recording::off);
+    const auto y = download(ctx, op(t, constant(upload<double>(ctx, inputs))...).value);
+    const auto weight = cotangent(y.dims);
+    double sum = 0;
+    for (std::size_t i = 0; i < y.data.size(); ++i)
+        sum += y.data[i] * weight.data[i];
+    return sum;
+}
+
+/// Compares the gradient with respect to input I with fourth-order central differences, at every
+/// element or at a sample of 24, to 1e-6 of the largest gradient.
+template <std::size_t I, class Context, class Op, int... R>
+void check_gradient_of(Context& ctx,
+                       Op& op,
+                       const std::tuple<array<R>...>& analytic,
+                       std::tuple<array<R>...> inputs) {
+    auto& x = std::get<I>(inputs);
+    const auto& gradient = std::get<I>(analytic);
+    REQUIRE(gradient.dims == x.dims);
+    const double allowed = 1e-6 * std::max(largest(gradient), 1e-3);
+    const std::size_t count = x.data.size(), stride = count <= 24 ? 1 : count / 24;
+    const double e = 0x1p-10;
+    for (std::size_t i = 0; i < count; i += stride) {
+        const double value = x.data[i];
+        const auto at = [&](double shift) {
+            x.data[i] = value + shift;
+            return std::apply([&](auto const&... all) { return objective(ctx, op, all...); },
+                              inputs);
+        };
+        const double slope = (8 * (at(e) - at(-e)) - (at(2 * e) - at(-2 * e))) / (12 * e);
+        x.data[i] = value;
+        INFO("input " << I << ", element " << i << " of " << to_string(x.dims) << ": difference "
+                      << slope << ", gradient " << gradient.data[i]);
+        if (!(std::abs(slope - gradient.data[i]) <= allowed)) {
+            CHECK(slope == gradient.data[i]);
+            return;
+        }
+    }
+    SUCCEED();
+}
+
+template <class Context, class Op, int... R>
+void check_gradients(Context& ctx,
+                     Op& op,
+                     const std::tuple<array<R>...>& analytic,
+                     const array<R>&... inputs) {
+    const std::tuple<array<R>...> all(inputs...);
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (check_gradient_of<I>(ctx, op, analytic, all), ...);
+    }
+    (std::index_sequence_for<array<R>...>());
+}
+
+/// Gradients overwrite NaN when they are the first to be written, add to 3 when they are not, and
+/// write nothing beyond their ends.
+template <class T, class Context, class Op, int... R>
+void check_store(Context& ctx,
+                 Op& op,
+                 const std::tuple<array<R>...>& expected,
+                 const array<R>&... inputs) {
+    for (const store how : {store::set, store::add}) {
+        const T before = how == store::set ? std::numeric_limits<T>::quiet_NaN() : T(3);
+        const std::tuple<guarded<T, R>...> memory(guarded<T, R>(inputs.dims, before)...);
+        const auto prepare = [&](auto& slot, int wanted) {
+            constexpr int rank = std::remove_cvref_t<decltype(slot.gradient())>::rank;
+            int index = 0;
+            const auto place = [&](auto const& m) {
+                if constexpr (std::remove_cvref_t<decltype(m.tensor())>::rank == rank)
+                    if (index == wanted) {
+                        slot.place(m.tensor());
+                        if (how == store::add)
+                            static_cast<void>(slot.claim(ctx, m.tensor().dims()));
+                    }
+                ++index;
+            };
+            std::apply([&](auto const&... m) { (place(m), ...); }, memory);
+        };
+        const auto result = evaluate_with<T>(ctx, op, prepare, inputs...);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            const auto check = [&](auto got, const auto& want, bool intact) {
+                if (how == store::add)
+                    for (double& value : got.data)
+                        value -= 3;
+                INFO(sizeof(T) * 8 << " bit, " << (how == store::add ? "added" : "set"));
+                check_close(got, want, tolerance<T>(64, 3 + largest(want)));
+                CHECK(intact);
+            };
+            (check(std::get<I>(result.gradients), std::get<I>(expected),
+                   std::get<I>(memory).intact()),
+             ...);
+        }
+        (std::index_sequence_for<array<R>...>());
+    }
+}
+
+template <int Q, int... R>
+bool same_bits(const evaluation<Q, R...>& a, const evaluation<Q, R...>& b) {
+    return same_bits(a.y, b.y)&& [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return (same_bits(std::get<I>(a.gradients), std::get<I>(b.gradients)) && ...);
+    }
+    (std::index_sequence_for<array<R>...>());
+}
+
+/// The same bits again, on memory that last held NaN, and for two threads.
+template <class T, class Context, class Op, int... R>
+void check_repeats(Op& op, const array<R>&... inputs) {
+    Context one(1), two(2);
+    const auto first = evaluate<T>(one, op, inputs...);
+    CHECK(same_bits(first, evaluate<T>(one, op, inputs...)));
+    if constexpr (same_bits_for_any_threads<Context>)
+        CHECK(same_bits(first, evaluate<T>(two, op, inputs...)));
+}
+
+/// How much a check does: numerical differences suit small inputs only.
+enum class thorough : bool { value_and_bits, everything };
+
+/// All of it. `op(tape, variables...)` gives a variable; `reference(arrays...)` the array that it
+/// should hold; `terms` is the length of the longest sum, `largest` the largest term.
+template <class Context, class Op, class Reference, int... R>
+void check_op(Op op,
+              Reference reference,
+              thorough how_much,
+              double terms,
+              double term,
+              const array<R>&... inputs) {
+    Context ctx(2);
+    const auto want = reference(inputs...);
+    const auto exact = evaluate<double>(ctx, op, inputs...);
+    check_close(exact.y, want, tolerance<double>(4 * terms, term));
+    const auto rounded = evaluate<float>(ctx, op, inputs...);
+    check_close(rounded.y, want, tolerance<float>(terms, term));
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (check_close(std::get<I>(rounded.gradients), std::get<I>(exact.gradients),
+                     tolerance<float>(terms + 16,
+                                      std::max({term, 2 * largest(std::get<I>(exact.gradients))}))),
+         ...);
+    }
+    (std::index_sequence_for<array<R>...>());
+    check_repeats<float, Context>(op, inputs...);
+    check_repeats<double, Context>(op, inputs...);
+    if (how_much == thorough::everything) {
+        check_gradients(ctx, op, exact.gradients, inputs...);
+        check_store<double>(ctx, op, exact.gradients, inputs...);
+        check_store<float>(ctx, op, rounded.gradients, inputs...);
+    }
+}
+
+/// A variable as a parameter, whose gradient lands in the variable's slot.
+template <class T, int R, class S>
+parameter<T, R, S> as_parameter(const variable<T, R, S>& x) {
+    parameter<T, R, S> result;
+    result.value = x.value;
+    if (x.slot)
+        result.slot = x.slot;
+    return result;
+}
+
+} // namespace pfad::test

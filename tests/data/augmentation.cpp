@@ -1,0 +1,114 @@
+#include "support/catch.hpp"
+
+#include <pfad/data/augmentation.hpp>
+
+#include <array>
+#include <cmath>
+#include <set>
+#include <vector>
+
+using namespace pfad;
+using namespace pfad::data;
+
+TEST_CASE("mvtec_rotation: fifteen categories, others are the caller's to decide [data]") {
+    CHECK(mvtec_rotation("screw") == rotation::full);
+    CHECK(mvtec_rotation("hazelnut") == rotation::full);
+    CHECK(mvtec_rotation("zipper") == rotation::slight);
+    CHECK(mvtec_rotation("transistor") == rotation::none);
+    CHECK_FALSE(mvtec_rotation("flange").has_value());
+    CHECK_FALSE(mvtec_rotation("").has_value());
+    int counts[3] = {};
+    for (const char* const name :
+         {"bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
+          "pill", "screw", "tile", "toothbrush", "transistor", "wood", "zipper"})
+        ++counts[static_cast<int>(mvtec_rotation(name).value())];
+    CHECK(counts[0] == 5);
+    CHECK(counts[1] == 3);
+    CHECK(counts[2] == 7);
+}
+
+TEST_CASE("draw_rotation: quarter turns only in full, small angles in both [data]") {
+    random_stream random(3, "test");
+    int quarters[4] = {};
+    double low = 0, high = 0;
+    for (int i = 0; i < 2000; ++i) {
+        const auto none = draw_rotation(rotation::none, random);
+        CHECK((none.quarters == 0 && none.degrees == 0));
+        const auto slight = draw_rotation(rotation::slight, random);
+        CHECK(slight.quarters == 0);
+        const auto full = draw_rotation(rotation::full, random);
+        ++quarters[full.quarters];
+        low = std::min({low, slight.degrees, full.degrees});
+        high = std::max({high, slight.degrees, full.degrees});
+    }
+    for (const int count : quarters)
+        CHECK((count > 400 && count < 600));
+    CHECK((low >= -5 && low < -4.9));
+    CHECK((high < 5 && high > 4.9));
+}
+
+TEST_CASE("draw_anomaly: every lattice occurs, opacities keep to their range [data]") {
+    random_stream random(4, "test");
+    std::vector<float> angles(lattice_capacity);
+    std::set<std::pair<int, int>> lattices;
+    float low = 1, high = 0, mean = 0;
+    constexpr int count = 1000;
+    for (int i = 0; i < count; ++i) {
+        const auto drawn = draw_anomaly(paper_opacity, random, angles.data());
+        lattices.insert({drawn.cells_down, drawn.cells_across});
+        CHECK(std::abs(drawn.turn) <= 90);
+        low = std::min(low, drawn.opacity);
+        high = std::max(high, drawn.opacity);
+        mean += drawn.opacity / count;
+    }
+    CHECK(lattices.size() == 36);
+    CHECK(lattices.rbegin()->first == 32);
+    CHECK(lattices.begin()->first == 1);
+    CHECK((low >= 0.15f && low < 0.16f));
+    CHECK((high <= 1 && high > 0.99f));
+    CHECK(std::abs(mean - 0.575f) < 0.04f);
+    for (int i = 0; i < count; ++i)
+        CHECK(draw_anomaly(code_opacity, random, angles.data()).opacity >= 0.2f);
+}
+
+TEST_CASE("draw_anomaly: angles cover the circle and stay inside their array [data]") {
+    std::vector<float> angles(lattice_capacity + 1, -1.0f);
+    for (std::uint64_t stream = 0; stream < 200; ++stream) {
+        random_stream random(stream, "test");
+        (void)draw_anomaly(paper_opacity, random, angles.data());
+    }
+    CHECK(angles.back() == -1.0f);
+    float low = 9, high = 0;
+    for (std::size_t i = 0; i < angles.size() - 1; ++i) {
+        low = std::min(low, angles[i]);
+        high = std::max(high, angles[i]);
+    }
+    CHECK((low >= 0 && low < 0.1f));
+    CHECK((high > 6.2f && high < 6.2832f));
+}
+
+TEST_CASE("downsample_mask: to a quarter, two of the four middle pixels decide [data]") {
+    // Four masks of 4 x 4 with 1, 2, 3 of the middle pixels, and with everything but them.
+    std::vector<float> mask(64, 0.0f), small(4, -1.0f);
+    mask[5] = 1;
+    mask[16 + 5] = mask[16 + 10] = 1;
+    mask[32 + 5] = mask[32 + 6] = mask[32 + 9] = 1;
+    std::fill(mask.begin() + 48, mask.end(), 1.0f);
+    for (const std::size_t i : {5u, 6u, 9u, 10u})
+        mask[48 + i] = 0;
+    downsample_mask(view<const float, 4>{mask.data(), {4, 4, 4, 1}},
+                    view<float, 4>{small.data(), {4, 1, 1, 1}});
+    CHECK(small == std::vector<float>{0, 1, 1, 0});
+}
+
+TEST_CASE("downsample_mask: any ratio, in double too [data]") {
+    std::vector<double> mask = {0, 0, 1, 1, 1}, small(3, -1.0);
+    downsample_mask(view<const double, 4>{mask.data(), {1, 1, 5, 1}},
+                    view<double, 4>{small.data(), {1, 1, 3, 1}});
+    // Centres at 1/3, 2 and 11/3 of the five columns.
+    CHECK(small == std::vector<double>{0, 1, 1});
+    std::vector<double> wrong(6);
+    CHECK_THROWS_AS(downsample_mask(view<const double, 4>{mask.data(), {1, 1, 5, 1}},
+                                    view<double, 4>{wrong.data(), {2, 1, 3, 1}}),
+                    error);
+}

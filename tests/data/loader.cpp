@@ -1,0 +1,149 @@
+#include "data/temporary_folder.hpp"
+#include "support/catch.hpp"
+
+#include <pfad/data/loader.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+using namespace pfad;
+using namespace pfad::data;
+
+namespace {
+
+struct small_set {
+    temporary_folder folder;
+    std::vector<std::filesystem::path> pictures, textures;
+
+    small_set() {
+        for (int i = 0; i < 7; ++i)
+            pictures.push_back(
+                folder.picture("good/" + std::to_string(i) + ".png", some_picture(16, 16, 3, i)));
+        textures.push_back(folder.picture("texture.png", some_picture(30, 20, 3, 100)));
+    }
+};
+
+bool same(const tensor<float, 4>& a, const tensor<float, 4>& b) {
+    return a.dims() == b.dims() && std::equal(a.data(), a.data() + a.size(), b.data());
+}
+
+bool same(const training_batch& a, const training_batch& b) {
+    return a.iteration == b.iteration && same(a.clean, b.clean) && same(a.corrupted, b.corrupted) &&
+           same(a.mask, b.mask);
+}
+
+const sampler_options options = {.size = 16, .batch = 3, .seed = 5, .rotate = rotation::full};
+
+} // namespace
+
+TEST_CASE("loader: the same batches from any number of threads and any lead [data]") {
+    const small_set set;
+    loader one(set.pictures, set.textures, options, {.threads = 1, .ahead = 1});
+    loader many(set.pictures, set.textures, options, {.threads = 5, .ahead = 3});
+    for (int iteration = 0; iteration < 25; ++iteration) {
+        const auto a = one.next();
+        CHECK(a.iteration == iteration);
+        CHECK(a.clean.dims() == shape<4>{3, 16, 16, 3});
+        CHECK(a.mask.dims() == shape<4>{3, 16, 16, 1});
+        CHECK(same(a, many.next()));
+    }
+}
+
+TEST_CASE("loader: a batch holds the sampler's samples [data]") {
+    const small_set set;
+    const sampler samples(set.pictures, set.textures, options);
+    sampler::scratch work(samples);
+    const auto clean = empty<float>(work.context, shape<4>{1, 16, 16, 3});
+    const auto corrupted = empty<float>(work.context, shape<4>{1, 16, 16, 3});
+    const auto mask = empty<float>(work.context, shape<4>{1, 16, 16, 1});
+    loader batches(set.pictures, set.textures, options, {.threads = 2});
+    (void)batches.next();
+    const auto batch = batches.next();
+    for (int index = 0; index < 3; ++index) {
+        samples.make(1, index, work, clean.view(), corrupted.view(), mask.view());
+        CHECK(same(clean, batch.clean.slice(index * clean.size(), clean.dims())));
+        CHECK(same(corrupted, batch.corrupted.slice(index * clean.size(), clean.dims())));
+        CHECK(same(mask, batch.mask.slice(index * mask.size(), mask.dims())));
+    }
+}
+
+TEST_CASE("loader: a resumed run gets the batches of the whole run [data]") {
+    const small_set set;
+    loader whole(set.pictures, set.textures, options);
+    loader rest(set.pictures, set.textures, options, {.threads = 2, .first_iteration = 6});
+    for (int iteration = 0; iteration < 6; ++iteration)
+        (void)whole.next();
+    for (int iteration = 6; iteration < 12; ++iteration)
+        CHECK(same(whole.next(), rest.next()));
+}
+
+TEST_CASE("loader: batches that are kept stay as they were [data]") {
+    const small_set set;
+    loader batches(set.pictures, set.textures, options, {.threads = 3, .ahead = 2});
+    loader again(set.pictures, set.textures, options);
+    std::vector<training_batch> kept;
+    for (int iteration = 0; iteration < 10; ++iteration)
+        kept.push_back(batches.next());
+    for (const auto& batch : kept)
+        CHECK(same(batch, again.next()));
+}
+
+TEST_CASE("loader: a batch outlives its loader [data]") {
+    const small_set set;
+    training_batch batch;
+    {
+        loader batches(set.pictures, set.textures, options);
+        batch = batches.next();
+    }
+    loader again(set.pictures, set.textures, options);
+    CHECK(same(batch, again.next()));
+}
+
+TEST_CASE("loader: can be destroyed at any time [data]") {
+    const small_set set;
+    for (int taken = 0; taken < 6; ++taken) {
+        loader batches(set.pictures, set.textures, options, {.threads = 4, .ahead = 2});
+        for (int i = 0; i < taken; ++i)
+            (void)batches.next();
+    }
+}
+
+TEST_CASE("loader: a bad file is named before the first batch [data]") {
+    small_set set;
+    set.pictures[2] = set.folder.text("good/2.png");
+    CHECK(contains(sentence_of([&] { loader l(set.pictures, set.textures, options); }),
+                   set.pictures[2].string()));
+    set.pictures.erase(set.pictures.begin() + 2);
+    set.textures.push_back(set.folder.text("bad_texture.png"));
+    CHECK(contains(sentence_of([&] { loader l(set.pictures, set.textures, options); }),
+                   "bad_texture.png"));
+}
+
+TEST_CASE("loader: a file that vanishes during training is named by next() [data]") {
+    const small_set set;
+    sampler_options uncached = options;
+    uncached.picture_bytes = 0;
+    loader batches(set.pictures, set.textures, uncached, {.threads = 3, .ahead = 2});
+    (void)batches.next();
+    for (const auto& path : set.pictures)
+        std::filesystem::remove(path);
+    const auto said = sentence_of([&] {
+        for (int i = 0; i < 10; ++i)
+            (void)batches.next();
+    });
+    CHECK(contains(said, (set.folder.path() / "good").string()));
+    CHECK(sentence_of([&] { (void)batches.next(); }) == said);
+}
+
+TEST_CASE("loader: options out of range are refused [data]") {
+    const small_set set;
+    const auto refused = [&](const loader_options& lead) {
+        return !sentence_of([&] { loader l(set.pictures, set.textures, options, lead); }).empty();
+    };
+    CHECK(refused({.threads = 0}));
+    CHECK(refused({.ahead = 0}));
+    CHECK(refused({.first_iteration = -1}));
+}

@@ -1,0 +1,162 @@
+#include "support/catch.hpp"
+#include "support/gradcheck.hpp"
+
+#include <pfad/ops/batch_norm.hpp>
+
+using namespace pfad;
+using namespace pfad::test;
+
+namespace {
+
+/// Mean and biased variance a channel.
+std::pair<std::vector<double>, std::vector<double>> statistics(const array<4>& x) {
+    const std::size_t c = static_cast<std::size_t>(x.extent(3)), rows = x.data.size() / c;
+    std::vector<double> mean(c), variance(c);
+    for (std::size_t i = 0; i < x.data.size(); ++i)
+        mean[i % c] += x.data[i] / static_cast<double>(rows);
+    for (std::size_t i = 0; i < x.data.size(); ++i)
+        variance[i % c] += std::pow(x.data[i] - mean[i % c], 2) / static_cast<double>(rows);
+    return {mean, variance};
+}
+
+array<4> normalise(array<4> x,
+                   const std::vector<double>& mean,
+                   const std::vector<double>& variance,
+                   const array<1>& weight,
+                   const array<1>& bias,
+                   const array<4>* residual,
+                   tail after) {
+    const std::size_t c = mean.size();
+    for (std::size_t i = 0; i < x.data.size(); ++i) {
+        const std::size_t k = i % c;
+        double y = (x.data[i] - mean[k]) / std::sqrt(variance[k] + 1e-5) * weight.data[k] +
+                   bias.data[k] + (residual ? residual->data[i] : 0);
+        x.data[i] = after == tail::relu ? std::max(y, 0.0) : y;
+    }
+    return x;
+}
+
+template <class T>
+batch_norm_parameters<T>
+parameters(cpu::context& ctx, const variable<T, 1>& weight, const variable<T, 1>& bias) {
+    return {as_parameter(weight),
+            as_parameter(bias),
+            {full(ctx, weight.dims(), T(0.25))},
+            {full(ctx, weight.dims(), T(2))}};
+}
+
+/// Evaluation inside of a training tape: the same tape settings, another phase.
+template <class C, class T>
+image<T> evaluated(tape<C>& t,
+                   const image<T>& x,
+                   const batch_norm_parameters<T>& p,
+                   tail after,
+                   const image<T>& residual) {
+    auto& phase = const_cast<mode&>(t.phase);
+    phase = mode::eval;
+    auto y = batch_norm(t, x, p, after, residual);
+    phase = mode::train;
+    return y;
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops]", backends) {
+    const auto op = [](auto& t, const auto& x, const auto& w, const auto& b) {
+        return batch_norm(t, x, parameters(t.context, w, b));
+    };
+    const auto wanted = [](const array<4>& x, const array<1>& w, const array<1>& b) {
+        const auto [mean, variance] = statistics(x);
+        return normalise(x, mean, variance, w, b, nullptr, tail::none);
+    };
+    for (const shape<4>& dims :
+         {shape<4>{{3, 5, 4, 6}}, shape<4>{{2, 1, 1, 3}}, shape<4>{{1, 7, 11, 1}}}) {
+        INFO(to_string(dims));
+        check_op<TestType>(op, wanted, thorough::everything, 64, 4, random_array(dims, "x", -2, 3),
+                           random_array(shape<1>{{dims[3]}}, "w", 0.5, 1.5),
+                           random_array(shape<1>{{dims[3]}}, "b"));
+    }
+    const shape<4> many = {{3, 41, 37, 19}};
+    check_op<TestType>(op, wanted, thorough::value_and_bits, 64, 16, random_array(many, "x", -2, 3),
+                       random_array(shape<1>{{19}}, "w", 0.5, 1.5),
+                       random_array(shape<1>{{19}}, "b"));
+}
+
+TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass [ops]", "[ops]", backends) {
+    const shape<4> dims = {{2, 3, 4, 5}};
+    // Residuals far apart keep every sum away from the kink.
+    const auto residual = spread_array(dims, "residual", 0.25);
+    check_op<TestType>(
+        [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
+            return batch_norm(t, x, parameters(t.context, w, b), tail::relu, r);
+        },
+        [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
+            const auto [mean, variance] = statistics(x);
+            return normalise(x, mean, variance, w, b, &r, tail::relu);
+        },
+        thorough::everything, 64, 16, random_array(dims, "x", -0.02, 0.02),
+        array<1>(shape<1>{{5}}, 0.015625), array<1>(shape<1>{{5}}, 0.03125), residual);
+}
+
+TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[ops]", backends) {
+    const shape<4> dims = {{2, 3, 4, 5}};
+    check_op<TestType>(
+        [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
+            return evaluated(t, x, parameters(t.context, w, b), tail::none, r);
+        },
+        [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
+            return normalise(x, std::vector<double>(5, 0.25), std::vector<double>(5, 2), w, b, &r,
+                             tail::none);
+        },
+        thorough::everything, 64, 4, random_array(dims, "x"), random_array(shape<1>{{5}}, "w"),
+        random_array(shape<1>{{5}}, "b"), random_array(dims, "r"));
+}
+
+TEST_CASE("batch_norm: training updates the running statistics, evaluation does not [ops]",
+          "[ops]") {
+    cpu::context ctx(1);
+    const auto x = random_array(shape<4>{{2, 3, 5, 4}}, "x", -1, 3);
+    const auto p = parameters<double>(ctx, constant(full(ctx, shape<1>{{4}}, 1.0)),
+                                      constant(full(ctx, shape<1>{{4}}, 0.0)));
+    const auto image = constant(upload<double>(ctx, x));
+    tape<cpu::context> eval(ctx, mode::eval);
+    static_cast<void>(batch_norm(eval, image, p));
+    CHECK(p.running_mean.value.data()[1] == 0.25);
+    tape<cpu::context> train(ctx, mode::train);
+    static_cast<void>(batch_norm(train, image, p));
+    const auto [mean, variance] = statistics(x);
+    for (std::size_t c = 0; c < 4; ++c) {
+        CHECK(p.running_mean.value.data()[c] == Approx(0.9 * 0.25 + 0.1 * mean[c]).epsilon(1e-13));
+        CHECK(p.running_variance.value.data()[c] ==
+              Approx(0.9 * 2 + 0.1 * variance[c] * 30 / 29).epsilon(1e-13));
+    }
+}
+
+TEST_CASE("batch_norm: a large mean does not cancel the variance [ops]", "[ops]") {
+    cpu::context ctx(1);
+    auto x = random_array(shape<4>{{4, 16, 16, 1}}, "x");
+    for (double& value : x.data)
+        value = static_cast<double>(static_cast<float>(1000 + value));
+    const auto variance = empty<float>(ctx, shape<1>{{1}});
+    const auto mean = empty<float>(ctx, shape<1>{{1}});
+    batch_norm_statistics(ctx, upload<float>(ctx, x), mean.view(), variance.view());
+    CHECK(static_cast<double>(variance.data()[0]) == Approx(statistics(x).second[0]).epsilon(1e-3));
+}
+
+TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
+    cpu::context ctx(1);
+    const auto run = [&](const shape<4>& x, std::int64_t c, const image<float>& residual, mode m) {
+        return error_code([&] {
+            tape<cpu::context> t(ctx, m);
+            const auto p = parameters<float>(ctx, constant(full(ctx, shape<1>{{c}}, 1.0f)),
+                                             constant(full(ctx, shape<1>{{c}}, 0.0f)));
+            batch_norm(t, constant(full(ctx, x, 1.0f)), p, tail::none, residual);
+        });
+    };
+    const auto other = constant(full(ctx, shape<4>{{2, 1, 3, 4}}, 1.0f));
+    CHECK_FALSE(run({{2, 3, 1, 4}}, 4, {}, mode::train));
+    CHECK(run({{2, 3, 1, 4}}, 3, {}, mode::train) == errc::shape);
+    CHECK(run({{2, 3, 1, 4}}, 4, other, mode::train) == errc::shape);
+    CHECK(run({{1, 1, 1, 4}}, 4, {}, mode::train) == errc::shape);
+    CHECK_FALSE(run({{1, 1, 1, 4}}, 4, {}, mode::eval));
+}

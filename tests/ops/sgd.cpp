@@ -1,0 +1,41 @@
+#include "support/backends.hpp"
+#include "support/catch.hpp"
+#include "support/compare.hpp"
+#include "support/guarded.hpp"
+
+#include <pfad/ops/sgd.hpp>
+
+using namespace pfad;
+using namespace pfad::test;
+
+TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]", backends) {
+    TestType ctx(2);
+    for (const std::int64_t count : {1, 37, 40007}) {
+        const shape<1> dims = {{count}};
+        auto w = random_array(dims, "w");
+        array<1> v(dims);
+        guarded<float, 1> weights(dims, 0), velocity(dims, 0);
+        std::copy(w.data.begin(), w.data.end(), weights.tensor().data());
+        for (const char* const name : {"g1", "g2", "g3"}) {
+            const auto g = random_array(dims, name);
+            sgd_update(ctx, weights.tensor().view(), upload<float>(ctx, g),
+                       velocity.tensor().view(), 0.5, {.momentum = 0.9, .weight_decay = 0.25});
+            for (std::size_t i = 0; i < w.data.size(); ++i) {
+                v.data[i] = 0.9 * v.data[i] + g.data[i] + 0.25 * w.data[i];
+                w.data[i] -= 0.5 * v.data[i];
+            }
+        }
+        check_close(download(ctx, weights.tensor()), w, tolerance<float>(8, 4));
+        check_close(download(ctx, velocity.tensor()), v, tolerance<float>(8, 4));
+        CHECK(weights.intact());
+        CHECK(velocity.intact());
+    }
+}
+
+TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]", "[ops]") {
+    cpu::context ctx(1);
+    auto w = full(ctx, shape<1>{{1}}, 2.0), v = full(ctx, shape<1>{{1}}, 1.0);
+    sgd_update(ctx, w.view(), full(ctx, shape<1>{{1}}, 3.0), v.view(), 0.1, sgd_options{});
+    CHECK(v.data()[0] == Approx(0.9 + 3 + 2e-4).epsilon(1e-14));
+    CHECK(w.data()[0] == Approx(2 - 0.1 * (0.9 + 3 + 2e-4)).epsilon(1e-14));
+}

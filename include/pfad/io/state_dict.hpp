@@ -1,0 +1,172 @@
+// Named arrays of run-time type and rank: what a file of weights holds, whatever its format.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/core/view.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace pfad {
+
+static_assert(std::endian::native == std::endian::little, "the files are little-endian");
+
+/// The element types that pfad reads and writes.
+enum class dtype { f32, f64, i64, u8 };
+
+[[nodiscard]] constexpr std::int64_t size_of(dtype type) {
+    return type == dtype::u8 ? 1 : type == dtype::f32 ? 4 : 8;
+}
+
+/// The name that safetensors uses, "F32".
+[[nodiscard]] constexpr std::string_view name_of(dtype type) {
+    constexpr std::string_view names[] = {"F32", "F64", "I64", "U8"};
+    return names[static_cast<int>(type)];
+}
+
+template <class T>
+concept stored = std::same_as<T, float> || std::same_as<T, double> ||
+    std::same_as<T, std::int64_t> || std::same_as<T, std::uint8_t>;
+
+template <stored T>
+inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
+                                  : std::same_as<T, double>       ? dtype::f64
+                                  : std::same_as<T, std::int64_t> ? dtype::i64
+                                                                  : dtype::u8;
+
+/// "(64, 3, 7, 7)", for messages.
+[[nodiscard]] inline std::string to_string(std::span<const std::int64_t> dims) {
+    std::string text = "(";
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+        text += (axis ? ", " : "") + std::to_string(dims[axis]);
+    return text + ")";
+}
+
+/// One dense, row-major array. The bytes belong to `owner`, or to the caller when that is empty;
+/// they need not be aligned.
+struct state_entry {
+    dtype type = dtype::f32;
+    std::vector<std::int64_t> dims;
+    std::span<const std::uint8_t> bytes;
+    std::shared_ptr<const void> owner;
+
+    /// Number of elements.
+    [[nodiscard]] std::int64_t size() const {
+        return static_cast<std::int64_t>(bytes.size()) / size_of(type);
+    }
+
+    /// Writes every element into `to`, which holds size() of them. Any type becomes float or
+    /// double; int64 and uint8 are only read as themselves (errc::value otherwise).
+    template <stored T>
+    void copy_to(std::span<T> to) const {
+        expect(static_cast<std::int64_t>(to.size()) == size(), "copy_to",
+               "the target holds as many elements as the array");
+        if (type == dtype_of<T>) {
+            if (!bytes.empty())
+                std::memcpy(to.data(), bytes.data(), bytes.size());
+        } else if constexpr (std::floating_point<T>) {
+            switch (type) {
+            case dtype::f32:
+                return convert<float>(to);
+            case dtype::f64:
+                return convert<double>(to);
+            case dtype::i64:
+                return convert<std::int64_t>(to);
+            case dtype::u8:
+                return convert<std::uint8_t>(to);
+            }
+        } else {
+            fail(errc::value, std::string(name_of(type)) + " elements cannot be read as " +
+                                  std::string(name_of(dtype_of<T>)));
+        }
+    }
+
+    template <stored T>
+    [[nodiscard]] std::vector<T> values() const {
+        std::vector<T> result(static_cast<std::size_t>(size()));
+        copy_to<T>(result);
+        return result;
+    }
+
+private:
+    template <class From, class T>
+    void convert(std::span<T> to) const {
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            From value;
+            std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
+            to[i] = static_cast<T>(value);
+        }
+    }
+};
+
+/// An entry over elements that stay the caller's.
+template <class T, int R>
+requires stored<std::remove_const_t<T>>
+[[nodiscard]] state_entry borrowed_entry(view<T, R> from) {
+    return {dtype_of<std::remove_const_t<T>>,
+            std::vector<std::int64_t>(from.dims.extent, from.dims.extent + R),
+            {reinterpret_cast<const std::uint8_t*>(from.data),
+             static_cast<std::size_t>(from.size()) * sizeof(T)},
+            nullptr};
+}
+
+/// An entry with elements of its own; the product of `dims` is their number.
+template <stored T>
+[[nodiscard]] state_entry owned_entry(std::vector<T> values, std::vector<std::int64_t> dims) {
+    std::int64_t count = 1;
+    for (std::int64_t const extent : dims)
+        count *= extent;
+    expect(count == static_cast<std::int64_t>(values.size()), "owned_entry",
+           "the extents multiply to the number of elements");
+    const auto kept = std::make_shared<const std::vector<T>>(std::move(values));
+    return {dtype_of<T>,
+            std::move(dims),
+            {reinterpret_cast<const std::uint8_t*>(kept->data()), kept->size() * sizeof(T)},
+            kept};
+}
+
+/// Names in order, and what each stands for.
+using state_entries = std::map<std::string, state_entry, std::less<>>;
+
+/// The contents of a file of weights.
+struct state_dict {
+    std::string path; ///< where it came from, for messages
+    state_entries tensors;
+    std::map<std::string, std::string, std::less<>> metadata;
+
+    [[nodiscard]] bool contains(std::string_view name) const {
+        return tensors.find(name) != tensors.end();
+    }
+
+    /// The array of that name; errc::io when the file has none.
+    [[nodiscard]] const state_entry& at(std::string_view name) const {
+        const auto found = tensors.find(name);
+        if (found == tensors.end())
+            fail(errc::io, path + ": has no tensor `" + std::string(name) + "`");
+        return found->second;
+    }
+
+    /// The array of that name and those extents; errc::shape when they differ.
+    [[nodiscard]] const state_entry& at(std::string_view name,
+                                        std::span<const std::int64_t> dims) const {
+        const state_entry& found = at(name);
+        if (!std::equal(found.dims.begin(), found.dims.end(), dims.begin(), dims.end()))
+            fail(errc::shape, path + ": tensor `" + std::string(name) + "` has shape " +
+                                  to_string(found.dims) + ", not " + to_string(dims));
+        return found;
+    }
+};
+
+} // namespace pfad

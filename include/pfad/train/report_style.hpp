@@ -32,6 +32,7 @@ p { margin: .7rem 0 0; max-width: 75ch; }
 .top { margin-bottom: 1.6rem; }
 .summary { color: var(--faint); font-size: 1.05rem; margin: 0; }
 .note, figcaption { color: var(--faint); font-size: .875rem; }
+section > .note { margin: 0 0 1rem; }
 section { background: var(--sheet); border: 1px solid var(--rule); border-radius: 14px;
   padding: 1.4rem; margin-top: 1.25rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .8rem; }

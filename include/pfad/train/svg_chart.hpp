@@ -110,17 +110,20 @@ enum class scale { automatic, linear, logarithmic };
     return ticks;
 }
 
-/// The mean over a window of about a fortieth of the curve around each point; narrower, and still
-/// centred, near both ends, so that the curve neither lags nor bends there.
+/// The mean over a window of about a fortieth of the curve, centred on each point so that it does
+/// not lag. Near both ends the window narrows to a third of that, so that it hardly bends either.
 [[nodiscard]] inline std::vector<curve_point> smoothed(std::span<const curve_point> points) {
     std::vector<double> sums = {0};
     for (const curve_point& p : points)
         sums.push_back(sums.back() + p.value);
     std::vector<curve_point> result;
     for (std::size_t i = 0; i < points.size(); ++i) {
-        const std::size_t half = std::min({points.size() / 80, i, points.size() - 1 - i});
-        result.push_back({points[i].iteration, (sums[i + half + 1] - sums[i - half]) /
-                                                   static_cast<double>(2 * half + 1)});
+        const std::size_t after = points.size() - 1 - i;
+        const std::size_t reach =
+            std::max(std::min({points.size() / 80, i, after}), points.size() / 240);
+        const std::size_t first = i - std::min(i, reach), last = i + std::min(after, reach);
+        result.push_back({points[i].iteration,
+                          (sums[last + 1] - sums[first]) / static_cast<double>(last - first + 1)});
     }
     return result;
 }

@@ -1,0 +1,288 @@
+// State dicts that PyTorch saved (torchvision's resnet18-*.pth): the zip container of version 1.6
+// on, and the sequence of pickles before it. The pickle is read as data; nothing in it is run.
+//   errors  errc::io for a damaged file, errc::unsupported for element types and objects that are
+//           not part of a state dict; the sentence names the file and the tensor
+#pragma once
+
+#include <pfad/io/file.hpp>
+#include <pfad/io/pickle.hpp>
+#include <pfad/io/state_dict.hpp>
+#include <pfad/io/zip.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pfad {
+namespace detail {
+
+/// Key of a storage to its bytes.
+using torch_storages = std::map<std::string, byte_span, std::less<>>;
+
+/// Turns the values of a pickle into entries.
+class torch_object {
+public:
+    torch_object(const pickle_reader& pickle, const std::string& path)
+        : pickle_(pickle), path_(path) {}
+
+    /// The element type and the key of a storage value, and its number of elements.
+    struct storage_facts {
+        dtype type;
+        std::string key;
+        std::uint64_t count;
+    };
+    [[nodiscard]] storage_facts storage(const pickle_value& value,
+                                        const std::string& subject) const {
+        if (value.kind != pickle_kind::storage || value.items.size() < 5)
+            fail(errc::io, subject + " has a damaged storage");
+        const auto part = [&](std::size_t i) -> const pickle_value& {
+            return pickle_.at(value.items[i]);
+        };
+        if (value.items.size() > 5 && part(5).kind != pickle_kind::none)
+            fail(errc::unsupported, subject + " is a view of another storage");
+        if (part(3).kind != pickle_kind::text || part(4).kind != pickle_kind::integer ||
+            part(4).integer < 0)
+            fail(errc::io, subject + " has a damaged storage");
+        storage_facts facts = {dtype::f32, key_of(value), std::uint64_t(part(4).integer)};
+        const std::string& name = part(1).text;
+        if (name == "torch.DoubleStorage")
+            facts.type = dtype::f64;
+        else if (name == "torch.LongStorage")
+            facts.type = dtype::i64;
+        else if (name == "torch.ByteStorage")
+            facts.type = dtype::u8;
+        else if (name != "torch.FloatStorage")
+            fail(errc::unsupported, subject + " is in " +
+                                        (name.empty() ? "an unknown storage" : name) +
+                                        "; pfad reads Float, Double, Long and Byte");
+        return facts;
+    }
+    [[nodiscard]] std::string key_of(const pickle_value& value) const {
+        return pickle_.at(value.items[2]).text;
+    }
+
+    [[nodiscard]] state_entry entry(const std::string& name,
+                                    const pickle_value& value,
+                                    const torch_storages& storages,
+                                    const std::shared_ptr<const void>& owner) const {
+        const std::string subject = path_ + ": tensor `" + name + "`";
+        if (value.kind != pickle_kind::tensor)
+            fail(errc::unsupported, path_ + ": `" + name + "` is not a tensor");
+        const storage_facts facts = storage(pickle_.at(value.items[0]), subject);
+        const auto found = storages.find(facts.key);
+        std::uint64_t const width = static_cast<std::uint64_t>(size_of(facts.type));
+        if (found == storages.end() || found->second.size() / width < facts.count)
+            fail(errc::io, subject + " has missing or too few elements; the file is truncated");
+        state_entry result;
+        result.type = facts.type;
+        result.dims = numbers(pickle_.at(value.items[2]), subject);
+        const std::vector<std::int64_t> strides = numbers(pickle_.at(value.items[3]), subject);
+        const pickle_value& offset = pickle_.at(value.items[1]);
+        constexpr std::size_t most_axes = 16;
+        if (strides.size() != result.dims.size() || strides.size() > most_axes ||
+            offset.kind != pickle_kind::integer)
+            fail(errc::io, subject + " has a damaged shape");
+        std::uint64_t const first =
+            check_extent(facts.count, offset.integer, result.dims, strides, subject);
+        gather(result, strides, found->second.subspan(first * width), owner);
+        return result;
+    }
+
+private:
+    [[nodiscard]] std::vector<std::int64_t> numbers(const pickle_value& value,
+                                                    const std::string& subject) const {
+        std::vector<std::int64_t> result;
+        for (std::uint32_t const item : value.items) {
+            const pickle_value& number = pickle_.at(item);
+            if (number.kind != pickle_kind::integer || number.integer < 0 || !number.text.empty())
+                fail(errc::io, subject + " has a damaged shape");
+            result.push_back(number.integer);
+        }
+        return result;
+    }
+
+    /// Checks that all elements lie in the storage and returns the first one's position.
+    static std::uint64_t check_extent(std::uint64_t available,
+                                      std::int64_t offset,
+                                      const std::vector<std::int64_t>& dims,
+                                      const std::vector<std::int64_t>& strides,
+                                      const std::string& subject) {
+        std::uint64_t count = 1, last = static_cast<std::uint64_t>(offset);
+        bool inside = offset >= 0 && last <= available;
+        for (std::size_t i = 0; inside && i < dims.size(); ++i) {
+            std::uint64_t const extent = static_cast<std::uint64_t>(dims[i]);
+            std::uint64_t const stride = static_cast<std::uint64_t>(strides[i]);
+            // An expanded tensor repeats elements; allowing it would let a few bytes ask for any
+            // amount of memory.
+            inside = extent <= available && count * extent <= available &&
+                     (extent < 2 || stride <= available / (extent - 1));
+            count *= extent;
+            if (inside && extent > 1)
+                last += (extent - 1) * stride;
+            inside = inside && last <= available;
+        }
+        if (!inside || (count > 0 && last >= available))
+            fail(errc::io, subject + " has a shape that its storage of " +
+                               std::to_string(available) + " elements does not hold");
+        return static_cast<std::uint64_t>(offset);
+    }
+
+    /// Shares the bytes of a row-major tensor, copies those of any other into that order.
+    static void gather(state_entry& entry,
+                       const std::vector<std::int64_t>& strides,
+                       byte_span from,
+                       const std::shared_ptr<const void>& owner) {
+        std::int64_t count = 1;
+        bool dense = true;
+        for (std::size_t axis = strides.size(); axis-- > 0;) {
+            dense = dense && (entry.dims[axis] == 1 || strides[axis] == count);
+            count *= entry.dims[axis];
+        }
+        std::size_t const width = static_cast<std::size_t>(size_of(entry.type));
+        std::size_t const size = static_cast<std::size_t>(count) * width;
+        if (dense || count == 0) {
+            entry.bytes = from.first(size);
+            entry.owner = owner;
+            return;
+        }
+        const std::shared_ptr<std::uint8_t[]> copy(new std::uint8_t[size]);
+        std::vector<std::int64_t> index(strides.size(), 0);
+        for (std::size_t done = 0; done < size; done += width) {
+            std::int64_t position = 0;
+            for (std::size_t axis = 0; axis < strides.size(); ++axis)
+                position += index[axis] * strides[axis];
+            std::memcpy(copy.get() + done, from.data() + static_cast<std::size_t>(position) * width,
+                        width);
+            for (std::size_t axis = strides.size(); axis-- > 0;) {
+                if (++index[axis] < entry.dims[axis])
+                    break;
+                index[axis] = 0;
+            }
+        }
+        entry.bytes = {copy.get(), size};
+        entry.owner = copy;
+    }
+
+    const pickle_reader& pickle_;
+    const std::string& path_;
+};
+
+/// The entries of the dict `root`, or of the "state_dict" inside it.
+[[nodiscard]] inline state_dict torch_entries(const pickle_reader& pickle,
+                                              std::uint32_t root,
+                                              const torch_storages& storages,
+                                              const file_content& file,
+                                              const std::string& path) {
+    const pickle_value* dict = &pickle.at(root);
+    for (std::size_t i = 0; dict->kind == pickle_kind::dict && i + 1 < dict->items.size(); i += 2)
+        if (const pickle_value& value = pickle.at(dict->items[i + 1]);
+            pickle.at(dict->items[i]).text == "state_dict" && value.kind == pickle_kind::dict) {
+            dict = &value;
+            break;
+        }
+    if (dict->kind != pickle_kind::dict)
+        fail(errc::unsupported, path + ": does not hold a state dict");
+    state_dict result{path, {}, {}};
+    const torch_object object(pickle, path);
+    for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2) {
+        const pickle_value& key = pickle.at(dict->items[i]);
+        if (key.kind != pickle_kind::text)
+            fail(errc::unsupported, path + ": its state dict has a key that is not a name");
+        result.tensors.insert_or_assign(
+            key.text, object.entry(key.text, pickle.at(dict->items[i + 1]), storages, file.data));
+    }
+    return result;
+}
+
+[[nodiscard]] inline state_dict load_torch_zip(const file_content& file, const std::string& path) {
+    const auto entries = read_stored_zip(file.bytes(), path);
+    // Everything is in one folder, whose name is free.
+    std::string folder;
+    bool found = false;
+    for (const auto& named : entries)
+        if (const std::string& name = named.first; !found && name.ends_with("/data.pkl")) {
+            folder = name.substr(0, name.size() - 8);
+            found = true;
+        }
+    if (!found)
+        fail(errc::io, path + ": is a zip archive without data.pkl, not a PyTorch file");
+    torch_storages storages;
+    for (const auto& [name, bytes] : entries) {
+        if (name.starts_with(folder + "data/"))
+            storages.emplace(name.substr(folder.size() + 5), bytes);
+        if (name == folder + "byteorder" && bytes.size() == 3 && bytes[0] == 'b')
+            fail(errc::unsupported, path + ": was saved on a big-endian machine");
+    }
+    pickle_reader pickle(entries.at(folder + "data.pkl"), path);
+    std::uint32_t const root = pickle.load();
+    return torch_entries(pickle, root, storages, file, path);
+}
+
+/// Four pickles (magic number, protocol, machine, object), one with the keys of the storages in the
+/// order in which they follow, and each storage as an int64 count and its elements.
+[[nodiscard]] inline state_dict load_torch_legacy(const file_content& file,
+                                                  const std::string& path) {
+    pickle_reader pickle(file.bytes(), path);
+    pickle.load();
+    const pickle_value protocol = pickle.at(pickle.load());
+    if (protocol.kind != pickle_kind::integer || protocol.integer != 1001)
+        fail(errc::unsupported, path + ": is in an unknown version of PyTorch's old format; "
+                                       "resnet18-f37072fd.pth holds the same weights");
+    const pickle_value machine = pickle.at(pickle.load());
+    for (std::size_t i = 0; i + 1 < machine.items.size(); i += 2)
+        if (pickle.at(machine.items[i]).text == "little_endian" &&
+            pickle.at(machine.items[i + 1]).integer == 0)
+            fail(errc::unsupported, path + ": was saved on a big-endian machine");
+    std::uint32_t const root = pickle.load();
+    std::uint32_t const object_values = pickle.value_count();
+    const pickle_value keys = pickle.at(pickle.load());
+    const torch_object object(pickle, path);
+    std::map<std::string, dtype, std::less<>> types;
+    for (std::uint32_t i = 0; i < object_values; ++i)
+        if (const pickle_value& value = pickle.at(i); value.kind == pickle_kind::storage) {
+            const auto facts = object.storage(value, path + ": one of its tensors");
+            types.insert_or_assign(facts.key, facts.type);
+        }
+    const byte_reader bytes(file.bytes(), path);
+    torch_storages storages;
+    std::uint64_t at = pickle.position();
+    for (std::uint32_t const key : keys.items) {
+        const std::string& name = pickle.at(key).text;
+        const auto type = types.find(name);
+        std::uint64_t const count = bytes.number<std::uint64_t>(at);
+        if (type == types.end() || count > bytes.size())
+            fail(errc::io, path + ": has a damaged list of storages");
+        std::uint64_t const size = count * static_cast<std::uint64_t>(size_of(type->second));
+        storages.emplace(name, bytes.piece(at + 8, size));
+        at += 8 + size;
+    }
+    return torch_entries(pickle, root, storages, file, path);
+}
+
+} // namespace detail
+
+/// Reads a PyTorch state dict; the entries share the bytes of the file.
+[[nodiscard]] inline state_dict load_torch_checkpoint(const std::string& path) {
+    // A pickle of protocol 2 that holds the long integer 0x1950a86a20f9469cfc6c.
+    constexpr std::string_view legacy("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19");
+    const file_content file = read_file(path);
+    const byte_span bytes = file.bytes();
+    const auto begins = [&](std::string_view magic) {
+        return bytes.size() >= magic.size() &&
+               std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+    };
+    if (begins("PK\x03\x04"))
+        return detail::load_torch_zip(file, path);
+    if (begins(legacy))
+        return detail::load_torch_legacy(file, path);
+    fail(errc::io, path + ": is not a file that torch.save wrote");
+}
+
+} // namespace pfad

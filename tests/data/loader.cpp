@@ -122,6 +122,14 @@ TEST_CASE("loader: a bad file is named before the first batch [data]") {
                    "bad_texture.png"));
 }
 
+TEST_CASE("loader: a picture cut short is named before the first batch [data]") {
+    const small_set set;
+    std::filesystem::resize_file(set.pictures[4], std::filesystem::file_size(set.pictures[4]) / 2);
+    const auto said = sentence_of([&] { loader l(set.pictures, set.textures, options); });
+    CHECK(contains(said, set.pictures[4].string()));
+    CHECK(contains(said, "truncated"));
+}
+
 TEST_CASE("loader: a file that vanishes during training is named by next() [data]") {
     const small_set set;
     sampler_options uncached = options;

@@ -46,7 +46,7 @@ public:
     /// Writes a picture as PNG, whatever its name; makes the folders above it.
     std::filesystem::path picture(const std::string& name, const pfad::image_u8& picture) const {
         const auto file = made(name);
-        pfad::write_png(file, pfad::view_of(picture));
+        pfad::write_png(file, picture);
         return file;
     }
 

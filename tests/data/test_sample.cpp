@@ -4,6 +4,7 @@
 #include <pfad/cpu/context.hpp>
 #include <pfad/data/test_sample.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -17,11 +18,11 @@ TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]
     const auto file = folder.picture("a.png", some_picture(20, 12, 3));
     const auto sample = load_test_sample(ctx, {file, "good", {}}, 8);
     CHECK_FALSE(sample.anomalous);
-    CHECK(sample.original == picture_size{20, 12});
+    CHECK(sample.original == picture_extent{20, 12});
     CHECK(sample.image.dims() == shape<4>{1, 8, 8, 3});
     CHECK(sample.mask.dims() == shape<4>{1, 8, 8, 1});
     CHECK(std::accumulate(sample.mask.data(), sample.mask.data() + 64, 0.0f) == 0.0f);
-    const auto small = resize(view_of(some_picture(20, 12, 3)), {8, 8});
+    const auto small = resize(some_picture(20, 12, 3), {8, 8});
     for (std::size_t i = 0; i < 192; ++i)
         CHECK(sample.image.data()[i] ==
               (static_cast<float>(small.pixels[i]) / 255.0f - imagenet_statistics.mean[i % 3]) /

@@ -63,7 +63,7 @@ public:
 private:
     void read(std::size_t at, std::uint8_t* to) const {
         const image_u8 picture = read_picture(files_[at]);
-        resize_into(view_of(picture), {size_, size_}, to);
+        resize_into(picture, {size_, size_}, to);
     }
 
     void read_all(int threads) {

@@ -15,15 +15,8 @@
 
 namespace pfad::data {
 
-/// Extents of a picture, in pixels.
-struct picture_size {
-    int width = 0;
-    int height = 0;
-    friend constexpr bool operator==(const picture_size&, const picture_size&) = default;
-};
-
 /// Bytes of a dense picture.
-[[nodiscard]] constexpr std::size_t byte_count(const picture_size& size, int channels) {
+[[nodiscard]] constexpr std::size_t byte_count(const picture_extent& size, int channels) {
     return static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height) *
            static_cast<std::size_t>(channels);
 }
@@ -95,7 +88,7 @@ void resample_row(const triangle_filter& filter,
     }
 }
 
-inline void expect_picture(const picture_view& from, const picture_size& to) {
+inline void expect_picture(const picture_view& from, const picture_extent& to) {
     expect(from.data != nullptr && from.width > 0 && from.height > 0, "resize",
            "the picture has pixels");
     expect(from.channels == 1 || from.channels == 3, "resize", "a picture has 1 or 3 channels");
@@ -104,7 +97,7 @@ inline void expect_picture(const picture_view& from, const picture_size& to) {
 
 /// Resizes into `to`: size.height rows of size.width * channels bytes, dense. The aspect ratio is
 /// not kept. Throws errc::value for an empty picture or one without 1 or 3 channels.
-inline void resize_into(const picture_view& from, const picture_size& size, std::uint8_t* to) {
+inline void resize_into(const picture_view& from, const picture_extent& size, std::uint8_t* to) {
     expect_picture(from, size);
     const triangle_filter across(from.width, size.width);
     const triangle_filter down(from.height, size.height);
@@ -137,7 +130,7 @@ inline void resize_into(const picture_view& from, const picture_size& size, std:
 }
 
 /// The picture at another size, same channels.
-[[nodiscard]] inline image_u8 resize(const picture_view& from, const picture_size& size) {
+[[nodiscard]] inline image_u8 resize(const picture_view& from, const picture_extent& size) {
     expect_picture(from, size);
     image_u8 result;
     result.width = size.width;
@@ -151,7 +144,7 @@ inline void resize_into(const picture_view& from, const picture_size& size, std:
 /// A test mask (1 channel, 0 .. 255) at another size: filtered without rounding, then 1 where at
 /// least half is anomalous, else 0. Row-major, size.height x size.width.
 [[nodiscard]] inline std::vector<float> resize_mask(const picture_view& from,
-                                                    const picture_size& size) {
+                                                    const picture_extent& size) {
     expect_picture(from, size);
     expect(from.channels == 1, "resize_mask", "a mask has one channel");
     const triangle_filter across(from.width, size.width);

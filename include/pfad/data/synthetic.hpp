@@ -271,9 +271,9 @@ inline void make_demo_category(const std::filesystem::path& folder,
             make_folder(masks);
         for (int number = 0; number < count; ++number) {
             const auto photograph = make_demo_photograph(seed, set, kind, number, options.size);
-            write_png(pictures / (name(number) + ".png"), view_of(photograph.picture));
+            write_png(pictures / (name(number) + ".png"), photograph.picture);
             if (kind != "good")
-                write_png(masks / (name(number) + "_mask.png"), view_of(photograph.mask));
+                write_png(masks / (name(number) + "_mask.png"), photograph.mask);
         }
     };
     make("train", "good", options.training);

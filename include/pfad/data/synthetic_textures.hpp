@@ -192,8 +192,7 @@ inline void make_demo_textures(const std::filesystem::path& folder,
     make_folder(folder);
     for (int number = 0; number < count; ++number) {
         const std::string digits = std::to_string(100 + number).substr(1);
-        write_png(folder / ("texture_" + digits + ".png"),
-                  view_of(make_demo_texture(seed, number, size)));
+        write_png(folder / ("texture_" + digits + ".png"), make_demo_texture(seed, number, size));
     }
 }
 

@@ -28,10 +28,10 @@ template <class C>
 
 /// One test picture at the size of the model.
 struct test_sample {
-    tensor<float, 4> image;     ///< (1, size, size, 3), ImageNet statistics removed
-    tensor<float, 4> mask;      ///< (1, size, size, 1): 1 where anomalous, else 0
-    bool anomalous = false;     ///< by the name of its folder, even where the small mask is empty
-    picture_size original = {}; ///< pixels of the file
+    tensor<float, 4> image;       ///< (1, size, size, 3), ImageNet statistics removed
+    tensor<float, 4> mask;        ///< (1, size, size, 1): 1 where anomalous, else 0
+    bool anomalous = false;       ///< by the name of its folder, even where the small mask is empty
+    picture_extent original = {}; ///< pixels of the file
 };
 
 /// Loads a test picture and its mask. Throws errc::io where one cannot be read, errc::value where
@@ -42,7 +42,7 @@ template <class C>
     test_sample result;
     result.anomalous = item.anomalous();
     result.original = {picture.width, picture.height};
-    result.image = model_input(ctx, view_of(picture), size);
+    result.image = model_input(ctx, picture, size);
     std::int64_t const extent = size;
     result.mask = full<float>(ctx, shape{std::int64_t(1), extent, extent, std::int64_t(1)}, 0.0f);
     if (!result.anomalous)
@@ -52,7 +52,7 @@ template <class C>
         fail(errc::value, item.mask.string() + ": the mask has " + std::to_string(mask.width) +
                               "x" + std::to_string(mask.height) + " pixels, but its picture has " +
                               std::to_string(picture.width) + "x" + std::to_string(picture.height));
-    const auto values = resize_mask(view_of(mask), {size, size});
+    const auto values = resize_mask(mask, {size, size});
     std::copy(values.begin(), values.end(), result.mask.data());
     return result;
 }

@@ -1,0 +1,203 @@
+// Where oneDNN work runs: engine, stream, primitives made once per shape, weights packed once per
+// version. Everything that has no override here runs as plain loops on the same threads.
+#pragma once
+
+#include <pfad/autograd/parameter.hpp>
+#include <pfad/core/error.hpp>
+#include <pfad/core/tensor.hpp>
+#include <pfad/cpu/context.hpp>
+#include <pfad/onednn/team.hpp>
+
+#include <dnnl.hpp>
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace pfad::onednn {
+
+/// What a primitive computes.
+enum class operation { conv2d_forward, conv2d_backward_input, conv2d_backward_weight };
+
+/// Everything that a primitive depends on, compared member by member. `a`, `b` and `c` are the
+/// shapes of input, weight and output; `numbers` what else the operation has (stride, padding, ..).
+struct primitive_key {
+    operation op;
+    dnnl::memory::data_type element;
+    bool bias;
+    std::array<std::int64_t, 4> a, b, c, numbers;
+
+    friend auto operator<=>(const primitive_key&, const primitive_key&) = default;
+};
+
+/// A primitive and its arguments. Addresses are set before every execution.
+class step {
+public:
+    step() = default;
+    /// Takes a descriptor made with a user scratchpad, and the layout of each argument.
+    template <class Primitive, class Descriptor>
+    step(Primitive primitive,
+         const Descriptor& descriptor,
+         const std::vector<std::pair<int, dnnl::memory::desc>>& arguments)
+        : primitive_(std::move(primitive)), scratch_(descriptor.scratchpad_desc().get_size()),
+          engine_(descriptor.get_engine()), implementation_(descriptor.impl_info_str()) {
+        for (const auto& [name, layout] : arguments)
+            add(name, layout);
+        if (scratch_ > 0)
+            add(DNNL_ARG_SCRATCHPAD, descriptor.scratchpad_desc());
+    }
+
+    /// One more argument.
+    void add(int name, const dnnl::memory::desc& layout) {
+        arguments_[name] = dnnl::memory(layout, engine_, DNNL_MEMORY_NONE);
+    }
+
+    /// oneDNN takes inputs, too, by a pointer to mutable elements; it does not write to them.
+    void bind(int name, const void* data) {
+        arguments_.at(name).set_data_handle(const_cast<void*>(data));
+    }
+    void bind(int name, const dnnl::memory& memory) { arguments_.at(name) = memory; }
+
+    /// Runs on the calling thread's team; the scratchpad comes from the context's pool.
+    template <class Context>
+    void execute(Context& ctx) {
+        tensor<std::byte, 1> scratch;
+        if (scratch_ > 0) {
+            scratch = empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(scratch_)}});
+            bind(DNNL_ARG_SCRATCHPAD, scratch.data());
+        }
+        primitive_.execute(ctx.stream, arguments_);
+        ctx.stream.wait();
+    }
+
+    /// oneDNN's name for the code that it chose.
+    [[nodiscard]] const std::string& implementation() const { return implementation_; }
+
+private:
+    dnnl::primitive primitive_;
+    std::unordered_map<int, dnnl::memory> arguments_;
+    std::size_t scratch_ = 0;
+    dnnl::engine engine_;
+    std::string implementation_;
+};
+
+/// What one call of an operation executes. `repack` moves a weight into the layout `packed` that
+/// `main` wants, or its gradient out of it; `repack_add` adds the gradient to what is there.
+struct plan {
+    step main;
+    step repack;
+    step repack_add;
+    dnnl::memory::desc packed;
+};
+
+/// Packed copies of weights by identity, version and layout. A copy is overwritten when the weight
+/// changes, and dropped when no stamp of its weight is left.
+class packed_weights {
+public:
+    struct copy {
+        dnnl::memory memory;
+        tensor<std::byte, 1> bytes;
+        std::uint64_t version = 0;
+        bool filled = false;
+
+        [[nodiscard]] bool holds(const weight_stamp& stamp) const {
+            return filled && version == stamp.version();
+        }
+        void mark(const weight_stamp& stamp) {
+            version = stamp.version();
+            filled = true;
+        }
+    };
+
+    /// A new copy, which nothing keeps.
+    template <class Context>
+    [[nodiscard]] static copy make(Context& ctx, const dnnl::memory::desc& layout) {
+        copy result;
+        result.bytes =
+            empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(layout.get_size())}});
+        result.memory = dnnl::memory(layout, ctx.engine, result.bytes.data());
+        return result;
+    }
+
+    /// The copy of a stamped weight in one layout, perhaps not yet filled or of an older version.
+    template <class Context>
+    [[nodiscard]] copy&
+    of(Context& ctx, const weight_stamp& stamp, const dnnl::memory::desc& layout) {
+        auto found = copies_.find(stamp.identity());
+        if (found == copies_.end()) {
+            std::erase_if(copies_, [](const auto& entry) { return entry.first.expired(); });
+            found = copies_.try_emplace(stamp.identity()).first;
+        }
+        for (auto& each : found->second)
+            if (each.memory.get_desc() == layout)
+                return each;
+        return found->second.emplace_back(make(ctx, layout));
+    }
+
+    /// Weights that have copies, living or not yet dropped.
+    [[nodiscard]] std::size_t size() const { return copies_.size(); }
+
+private:
+    std::map<std::weak_ptr<std::uint64_t>, std::vector<copy>, std::owner_less<>> copies_;
+};
+
+/// The oneDNN backend, on `thread_limit` threads (0: one per processor). Operations on one context
+/// take turns. It outlives nothing: tensors keep its memory alive by themselves.
+struct context : cpu::context {
+    explicit context(int thread_limit = 0)
+        : context(std::make_unique<omp_team>(cpu::thread_count(thread_limit))) {}
+
+    omp_team& team;
+    dnnl::engine engine;
+    dnnl::stream stream;
+    packed_weights weights;
+    std::map<primitive_key, plan> plans;
+    std::mutex turn;
+
+    /// The plan of a key, made by `make()` the first time.
+    template <class F>
+    [[nodiscard]] plan& plan_of(const primitive_key& key, F&& make) {
+        const auto found = plans.find(key);
+        if (found != plans.end())
+            return found->second;
+        // A process that keeps changing shapes starts over instead of growing without end.
+        if (plans.size() >= 1024)
+            plans.clear();
+        return plans.try_emplace(key, make()).first->second;
+    }
+
+private:
+    explicit context(std::unique_ptr<omp_team> threads_of_openmp) try : cpu
+        ::context(std::move(threads_of_openmp)), team(static_cast<omp_team&>(*threads)),
+            engine(dnnl::engine::kind::cpu, 0), stream(engine) {}
+    catch (const dnnl::error& e) {
+        fail(errc::backend, std::string("oneDNN: cannot start its CPU engine: ") + e.what());
+    }
+};
+
+/// Calls f() alone on the context, on its team, with denormals flushed. A failure of oneDNN becomes
+/// errc::backend "oneDNN, subject: what".
+template <class Subject, class F>
+void run_on_team(context& ctx, const Subject& subject, F&& f) {
+    std::lock_guard const turn(ctx.turn);
+    const team_scope threads(ctx.team);
+    try {
+        f();
+    } catch (const dnnl::error& e) {
+        fail(errc::backend, "oneDNN, " + subject() + ": " +
+                                (e.status == dnnl_out_of_memory ? "out of memory" : e.what()));
+    } catch (const std::bad_alloc&) {
+        fail(errc::backend, "oneDNN, " + subject() + ": out of memory");
+    }
+}
+
+} // namespace pfad::onednn

@@ -1,0 +1,274 @@
+// 2-D convolution of floats by oneDNN, under the names of ops/conv2d.hpp.
+// layout    images channels last as they are; weights packed into the layout that the primitive
+//           prefers (given plain weights oneDNN is up to 1000 times slower), which is not the same
+//           one forward and backward, and kept as long as the weight's stamp stays
+// precision accumulates in float, in an order that depends on the processor, the shape and the
+//           number of threads
+// The sum over a bias's gradient stays the reference's.
+#pragma once
+
+#include <pfad/onednn/context.hpp>
+#include <pfad/ops/conv2d.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pfad::onednn {
+
+/// A convolution's shapes and the oneDNN descriptors that follow from them.
+struct conv2d_problem {
+    operation op;
+    shape<4> x, w, y;
+    bool bias;
+    conv2d_geometry g;
+
+    using tag = dnnl::memory::format_tag;
+
+    [[nodiscard]] primitive_key key() const {
+        const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
+        return {op,      dnnl::memory::data_type::f32,        bias, list(x), list(w),
+                list(y), {g.stride, g.padding, g.dilation, 0}};
+    }
+
+    /// For error messages.
+    [[nodiscard]] std::string name() const {
+        const char* const names[] = {"conv2d_forward", "conv2d_backward_input",
+                                     "conv2d_backward_weight"};
+        return std::string(names[static_cast<int>(op)]) + " of input " + to_string(x) +
+               " and weight " + to_string(w);
+    }
+
+    /// oneDNN lists extents as (n, c, h, w) and (k, c, r, s) whatever the layout.
+    [[nodiscard]] static dnnl::memory::desc describe(const shape<4>& s, tag layout) {
+        return {{s[0], s[3], s[1], s[2]}, dnnl::memory::data_type::f32, layout};
+    }
+    [[nodiscard]] dnnl::memory::desc input() const { return describe(x, tag::nhwc); }
+    [[nodiscard]] dnnl::memory::desc output() const { return describe(y, tag::nhwc); }
+    [[nodiscard]] dnnl::memory::desc plain_weight() const { return describe(w, tag::ohwi); }
+    [[nodiscard]] dnnl::memory::desc any_weight() const { return describe(w, tag::any); }
+    [[nodiscard]] dnnl::memory::desc bias_vector() const {
+        return bias ? dnnl::memory::desc({w[0]}, dnnl::memory::data_type::f32, tag::x)
+                    : dnnl::memory::desc();
+    }
+    [[nodiscard]] dnnl::memory::dims strides() const { return {g.stride, g.stride}; }
+    [[nodiscard]] dnnl::memory::dims dilates() const { return {g.dilation - 1, g.dilation - 1}; }
+    [[nodiscard]] dnnl::memory::dims padding() const { return {g.padding, g.padding}; }
+};
+
+/// The scratchpad comes from the caller.
+[[nodiscard]] inline dnnl::primitive_attr user_scratchpad() {
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    return attributes;
+}
+
+[[nodiscard]] inline dnnl::convolution_forward::primitive_desc
+describe_forward(context& ctx, const conv2d_problem& p) {
+    const auto kind = dnnl::prop_kind::forward_training;
+    const auto how = dnnl::algorithm::convolution_direct;
+#if DNNL_VERSION_MAJOR >= 3
+    return {ctx.engine, kind,        how,         p.input(),   p.any_weight(), p.bias_vector(),
+            p.output(), p.strides(), p.dilates(), p.padding(), p.padding(),    user_scratchpad()};
+#else
+    return {{kind, how, p.input(), p.any_weight(), p.bias_vector(), p.output(), p.strides(),
+             p.dilates(), p.padding(), p.padding()},
+            user_scratchpad(),
+            ctx.engine};
+#endif
+}
+
+[[nodiscard]] inline dnnl::convolution_backward_data::primitive_desc
+describe_backward_input(context& ctx, const conv2d_problem& p) {
+    const auto how = dnnl::algorithm::convolution_direct;
+#if DNNL_VERSION_MAJOR >= 3
+    return {ctx.engine,       how,         p.input(),   p.any_weight(), p.output(),
+            p.strides(),      p.dilates(), p.padding(), p.padding(),    describe_forward(ctx, p),
+            user_scratchpad()};
+#else
+    return {{how, p.input(), p.any_weight(), p.output(), p.strides(), p.dilates(), p.padding(),
+             p.padding()},
+            user_scratchpad(),
+            ctx.engine,
+            describe_forward(ctx, p)};
+#endif
+}
+
+[[nodiscard]] inline dnnl::convolution_backward_weights::primitive_desc
+describe_backward_weight(context& ctx, const conv2d_problem& p) {
+    const auto how = dnnl::algorithm::convolution_direct;
+#if DNNL_VERSION_MAJOR >= 3
+    return {ctx.engine,       how,         p.input(),   p.any_weight(), p.output(),
+            p.strides(),      p.dilates(), p.padding(), p.padding(),    describe_forward(ctx, p),
+            user_scratchpad()};
+#else
+    return {{how, p.input(), p.any_weight(), p.output(), p.strides(), p.dilates(), p.padding(),
+             p.padding()},
+            user_scratchpad(),
+            ctx.engine,
+            describe_forward(ctx, p)};
+#endif
+}
+
+/// A copy between layouts, added to what is there if `sum`.
+[[nodiscard]] inline step repack_step(context& ctx,
+                                      const dnnl::memory::desc& from,
+                                      const dnnl::memory::desc& to,
+                                      bool sum = false) {
+    auto attributes = user_scratchpad();
+    if (sum) {
+        dnnl::post_ops after;
+        after.append_sum(1.0f);
+        attributes.set_post_ops(after);
+    }
+    const dnnl::reorder::primitive_desc made(ctx.engine, from, ctx.engine, to, attributes);
+    return {dnnl::reorder(made), made, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}};
+}
+
+/// Makes the steps of a convolution. Call inside run_on_team.
+[[nodiscard]] inline plan make_conv2d_plan(context& ctx, const conv2d_problem& p) {
+    plan result;
+    if (p.op == operation::conv2d_forward) {
+        const auto made = describe_forward(ctx, p);
+        result.packed = made.weights_desc();
+        result.main = {dnnl::convolution_forward(made),
+                       made,
+                       {{DNNL_ARG_SRC, p.input()},
+                        {DNNL_ARG_WEIGHTS, result.packed},
+                        {DNNL_ARG_DST, p.output()}}};
+        if (p.bias)
+            result.main.add(DNNL_ARG_BIAS, p.bias_vector());
+    } else if (p.op == operation::conv2d_backward_input) {
+        const auto made = describe_backward_input(ctx, p);
+        result.packed = made.weights_desc();
+        result.main = {dnnl::convolution_backward_data(made),
+                       made,
+                       {{DNNL_ARG_DIFF_SRC, p.input()},
+                        {DNNL_ARG_WEIGHTS, result.packed},
+                        {DNNL_ARG_DIFF_DST, p.output()}}};
+    } else {
+        const auto made = describe_backward_weight(ctx, p);
+        result.packed = made.diff_weights_desc();
+        result.main = {dnnl::convolution_backward_weights(made),
+                       made,
+                       {{DNNL_ARG_SRC, p.input()},
+                        {DNNL_ARG_DIFF_WEIGHTS, result.packed},
+                        {DNNL_ARG_DIFF_DST, p.output()}}};
+        result.repack = repack_step(ctx, result.packed, p.plain_weight());
+        result.repack_add = repack_step(ctx, result.packed, p.plain_weight(), true);
+        return result;
+    }
+    result.repack = repack_step(ctx, p.plain_weight(), result.packed);
+    return result;
+}
+
+[[nodiscard]] inline plan& conv2d_plan(context& ctx, const conv2d_problem& p) {
+    return ctx.plan_of(p.key(), [&] { return make_conv2d_plan(ctx, p); });
+}
+
+/// oneDNN's name for the code that it chose, "ref:any" being the one to avoid.
+[[nodiscard]] inline std::string conv2d_implementation(context& ctx, const conv2d_problem& p) {
+    std::string name;
+    run_on_team(
+        ctx, [&] { return p.name(); }, [&] { name = conv2d_plan(ctx, p).main.implementation(); });
+    return name;
+}
+
+/// Binds the packed copy of a plain weight to `steps.main`: the kept one where the stamp's version
+/// is still the same, else a fresh one. `temporary` holds the copy of a weight without a stamp.
+inline void bind_weight(context& ctx,
+                        plan& steps,
+                        const float* plain,
+                        const weight_stamp& stamp,
+                        packed_weights::copy& temporary) {
+    if (!stamp.identity())
+        temporary = packed_weights::make(ctx, steps.packed);
+    auto& copy = stamp.identity() ? ctx.weights.of(ctx, stamp, steps.packed) : temporary;
+    if (!copy.holds(stamp)) {
+        copy.filled = false;
+        steps.repack.bind(DNNL_ARG_FROM, plain);
+        steps.repack.bind(DNNL_ARG_TO, copy.memory);
+        steps.repack.execute(ctx);
+        copy.mark(stamp);
+    }
+    steps.main.bind(DNNL_ARG_WEIGHTS, copy.memory);
+}
+
+template <std::same_as<float> T>
+void conv2d_forward(context& ctx,
+                    in<T, 4> x,
+                    in<T, 4> w,
+                    in<T, 1> b,
+                    out<T, 4> y,
+                    conv2d_geometry g,
+                    const weight_stamp& stamp = {}) {
+    const conv2d_problem p = {operation::conv2d_forward, x.dims, w.dims, y.dims,
+                              b.data != nullptr,         g};
+    run_on_team(
+        ctx, [&] { return p.name(); },
+        [&] {
+            auto& steps = conv2d_plan(ctx, p);
+            packed_weights::copy temporary;
+            bind_weight(ctx, steps, w.data, stamp, temporary);
+            steps.main.bind(DNNL_ARG_SRC, x.data);
+            if (b.data)
+                steps.main.bind(DNNL_ARG_BIAS, b.data);
+            steps.main.bind(DNNL_ARG_DST, y.data);
+            steps.main.execute(ctx);
+        });
+}
+
+template <std::same_as<float> T>
+void conv2d_backward_input(context& ctx,
+                           in<T, 4> gy,
+                           in<T, 4> w,
+                           out<T, 4> gx,
+                           store how,
+                           conv2d_geometry g,
+                           const weight_stamp& stamp = {}) {
+    const conv2d_problem p = {operation::conv2d_backward_input, gx.dims, w.dims, gy.dims, false, g};
+    // oneDNN cannot add to what is there.
+    tensor<float, 4> part;
+    if (how == store::add)
+        part = empty<float>(ctx, gx.dims);
+    float* const to = part ? part.data() : gx.data;
+    run_on_team(
+        ctx, [&] { return p.name(); },
+        [&] {
+            auto& steps = conv2d_plan(ctx, p);
+            packed_weights::copy temporary;
+            bind_weight(ctx, steps, w.data, stamp, temporary);
+            steps.main.bind(DNNL_ARG_DIFF_DST, gy.data);
+            steps.main.bind(DNNL_ARG_DIFF_SRC, to);
+            steps.main.execute(ctx);
+        });
+    if (part)
+        cpu::parallel_for(ctx, gx.size(), 1, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i)
+                gx.data[i] += to[i];
+        });
+}
+
+template <std::same_as<float> T>
+void conv2d_backward_weight(
+    context& ctx, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how, conv2d_geometry g) {
+    const conv2d_problem p = {
+        operation::conv2d_backward_weight, x.dims, gw.dims, gy.dims, false, g};
+    run_on_team(
+        ctx, [&] { return p.name(); },
+        [&] {
+            auto& steps = conv2d_plan(ctx, p);
+            const auto packed = packed_weights::make(ctx, steps.packed);
+            steps.main.bind(DNNL_ARG_SRC, x.data);
+            steps.main.bind(DNNL_ARG_DIFF_DST, gy.data);
+            steps.main.bind(DNNL_ARG_DIFF_WEIGHTS, packed.memory);
+            steps.main.execute(ctx);
+            auto& repack = how == store::add ? steps.repack_add : steps.repack;
+            repack.bind(DNNL_ARG_FROM, packed.memory);
+            repack.bind(DNNL_ARG_TO, gw.data);
+            repack.execute(ctx);
+        });
+}
+
+} // namespace pfad::onednn

@@ -1,0 +1,144 @@
+// oneDNN's own OpenMP threads as the executor of every other loop: one pool of threads in the
+// process, so that no pool spins against another.
+#pragma once
+
+#ifndef _OPENMP
+#error "pfad/onednn needs OpenMP, which oneDNN runs on: compile with -fopenmp or link pfad::onednn"
+#endif
+
+#include <pfad/cpu/denormals.hpp>
+#include <pfad/cpu/executor.hpp>
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <semaphore>
+#include <thread>
+#include <vector>
+
+namespace pfad::onednn {
+
+/// Keeps libgomp's barriers from spinning long. By default a thread spins for milliseconds before
+/// it sleeps; when anything else wants the processor (a loader's threads), that makes a short loop
+/// take a scheduler's time slices: 60 ms instead of 0.4 ms, measured. libgomp spins a hundredth as
+/// long when it has more threads than processors, so this holds some more, asleep. OMP_WAIT_POLICY
+/// and GOMP_SPINCOUNT in the environment still decide where they are set.
+class short_spins {
+public:
+    explicit short_spins(int threads) {
+        if (threads > 1)
+            holder_ = std::thread([this, more = std::max(2, omp_get_num_procs() - threads + 2)] {
+                std::atomic<int> started = 0;
+#pragma omp parallel num_threads(more)
+                ++started;
+                held_.release();
+                end_.acquire();
+            });
+        if (holder_.joinable())
+            held_.acquire();
+    }
+    ~short_spins() {
+        end_.release();
+        if (holder_.joinable())
+            holder_.join();
+    }
+    short_spins(const short_spins&) = delete;
+    short_spins& operator=(const short_spins&) = delete;
+
+private:
+    std::binary_semaphore held_{0};
+    std::binary_semaphore end_{0};
+    std::thread holder_;
+};
+
+/// The OpenMP team of the calling thread, always `threads` wide: libgomp ends and restarts threads
+/// when the width changes. Inside somebody's parallel region everything runs on the caller alone.
+class omp_team final : public cpu::executor {
+public:
+    explicit omp_team(int threads)
+        : threads_(std::max(threads, 1)), modes_(static_cast<std::size_t>(threads_)),
+          calm_(threads_) {}
+
+    [[nodiscard]] int width() const override { return threads_; }
+
+    void run(int parts, part_function call, void* task) override {
+        if (parts <= 1 || threads_ == 1 || omp_in_parallel() != 0) {
+            const cpu::flush_denormals flushed;
+            for (int part = 0; part < parts; ++part)
+                call(task, part);
+            return;
+        }
+        std::lock_guard const one_caller(callers_);
+        std::mutex mutex;
+        std::exception_ptr failure;
+        // A fixed assignment keeps a part's data in the cache of the thread that made it.
+#pragma omp parallel num_threads(threads_)
+        {
+            const cpu::flush_denormals flushed;
+#pragma omp for schedule(static, 1)
+            for (int part = 0; part < parts; ++part) {
+                try {
+                    call(task, part);
+                } catch (...) {
+                    std::lock_guard const hold(mutex);
+                    if (!failure)
+                        failure = std::current_exception();
+                }
+            }
+        }
+        if (failure)
+            std::rethrow_exception(failure);
+    }
+
+private:
+    friend class team_scope;
+
+    int threads_;
+    std::mutex callers_;
+    std::vector<std::optional<cpu::flush_denormals>> modes_; // one a thread, inside a team_scope
+    short_spins calm_;
+};
+
+/// Until the end of the scope, OpenMP code that this thread calls (oneDNN's primitives, and their
+/// creation, which plans for a number of threads) uses the team's threads, and those flush
+/// denormals. Then every thread has its mode back and the caller its number of threads. The team's
+/// run() must not be called inside.
+class team_scope {
+public:
+    explicit team_scope(omp_team& team)
+        : team_(team), one_caller_(team.callers_), threads_before_(omp_get_max_threads()) {
+        omp_set_num_threads(team_.threads_);
+        team_.modes_[0].emplace();
+        // Inside somebody's parallel region there is only the caller.
+#pragma omp parallel num_threads(team_.threads_) if (team_.threads_ > 1)
+        if (omp_get_thread_num() > 0)
+            mode().emplace();
+    }
+
+    ~team_scope() {
+#pragma omp parallel num_threads(team_.threads_) if (team_.threads_ > 1)
+        if (omp_get_thread_num() > 0)
+            mode().reset();
+        team_.modes_[0].reset();
+        omp_set_num_threads(threads_before_);
+    }
+
+    team_scope(const team_scope&) = delete;
+    team_scope& operator=(const team_scope&) = delete;
+
+private:
+    [[nodiscard]] std::optional<cpu::flush_denormals>& mode() {
+        return team_.modes_[static_cast<std::size_t>(omp_get_thread_num())];
+    }
+
+    omp_team& team_;
+    std::lock_guard<std::mutex> one_caller_;
+    int threads_before_;
+};
+
+} // namespace pfad::onednn

@@ -6,6 +6,7 @@
 #include <pfad/core/tensor.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace pfad {
 
@@ -17,11 +18,25 @@ struct gradient_target {
     store how;
 };
 
+/// What a gradient slot is without its rank: for lists of parameters.
+template <class T>
+class gradient_state {
+public:
+    virtual ~gradient_state() = default;
+    [[nodiscard]] virtual T const* data() const = 0;
+    [[nodiscard]] bool written() const { return written_; }
+    /// The next writer sets again; the memory stays.
+    void reset() { written_ = false; }
+
+protected:
+    bool written_ = false;
+};
+
 /// The gradient of one variable or parameter, allocated when the first consumer writes it.
 template <class T, int R, class Space = host>
-class gradient_slot {
+class gradient_slot final : public gradient_state<T> {
 public:
-    [[nodiscard]] bool written() const { return written_; }
+    [[nodiscard]] T const* data() const override { return gradient_.data(); }
     [[nodiscard]] const tensor<T, R, Space>& gradient() const { return gradient_; }
 
     template <class Context>
@@ -30,19 +45,16 @@ public:
             gradient_ = empty<T>(context, dims);
         expect(gradient_.dims() == dims, "gradient", "has its value's shape", gradient_.dims(),
                dims);
-        const store how = written_ ? store::add : store::set;
-        written_ = true;
+        const store how = this->written_ ? store::add : store::set;
+        this->written_ = true;
         return {gradient_.view(), how};
     }
 
-    /// The next writer sets again; the memory stays.
-    void reset() { written_ = false; }
     /// Uses this memory from now on (the optimiser's flat block).
     void place(tensor<T, R, Space> memory) { gradient_ = std::move(memory); }
 
 private:
     tensor<T, R, Space> gradient_;
-    bool written_ = false;
 };
 
 /// A result of an op, or an input. `slot` is null where nobody asks for the gradient.

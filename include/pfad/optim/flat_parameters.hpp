@@ -44,7 +44,7 @@ public:
                 p.value = place;
                 p.slot->place(gradients.slice(at, p.dims()));
                 p.stamp.touch();
-                hold(p);
+                members_.push_back({p.slot, p.stamp, at, p.dims().size()});
                 at += padded(p);
             });
         });
@@ -55,39 +55,25 @@ public:
     /// Before an update: parameters that no gradient reached count as having a zero one.
     template <class C>
     void complete_gradients(C& ctx) {
-        for (const auto& member : members_)
-            member->complete(ctx);
+        for (const auto& p : members_)
+            if (!p.slot->written())
+                fill_forward(ctx, T(0), gradients.slice(p.offset, shape<1>{{p.size}}).view());
     }
     /// After an update: backends repack, the next backward pass starts from nothing.
     void finish() {
-        for (const auto& member : members_)
-            member->finish();
+        for (auto& p : members_) {
+            p.slot->reset();
+            p.stamp.touch();
+        }
     }
 
 private:
     struct member {
-        virtual ~member() = default;
-        virtual void complete(cpu::context& ctx) = 0;
-        virtual void finish() = 0;
-    };
-    template <int R>
-    struct member_of final : member {
-        explicit member_of(parameter<T, R> p) : held(std::move(p)) {}
-        void complete(cpu::context& ctx) override {
-            if (!held.slot->written())
-                fill_forward(ctx, T(0), held.slot->claim(ctx, held.dims()).to.flat());
-        }
-        void finish() override {
-            held.slot->reset();
-            held.stamp.touch();
-        }
-        parameter<T, R> held;
+        std::shared_ptr<gradient_state<T>> slot;
+        weight_stamp stamp;
+        std::int64_t offset, size;
     };
 
-    template <int R>
-    void hold(const parameter<T, R>& p) {
-        members_.push_back(std::make_unique<member_of<R>>(p));
-    }
     // Parameters start on cache lines.
     template <class P>
     static std::int64_t padded(P const& p) {
@@ -95,7 +81,7 @@ private:
     }
 
     std::vector<group> groups_;
-    std::vector<std::unique_ptr<member>> members_;
+    std::vector<member> members_;
 };
 
 } // namespace pfad

@@ -11,18 +11,17 @@
 
 namespace pfad {
 
-/// One entry of the state dict of a host network.
+/// One named array of a host network.
 template <class T>
-struct state_entry {
+struct named_array {
     std::string name;
     std::vector<std::int64_t> dims; ///< PyTorch's: (k, c, r, s), (c, 1, r, s) or (c)
     parameter_form form;
     bool trained;      ///< a parameter, not a running statistic
     view<T, 4> values; ///< pfad's order; a vector is (1, 1, 1, c)
-    gradient_slot<T, 4>* gradient4 = nullptr;
-    gradient_slot<T, 1>* gradient1 = nullptr;
+    const gradient_state<T>* slot = nullptr;
     std::int64_t offset = 0; ///< of this part inside the parameter
-    weight_stamp stamp;
+    weight_stamp stamp = {};
 
     [[nodiscard]] std::int64_t size() const { return values.size(); }
 
@@ -43,11 +42,7 @@ struct state_entry {
     }
     /// The gradient in pfad's order, null where none was computed.
     [[nodiscard]] T const* gradient() const {
-        if (gradient4 && gradient4->written())
-            return gradient4->gradient().data() + offset;
-        if (gradient1 && gradient1->written())
-            return gradient1->gradient().data() + offset;
-        return nullptr;
+        return slot && slot->written() ? slot->data() + offset : nullptr;
     }
 
 private:
@@ -68,8 +63,8 @@ private:
 
 /// Every parameter and running statistic below `m`, in the order of the field lists.
 template <class T, class M>
-[[nodiscard]] std::vector<state_entry<T>> state_dict(M& m, const std::string& prefix = "") {
-    std::vector<state_entry<T>> entries;
+[[nodiscard]] std::vector<named_array<T>> named_arrays(M& m, const std::string& prefix = "") {
+    std::vector<named_array<T>> entries;
     visit(m, prefix, [&]<class P>(const std::string& name, P& p) {
         constexpr bool trained = requires {
             p.slot;
@@ -90,18 +85,17 @@ template <class T, class M>
                                    trained,
                                    {p.value.data() + i * part.size(), part},
                                    p.slot.get(),
-                                   nullptr,
                                    i * part.size(),
                                    p.stamp});
             }
         } else {
-            state_entry<T> entry{name,
+            named_array<T> entry{name,
                                  {dims[0]},
                                  parameter_form::vector,
                                  trained,
                                  {p.value.data(), {{1, 1, 1, dims[0]}}}};
             if constexpr (trained) {
-                entry.gradient1 = p.slot.get();
+                entry.slot = p.slot.get();
                 entry.stamp = p.stamp;
             }
             entries.push_back(entry);

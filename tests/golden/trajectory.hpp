@@ -1,0 +1,84 @@
+// Both stages of training from known weights, as the golden trajectories have them.
+#pragma once
+
+#include "case_file.hpp"
+
+#include <pfad/data/augmentation.hpp>
+#include <pfad/models/pfadseg.hpp>
+#include <pfad/optim/sgd.hpp>
+
+#include <string>
+#include <vector>
+
+namespace golden {
+
+template <class T, class C, class M>
+void compare_state(case_file<T, C>& file, M& m, const std::string& stage) {
+    for (auto& entry : pfad::named_arrays<T>(m))
+        file.compare_or_digest(stage, entry.name, file.torch_values(entry, entry.values.data));
+}
+template <class T, class C, class M>
+void compare_gradients(case_file<T, C>& file, M& m, const std::string& stage) {
+    for (auto& entry : pfad::named_arrays<T>(m))
+        if (entry.trained)
+            file.compare_or_digest(stage + "grad.", entry.name,
+                                   file.torch_values(entry, entry.gradient()));
+}
+
+template <class T, class C>
+void check_trajectory(case_file<T, C>& file) {
+    auto& ctx = file.ctx;
+    const auto& attrs = file.attrs;
+    const int steps = attrs["steps"];
+    pfad::pfadseg<T> m(ctx, {.rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"]});
+    fill_by_name<T>(m, attrs["prefix"]);
+    pfad::sgd_options const options{attrs["momentum"], attrs["weight_decay"]};
+    const auto input = [&](const char* name, int i) {
+        return pfad::constant(
+            to_nhwc<T>(ctx, file.want.at(std::string("in.") + name + std::to_string(i))));
+    };
+    std::vector<double> cosine, focal, l1;
+    {
+        pfad::sgd<T> optimiser(ctx, options, [&](auto&& add) {
+            add(m.student, attrs["lr"]["student"].template get<double>());
+        });
+        for (int i = 0; i < steps; ++i) {
+            pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
+            const auto target = m.teacher(fixed, input("clean", i));
+            const auto found = m.student(t, input("noisy", i));
+            auto loss = pfad::cosine_distance_loss(t, target[0], found[0]);
+            for (std::size_t k = 1; k < 3; ++k)
+                loss = pfad::add(t, loss, pfad::cosine_distance_loss(t, target[k], found[k]));
+            t.backward(loss);
+            if (i == 0)
+                compare_gradients(file, m.student, "stage1.");
+            optimiser.step(ctx);
+            cosine.push_back(static_cast<double>(loss.value.data()[0]));
+        }
+        compare_state(file, m.student, "stage1.");
+    }
+    auto rest = m.segmentation.context_and_head();
+    pfad::sgd<T> optimiser(ctx, options, [&](auto&& add) {
+        add(m.segmentation.res, attrs["lr"]["res"].template get<double>());
+        add(rest, attrs["lr"]["context_and_head"].template get<double>());
+    });
+    for (int i = steps; i < 2 * steps; ++i) {
+        pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
+        const auto logits = m.segmentation(t, m.similarity(fixed, input("noisy", i)));
+        const auto mask = pfad::empty<T>(ctx, logits.dims());
+        pfad::data::downsample_mask(input("mask", i).value, mask.view());
+        const auto loss = pfad::focal_l1_loss(t, logits, mask, attrs["gamma"]);
+        t.backward(loss.total);
+        if (i == steps)
+            compare_gradients(file, m.segmentation, "stage2.");
+        optimiser.step(ctx);
+        focal.push_back(static_cast<double>(loss.parts.data()[0]));
+        l1.push_back(static_cast<double>(loss.parts.data()[1]));
+    }
+    compare_state(file, m.segmentation, "stage2.");
+    file.compare("out.stage1.cosine", cosine);
+    file.compare("out.stage2.focal", focal);
+    file.compare("out.stage2.l1", l1);
+}
+
+} // namespace golden

@@ -22,10 +22,13 @@ array<4> reference(const array<4>& x, std::int64_t oh, std::int64_t ow) {
         for (std::int64_t i = 0; i < oh; ++i)
             for (std::int64_t j = 0; j < ow; ++j)
                 for (std::int64_t p = 0; p < x.extent(1); ++p)
-                    for (std::int64_t q = 0; q < x.extent(2); ++q)
-                        for (std::int64_t c = 0; c < x.extent(3); ++c)
-                            y(n, i, j, c) += weight(p, i, x.extent(1), oh) *
-                                             weight(q, j, x.extent(2), ow) * x(n, p, q, c);
+                    for (std::int64_t q = 0; q < x.extent(2); ++q) {
+                        const double both =
+                            weight(p, i, x.extent(1), oh) * weight(q, j, x.extent(2), ow);
+                        if (both != 0)
+                            for (std::int64_t c = 0; c < x.extent(3); ++c)
+                                y(n, i, j, c) += both * x(n, p, q, c);
+                    }
     return y;
 }
 

@@ -1,0 +1,80 @@
+// A folder for the files of one test, removed at its end, and errors as text.
+#pragma once
+
+#include "support/catch.hpp"
+
+#include <pfad/io/file.hpp>
+
+#include <stdlib.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace io_test {
+
+class temporary_folder {
+public:
+    temporary_folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "pfad-io-XXXXXX").string();
+        path_ = ::mkdtemp(name.data()) != nullptr ? name : std::string();
+        REQUIRE(!path_.empty());
+    }
+    temporary_folder(const temporary_folder&) = delete;
+    temporary_folder& operator=(const temporary_folder&) = delete;
+    ~temporary_folder() { std::filesystem::remove_all(path_); }
+
+    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+    const std::string& path() const { return path_; }
+    int count() const {
+        int found = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(path_))
+            found += entry.exists();
+        return found;
+    }
+
+private:
+    std::string path_;
+};
+
+using bytes = std::vector<std::uint8_t>;
+
+inline bytes bytes_of(std::string_view text) {
+    return {text.begin(), text.end()};
+}
+
+/// Plain writing, so that what is tested does not make its own input.
+inline void put_file(const std::string& path, const bytes& content) {
+    // Some file systems flush a file that is cut short and written again.
+    std::filesystem::remove(path);
+    std::FILE* const file = std::fopen(path.c_str(), "wb");
+    REQUIRE(file != nullptr);
+    if (!content.empty())
+        REQUIRE(std::fwrite(content.data(), 1, content.size(), file) == content.size());
+    std::fclose(file);
+}
+
+inline bytes get_file(const std::string& path) {
+    const auto content = pfad::read_file(path);
+    return {content.bytes().begin(), content.bytes().end()};
+}
+
+/// The sentence of the error that `action` throws, after a check of its kind; "" without one.
+template <class F>
+std::string error_of(pfad::errc code, F&& action) {
+    try {
+        action();
+    } catch (const pfad::error& e) {
+        CHECK(e.code() == code);
+        return e.what();
+    }
+    return "";
+}
+
+inline bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
+} // namespace io_test

@@ -1,0 +1,297 @@
+#include "io/temporary_folder.hpp"
+
+#include <pfad/io/torch_checkpoint.hpp>
+
+#include <cstring>
+#include <random>
+
+using namespace io_test;
+using pfad::errc;
+
+namespace {
+
+template <class T>
+void put(std::string& to, T value) {
+    char raw[sizeof(T)];
+    std::memcpy(raw, &value, sizeof(T));
+    to.append(raw, sizeof(T));
+}
+
+template <class T>
+std::string raw(const std::vector<T>& values) {
+    std::string text(values.size() * sizeof(T), '\0');
+    std::memcpy(text.data(), values.data(), text.size());
+    return text;
+}
+
+struct zip_part {
+    std::string name, data;
+};
+
+/// As PyTorch writes it: stored, sizes after the data; with `wide`, all numbers in 64-bit fields.
+bytes zip(const std::vector<zip_part>& parts, bool wide = false, std::uint16_t method = 0) {
+    std::string all, directory;
+    for (const zip_part& part : parts) {
+        const auto size = static_cast<std::uint32_t>(part.data.size());
+        const auto start = static_cast<std::uint32_t>(all.size());
+        put(all, 0x04034b50u);
+        for (const int field : {20, 8, int(method), 0, 0})
+            put(all, static_cast<std::uint16_t>(field));
+        for (int zero = 0; zero < 3; ++zero)
+            put(all, 0u);
+        put(all, static_cast<std::uint16_t>(part.name.size()));
+        put(all, std::uint16_t(5)); // padding
+        all += part.name + "FB\x01" + std::string(2, '\0') + part.data;
+        for (const std::uint32_t number : {0x08074b50u, 0u, size, size})
+            put(all, number);
+        put(directory, 0x02014b50u);
+        for (const int field : {20, 20, 8, int(method), 0, 0})
+            put(directory, static_cast<std::uint16_t>(field));
+        put(directory, 0u);
+        put(directory, wide ? 0xffffffffu : size);
+        put(directory, wide ? 0xffffffffu : size);
+        put(directory, static_cast<std::uint16_t>(part.name.size()));
+        for (const int field : {wide ? 28 : 0, 0, 0, 0})
+            put(directory, static_cast<std::uint16_t>(field));
+        put(directory, 0u);
+        put(directory, wide ? 0xffffffffu : start);
+        directory += part.name;
+        if (wide) {
+            put(directory, std::uint16_t(1));
+            put(directory, std::uint16_t(24));
+            for (const std::uint64_t number : {size, size, start})
+                put(directory, std::uint64_t(number));
+        }
+    }
+    const auto begin = all.size();
+    all += directory;
+    if (wide) {
+        const auto record = all.size();
+        put(all, 0x06064b50u);
+        put(all, std::uint64_t(44));
+        put(all, 0u);
+        put(all, std::uint64_t(0));
+        for (const std::size_t number : {parts.size(), parts.size(), directory.size(), begin})
+            put(all, std::uint64_t(number));
+        put(all, 0x07064b50u);
+        put(all, 0u);
+        put(all, std::uint64_t(record));
+        put(all, 1u);
+    }
+    put(all, 0x06054b50u);
+    put(all, 0u);
+    for (int twice = 0; twice < 2; ++twice)
+        put(all, static_cast<std::uint16_t>(wide ? 0xffff : parts.size()));
+    put(all, wide ? 0xffffffffu : static_cast<std::uint32_t>(directory.size()));
+    put(all, wide ? 0xffffffffu : static_cast<std::uint32_t>(begin));
+    put(all, std::uint16_t(0));
+    return bytes_of(all);
+}
+
+std::string text(const std::string& value) {
+    std::string code = "X";
+    put(code, static_cast<std::uint32_t>(value.size()));
+    return code + value;
+}
+std::string number(std::int32_t value) {
+    std::string code = "J";
+    put(code, value);
+    return code;
+}
+std::string tuple(const std::vector<int>& values) {
+    std::string code = "(";
+    for (const int value : values)
+        code += number(value);
+    return code + "t";
+}
+std::string global(const std::string& module, const std::string& name) {
+    return "c" + module + "\n" + name + "\n";
+}
+
+struct tensor_code {
+    std::string name, storage_type, key;
+    int count, offset;
+    std::vector<int> dims, strides;
+};
+
+std::string code_of(const tensor_code& t, bool legacy) {
+    return text(t.name) + global("torch._utils", "_rebuild_tensor_v2") + "((" + text("storage") +
+           global("torch", t.storage_type) + text(t.key) + text("cpu") + number(t.count) +
+           (legacy ? "N" : "") + "tQ" + number(t.offset) + tuple(t.dims) + tuple(t.strides) +
+           "\x89" + global("collections", "OrderedDict") + ")RtR";
+}
+
+std::string pickle(const std::vector<tensor_code>& tensors, bool legacy = false) {
+    std::string code = "\x80\x02" + global("collections", "OrderedDict") + ")Rq";
+    code += '\0';
+    code += "(";
+    for (const tensor_code& t : tensors)
+        code += code_of(t, legacy);
+    // As a module's state dict: with an attribute.
+    return code + "u}(" + text("_metadata") + "}ub.";
+}
+
+const std::vector<tensor_code> example = {
+    {"conv.weight", "FloatStorage", "0", 8, 0, {2, 2, 2}, {4, 2, 1}},
+    {"tail", "FloatStorage", "0", 8, 5, {3}, {1}},
+    {"transposed", "DoubleStorage", "1", 6, 0, {3, 2}, {1, 3}},
+    {"count", "LongStorage", "2", 1, 0, {}, {}},
+};
+const std::string storages[] = {raw<float>({0, 1, 2, 3, 4, 5, 6, 7}),
+                                raw<double>({0, 1, 2, 3, 4, 5}), raw<std::int64_t>({-9})};
+
+bytes archive(const std::string& code, bool wide = false, std::uint16_t method = 0) {
+    return zip({{"archive/data.pkl", code},
+                {"archive/data/0", storages[0]},
+                {"archive/data/1", storages[1]},
+                {"archive/data/2", storages[2]},
+                {"archive/version", "3\n"}},
+               wide, method);
+}
+
+bytes legacy_file() {
+    std::string all = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    all += "\x80\x02M\xe9\x03.";
+    all += "\x80\x02}(" + text("little_endian") + "\x88u.";
+    all += pickle(example, true);
+    all += "\x80\x02](" + text("1") + text("0") + text("2") + "e.";
+    const int order[] = {1, 0, 2}, counts[] = {6, 8, 1};
+    for (int i = 0; i < 3; ++i) {
+        put(all, std::int64_t(counts[i]));
+        all += storages[order[i]];
+    }
+    return bytes_of(all);
+}
+
+void check_example(const pfad::state_dict& file) {
+    CHECK(file.tensors.size() == 4);
+    CHECK(file.at("conv.weight").dims == std::vector<std::int64_t>{2, 2, 2});
+    CHECK(file.at("conv.weight").values<float>() == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7});
+    CHECK(file.at("tail").values<float>() == std::vector<float>{5, 6, 7});
+    CHECK(file.at("transposed").values<double>() == std::vector<double>{0, 3, 1, 4, 2, 5});
+    CHECK(file.at("count").dims.empty());
+    CHECK(file.at("count").values<std::int64_t>() == std::vector<std::int64_t>{-9});
+}
+
+std::string sentence_for(const bytes& content, errc code) {
+    const temporary_folder folder;
+    const std::string path = folder / "w.pth";
+    put_file(path, content);
+    const std::string text =
+        error_of(code, [&] { static_cast<void>(pfad::load_torch_checkpoint(path)); });
+    REQUIRE(text.starts_with(path + ": "));
+    return text.substr(path.size() + 2);
+}
+
+/// Loads every damaged form of a file: only pfad::error may come out of it.
+void damage(const bytes& whole) {
+    const temporary_folder folder;
+    const std::string path = folder / "w.pth";
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+        put_file(path, bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+        CHECK_THROWS_AS(static_cast<void>(pfad::load_torch_checkpoint(path)), pfad::error);
+    }
+    std::mt19937 random(2);
+    for (int round = 0; round < 2000; ++round) {
+        bytes changed = whole;
+        for (int flips = round % 3; flips >= 0; --flips)
+            changed[random() % changed.size()] = static_cast<std::uint8_t>(random());
+        put_file(path, changed);
+        try {
+            for (const auto& named : pfad::load_torch_checkpoint(path).tensors)
+                static_cast<void>(named.second.values<double>());
+        } catch (const pfad::error& e) {
+            CHECK(has(e.what(), path));
+        }
+    }
+}
+
+} // namespace
+
+TEST_CASE("torch_checkpoint: the zip container, with 32-bit and 64-bit directories [io]") {
+    const temporary_folder folder;
+    for (const bool wide : {false, true}) {
+        put_file(folder / "w.pth", archive(pickle(example), wide));
+        check_example(pfad::load_torch_checkpoint(folder / "w.pth"));
+    }
+}
+
+TEST_CASE("torch_checkpoint: the format before the zip container [io]") {
+    const temporary_folder folder;
+    put_file(folder / "w.pth", legacy_file());
+    check_example(pfad::load_torch_checkpoint(folder / "w.pth"));
+}
+
+TEST_CASE("torch_checkpoint: a state dict inside a training checkpoint [io]") {
+    const temporary_folder folder;
+    const std::string code = "\x80\x02}(" + text("epoch") + "K\x03" + text("state_dict") + "}(" +
+                             code_of(example[0], false) + "uu.";
+    put_file(folder / "w.pth", archive(code));
+    CHECK(pfad::load_torch_checkpoint(folder / "w.pth").contains("conv.weight"));
+}
+
+TEST_CASE("torch_checkpoint: a parameter is its tensor [io]") {
+    const temporary_folder folder;
+    const std::string tensor = code_of(example[0], false).substr(text("conv.weight").size());
+    const std::string code = "\x80\x02}(" + text("w") +
+                             global("torch._utils", "_rebuild_parameter") + "(" + tensor +
+                             "\x88}tRu.";
+    put_file(folder / "w.pth", archive(code));
+    CHECK(pfad::load_torch_checkpoint(folder / "w.pth").at("w").values<float>()[7] == 7);
+}
+
+TEST_CASE("torch_checkpoint: a pickle that asks for code is refused by the code's name [io]") {
+    const auto refused = [](const std::string& code) {
+        return sentence_for(archive("\x80\x02" + code), errc::unsupported);
+    };
+    CHECK(refused(global("os", "system") + "(" + text("echo owned") + "tR.") ==
+          "its pickle asks for `os.system`, which pfad does not run");
+    CHECK(has(refused(global("builtins", "eval") + text("1") + "\x85R."), "`builtins.eval`"));
+    CHECK(has(refused("(ios\nsystem\n."), "`os.system`"));
+    CHECK(has(refused(text("os") + text("system") + "\x93)R."), "`os.system`"));
+    CHECK(has(refused(global("torch.x", "EvilStorage") + ")R."), "`torch.x.EvilStorage`"));
+    CHECK(has(refused(global("o\x1b[2Js", "system") + ")R."), "`o?[2Js.system`"));
+    // Protocol 4's way to make any object, and the extension registry.
+    CHECK(has(refused("}}}\x92."), "opcode 146"));
+    CHECK(has(refused("\x82\x01."), "opcode 130"));
+}
+
+TEST_CASE("torch_checkpoint: what is not a state dict is one sentence [io]") {
+    CHECK(has(sentence_for({}, errc::io), "torch.save"));
+    CHECK(has(sentence_for(bytes_of("hello"), errc::io), "torch.save"));
+    CHECK(has(sentence_for(zip({{"a/b", "c"}}), errc::io), "without data.pkl"));
+    CHECK(has(sentence_for(archive(pickle(example), false, 8), errc::unsupported),
+              "`archive/data.pkl` is compressed"));
+    CHECK(has(sentence_for(archive("\x80\x02K\x01."), errc::unsupported), "state dict"));
+    CHECK(has(sentence_for(archive("\x80\x02}" + text("a") + "K\x01s."), errc::unsupported),
+              "`a` is not a tensor"));
+    CHECK(has(sentence_for(archive("\x80\x05N."), errc::unsupported), "newer than protocol 4"));
+    CHECK(has(sentence_for(archive("\x80\x02hN."), errc::io), "damaged"));
+    CHECK(has(
+        sentence_for(zip({{"a/data.pkl", pickle({})}, {"a/byteorder", "big"}}), errc::unsupported),
+        "big-endian"));
+}
+
+TEST_CASE("torch_checkpoint: tensors that do not fit their storage are named [io]") {
+    const auto refused = [](tensor_code t, errc code = errc::io) {
+        return sentence_for(archive(pickle({t})), code);
+    };
+    const auto misfit = "tensor `t` has a shape that its storage of 8 elements does not hold";
+    CHECK(refused({"t", "FloatStorage", "0", 8, 1, {8}, {1}}) == misfit);
+    CHECK(refused({"t", "FloatStorage", "0", 8, 0, {2, 2}, {7, 1}}) == misfit);
+    CHECK(refused({"t", "FloatStorage", "0", 8, -1, {2}, {1}}) == misfit);
+    CHECK(refused({"t", "FloatStorage", "0", 8, 0, {1 << 30, 1 << 30}, {0, 0}}) == misfit);
+    CHECK(has(refused({"t", "FloatStorage", "0", 8, 0, {-2}, {1}}), "damaged shape"));
+    CHECK(has(refused({"t", "FloatStorage", "0", 8, 0, {2}, {-1}}), "damaged shape"));
+    CHECK(has(refused({"t", "FloatStorage", "0", 8, 0, {2}, {}}), "damaged shape"));
+    CHECK(has(refused({"t", "FloatStorage", "0", 9, 0, {9}, {1}}), "truncated"));
+    CHECK(has(refused({"t", "FloatStorage", "x", 8, 0, {8}, {1}}), "missing"));
+    CHECK(has(refused({"t", "HalfStorage", "0", 8, 0, {8}, {1}}, errc::unsupported),
+              "torch.HalfStorage"));
+}
+
+TEST_CASE("torch_checkpoint: damaged files give errors and nothing else [io]") {
+    damage(archive(pickle(example)));
+    damage(archive(pickle(example), true));
+    damage(legacy_file());
+}

@@ -79,6 +79,9 @@ TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid saturates [op
     }
     CHECK(std::get<0>(evaluate<float>(ctx, loss, array<4>(mask.dims, -50)).gradients).data[0] ==
           Approx(-cotangent(shape<1>{{1}}).data[0]));
+    // Past the clamp both parts are constant.
+    CHECK(std::get<0>(evaluate<float>(ctx, loss, array<4>(mask.dims, -5000)).gradients).data[0] ==
+          0);
 }
 
 TEST_CASE("focal_l1_loss: refuses different shapes and a negative gamma [ops]", "[ops]") {

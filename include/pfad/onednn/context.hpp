@@ -151,7 +151,7 @@ private:
 };
 
 /// The oneDNN backend, on `thread_limit` threads (0: one per processor). Operations on one context
-/// take turns. It outlives nothing: tensors keep its memory alive by themselves.
+/// take turns. Plans, engine and packed weights are for the overrides in this folder.
 struct context : cpu::context {
     explicit context(int thread_limit = 0)
         : context(std::make_unique<omp_team>(cpu::thread_count(thread_limit))) {}

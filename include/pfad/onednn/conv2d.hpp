@@ -4,7 +4,9 @@
 //           one forward and backward, and kept as long as the weight's stamp stays
 // precision accumulates in float, in an order that depends on the processor, the shape and the
 //           number of threads
-// The sum over a bias's gradient stays the reference's.
+// scratch   from the context's pool: primitives are made once per shape, and a call after the first
+//           allocates nothing
+// The gradient of the bias stays the reference's sum, which is limited by memory either way.
 #pragma once
 
 #include <pfad/onednn/context.hpp>

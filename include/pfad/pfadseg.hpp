@@ -1,0 +1,21 @@
+// PFADSeg for embedders: inspector, trainer, evaluator and files, on oneDNN.
+//   auto const inspector = pfad::inspector::load("model.safetensors");
+//   auto const found = inspector.inspect({pixels, width, height, 3, stride});
+//   if (found.defect) show(found.map);
+#pragma once
+
+#include <pfad/inspect/heatmap.hpp>
+#include <pfad/inspect/inspector.hpp>
+#include <pfad/onednn.hpp>
+#include <pfad/train/evaluator.hpp>
+#include <pfad/train/teacher.hpp>
+#include <pfad/train/two_stage_trainer.hpp>
+
+namespace pfad {
+
+/// The backend that the programs and embedders get.
+using context = onednn::context;
+using inspector = inspect::inspector<context>;
+using trainer = train::two_stage_trainer<context>;
+
+} // namespace pfad

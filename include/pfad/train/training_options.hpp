@@ -1,0 +1,62 @@
+// What a training run is: everything that decides its result.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/data/sampler.hpp>
+#include <pfad/models/pfadseg.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace pfad::train {
+
+/// The defaults are the paper's (section 4.3); what it leaves open follows its baseline, DeSTSeg.
+struct training_options {
+    pfadseg_options model;
+    int size = 256;                     ///< pictures are size x size
+    int batch = 16;                     ///< two or more: batch norm sees 1x1 maps
+    int student_iterations = 3000;      ///< stage one
+    int segmentation_iterations = 4000; ///< stage two
+    double student_rate = 0.5;
+    double residual_rate = 0.1; ///< the segmentation network's residual blocks
+    double head_rate = 0.01;    ///< RCM (or ASPP) and what follows
+    double momentum = 0.9;
+    double weight_decay = 1e-4;
+    double focal_gamma = 4;
+    data::rotation rotate = data::rotation::none;
+    data::opacity_range opacity = data::paper_opacity;
+    std::uint64_t seed = 0;
+    int loader_threads = 1;
+    int checkpoint_every = 500; ///< iterations; 0 writes none
+
+    [[nodiscard]] int iterations() const { return student_iterations + segmentation_iterations; }
+
+    /// Throws errc::value for a number out of its range.
+    void check() const {
+        expect(size >= 32 && size <= 4096, "training", "the size is 32 to 4096 pixels");
+        expect(batch >= 2, "training",
+               "the batch is two or more, since batch norm on 1x1 maps needs two values");
+        expect(student_iterations >= 0 && segmentation_iterations >= 0, "training",
+               "the numbers of iterations are not negative");
+        expect(student_rate > 0 && residual_rate > 0 && head_rate > 0, "training",
+               "learning rates are positive");
+        expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
+    }
+
+    /// All that a resumed run must have in common with the one it continues.
+    [[nodiscard]] std::string fingerprint() const {
+        const auto number = [](double v) { return std::to_string(v) + " "; };
+        std::string text;
+        for (const int v :
+             {static_cast<int>(model.rcm), static_cast<int>(model.aff),
+              static_cast<int>(model.pcar), static_cast<int>(model.plain_decoder), size, batch,
+              student_iterations, segmentation_iterations, static_cast<int>(rotate)})
+            text += std::to_string(v) + " ";
+        for (const double v : {student_rate, residual_rate, head_rate, momentum, weight_decay * 1e4,
+                               focal_gamma, opacity.low, opacity.high})
+            text += number(v);
+        return text + std::to_string(seed);
+    }
+};
+
+} // namespace pfad::train

@@ -1,0 +1,58 @@
+// pfad_inspect: score, verdict and heat map of pictures.
+#include "program.hpp"
+
+#include <pfad/pfadseg.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <set>
+
+namespace {
+
+struct arguments {
+    std::string model, out;
+    std::vector<std::string> pictures;
+    double threshold = 0;
+    int threads = 0;
+};
+
+int inspect(const arguments& a) {
+    auto inspector = pfad::inspector::load(a.model, a.threads);
+    if (a.threshold != 0)
+        inspector.set_threshold(a.threshold);
+    std::error_code problem;
+    std::filesystem::create_directories(a.out, problem);
+    if (problem)
+        pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
+    std::set<std::string> taken; // pictures of one name from several folders get numbers
+    for (const auto& path : a.pictures) {
+        const auto picture = pfad::read_picture(path);
+        const auto found = inspector.inspect(picture);
+        std::string const stem = std::filesystem::path(path).stem().string();
+        std::string name = stem;
+        for (int i = 2; !taken.insert(name).second; ++i)
+            name = stem + "_" + std::to_string(i);
+        std::string const to = (std::filesystem::path(a.out) / (name + ".png")).string();
+        pfad::write_png(
+            to, pfad::inspect::render_inspection(picture, found.map, inspector.threshold()));
+        std::printf("%s  score %.4f  threshold %.4f  %s  %s\n", path.c_str(), found.score,
+                    inspector.threshold(), found.defect ? "DEFECT" : "good", to.c_str());
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    arguments a;
+    CLI::App app{"Inspects pictures: prints score and verdict, writes each with its heat map."};
+    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+    app.add_option("pictures", a.pictures, "PNG, JPEG or BMP")->required();
+    app.add_option("--out", a.out, "folder for the pictures with heat maps")->required();
+    app.add_option("--threshold", a.threshold, "instead of the calibrated one")
+        ->check(CLI::Range(1e-9, 1.0));
+    app.add_option("--threads", a.threads, "0: one per processor");
+    CLI11_PARSE(app, argc, argv);
+    return program::run("pfad_inspect", [&] { return inspect(a); });
+}

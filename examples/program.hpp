@@ -1,0 +1,115 @@
+// What the programs share: errors as one sentence and exit status 1, progress on a terminal, run
+// logs.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/io/file.hpp>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace program {
+
+/// Runs f; prints what it throws as one sentence. The value is main's.
+template <class F>
+int run(const char* name, F&& f) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        std::fprintf(stderr, "%s: out of memory\n", name);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s: %s\n", name, e.what());
+    }
+    return 1;
+}
+
+/// The command line as one line, for files that say how they were made.
+inline std::string command_line(int argc, char** argv) {
+    std::string text = std::filesystem::path(argv[0]).filename().string();
+    for (int i = 1; i < argc; ++i)
+        text += std::string(" ") + argv[i];
+    return text;
+}
+
+/// A line that rewrites itself on a terminal; elsewhere a plain line now and then.
+class progress {
+public:
+    progress(int begin, int total) : begin_(begin), total_(total) {}
+
+    /// `done` of the total; `rate` items a step; `text` what to show beside.
+    void show(int done, int rate, const std::string& text) {
+        const double now = seconds();
+        const bool last = done == total_;
+        if (!last && now - shown_ < (terminal_ ? 0.2 : 15))
+            return;
+        shown_ = now;
+        const double speed = now > 0 ? (done - begin_) / now : 0;
+        const double left = speed > 0 ? (total_ - done) / speed : 0;
+        const int width = 24, filled = total_ > 0 ? width * done / total_ : width;
+        std::string const bar = std::string(static_cast<std::size_t>(filled), '#') +
+                                std::string(static_cast<std::size_t>(width - filled), '.');
+        char line[256];
+        std::snprintf(line, sizeof line, "%d/%d  %s  %.1f images/s  %d:%02d left", done, total_,
+                      text.c_str(), speed * rate, static_cast<int>(left) / 60,
+                      static_cast<int>(left) % 60);
+        if (terminal_)
+            std::printf("\r[%s] %s\033[K%s", bar.c_str(), line, last ? "\n" : "");
+        else
+            std::printf("%s\n", line);
+        std::fflush(stdout);
+    }
+
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+private:
+    int begin_, total_;
+    bool terminal_ = isatty(STDOUT_FILENO) != 0;
+    double shown_ = -1e9;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// log.jsonl: one line an iteration. A resumed run keeps the lines before its checkpoint.
+class run_log {
+public:
+    run_log(std::string path, int keep) : path_(std::move(path)) {
+        std::string kept;
+        if (keep > 0) {
+            const auto content = pfad::read_file(path_);
+            const auto bytes = content.bytes();
+            for (std::size_t i = 0; i < bytes.size() && keep > 0; ++i) {
+                kept += static_cast<char>(bytes[i]);
+                keep -= bytes[i] == '\n';
+            }
+        }
+        file_ = std::fopen(path_.c_str(), "wb");
+        if (!file_)
+            pfad::fail(pfad::errc::io, path_ + ": cannot be written");
+        write(kept);
+    }
+    run_log(const run_log&) = delete;
+    run_log& operator=(const run_log&) = delete;
+    ~run_log() { std::fclose(file_); }
+
+    void add(const nlohmann::json& line) { write(line.dump() + "\n"); }
+
+private:
+    void write(const std::string& text) {
+        if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() ||
+            std::fflush(file_) != 0)
+            pfad::fail(pfad::errc::io, path_ + ": cannot be written, the disk may be full");
+    }
+
+    std::string path_;
+    std::FILE* file_;
+};
+
+} // namespace program

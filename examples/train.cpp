@@ -1,0 +1,160 @@
+// pfad_train: trains PFADSeg on the good pictures of a category.
+#include "program.hpp"
+
+#include <pfad/data/textures.hpp>
+#include <pfad/pfadseg.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <ctime>
+#include <map>
+
+namespace {
+
+struct arguments {
+    std::string data, textures, teacher, out;
+    pfad::train::training_options training;
+    int threads = 0;
+    bool resume = false;
+    std::string rotate = "auto";
+};
+
+int read_arguments(int argc, char** argv, arguments& a) {
+    CLI::App app{"Trains PFADSeg on the good pictures of a category (CATEGORY/train/good)."};
+    const std::map<std::string, bool> switches = {{"on", true}, {"off", false}};
+    auto& t = a.training;
+    app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
+    app.add_option("--textures", a.textures, "folder of pictures to paint anomalies with")
+        ->required();
+    app.add_option(
+           "--teacher", a.teacher,
+           "ImageNet ResNet18: torchvision's resnet18-*.pth, or safetensors with its names; "
+           "\"random\" for a random one")
+        ->required();
+    app.add_option("--out", a.out, "folder for model.safetensors and log.jsonl")->required();
+    app.add_option("--size", t.size, "pictures are resized to SIZE x SIZE")->capture_default_str();
+    app.add_option("--batch", t.batch, "pictures an iteration")->capture_default_str();
+    app.add_option("--student-iterations", t.student_iterations, "stage one")
+        ->capture_default_str();
+    app.add_option("--segmentation-iterations", t.segmentation_iterations, "stage two")
+        ->capture_default_str();
+    app.add_option("--rcm", t.model.rcm, "RCM (off: ASPP)")
+        ->transform(CLI::CheckedTransformer(switches));
+    app.add_option("--aff", t.model.aff, "AFF (off: addition)")
+        ->transform(CLI::CheckedTransformer(switches));
+    app.add_option("--pcar", t.model.pcar, "PCAR (off: one 3x3 convolution)")
+        ->transform(CLI::CheckedTransformer(switches));
+    app.add_option("--layer-scale", t.model.rcm_detail.layer_scale, "start of RCM's layer scale")
+        ->capture_default_str();
+    app.add_option(
+           "--rotate", a.rotate,
+           "turn training pictures: none, slight, full, or auto (by the name of an MVTec AD "
+           "category, else none)")
+        ->check(CLI::IsMember({"none", "slight", "full", "auto"}))
+        ->capture_default_str();
+    app.add_option("--seed", t.seed, "of weights and samples")->capture_default_str();
+    app.add_option("--threads", a.threads, "0: one per processor")->capture_default_str();
+    app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
+        ->capture_default_str();
+    app.add_flag("--resume", a.resume, "continue the run in OUT from its checkpoint");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? -1 : 2;
+    }
+    return 0;
+}
+
+pfad::data::rotation rotation_of(const arguments& a) {
+    using pfad::data::rotation;
+    if (a.rotate == "slight")
+        return rotation::slight;
+    if (a.rotate == "full")
+        return rotation::full;
+    if (a.rotate == "none")
+        return rotation::none;
+    auto folder = std::filesystem::path(a.data);
+    if (!folder.has_filename())
+        folder = folder.parent_path();
+    return pfad::data::mvtec_rotation(folder.filename().string()).value_or(rotation::none);
+}
+
+nlohmann::json log_line(const pfad::train::training_step& step) {
+    if (step.stage == 1)
+        return {{"stage", 1},
+                {"iteration", step.iteration},
+                {"cosine", step.cosine},
+                {"seconds", step.seconds}};
+    return {{"stage", 2},
+            {"iteration", step.iteration},
+            {"focal", step.focal},
+            {"l1", step.l1},
+            {"seconds", step.seconds}};
+}
+
+std::string losses(const pfad::train::training_step& step) {
+    char text[96];
+    if (step.stage == 1)
+        std::snprintf(text, sizeof text, "student: cosine %.4f", step.cosine);
+    else
+        std::snprintf(text, sizeof text, "segmentation: focal %.5f, L1 %.4f", step.focal, step.l1);
+    return text;
+}
+
+int train(arguments& a, const std::string& command) {
+    auto& options = a.training;
+    options.rotate = rotation_of(a);
+    options.check();
+    const auto pictures = pfad::data::list_training_pictures(a.data);
+    const auto textures = pfad::data::list_textures(a.textures);
+    pfad::context ctx(a.threads);
+    pfad::pfadseg<float> model(ctx, options.model);
+    model.initialise(options.seed);
+    if (a.teacher == "random")
+        pfad::train::make_random_teacher(ctx, model.teacher, options.size, options.seed, pictures);
+    else
+        pfad::load_teacher(model.teacher, a.teacher);
+
+    std::error_code problem;
+    std::filesystem::create_directories(a.out, problem);
+    if (problem)
+        pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
+    std::string const checkpoint = a.out + "/checkpoint.safetensors";
+    pfad::trainer trainer(ctx, model, options, pictures, textures, checkpoint);
+    if (a.resume)
+        trainer.resume();
+    program::run_log log(a.out + "/log.jsonl", trainer.iteration());
+    program::progress progress(trainer.iteration(), options.iterations());
+    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
+                pictures.size(), textures.size(), options.size, options.size, options.batch,
+                static_cast<long long>(pfad::parameter_count(model.student) +
+                                       pfad::parameter_count(model.segmentation)));
+    trainer.run([&](const pfad::train::training_step& step) {
+        log.add(log_line(step));
+        progress.show(step.iteration + 1, options.batch, losses(step));
+    });
+
+    pfad::model_description description{options.model, options.size, 0.5, {}};
+    description.threshold = pfad::train::calibrate_threshold(ctx, model, options.size, pictures);
+    description.notes["command"] = command;
+    description.notes["teacher"] =
+        a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
+    description.notes["seed"] = std::to_string(options.seed);
+    description.notes["training_pictures"] = std::to_string(pictures.size());
+    description.notes["training_seconds"] = std::to_string(progress.seconds());
+    pfad::save_model(a.out + "/model.safetensors", model, description);
+    std::filesystem::remove(checkpoint, problem);
+    std::printf(
+        "%s/model.safetensors written after %.0f s; threshold %.4f from %zu good pictures\n",
+        a.out.c_str(), progress.seconds(), description.threshold, pictures.size());
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    arguments a;
+    if (const int status = read_arguments(argc, argv, a))
+        return status < 0 ? 0 : status;
+    return program::run("pfad_train", [&] { return train(a, program::command_line(argc, argv)); });
+}

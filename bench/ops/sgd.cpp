@@ -1,0 +1,19 @@
+// The trained values of the student, of the segmentation network's blocks and of what follows.
+#include "support/op.hpp"
+
+#include <pfad/ops/sgd.hpp>
+
+namespace {
+
+using namespace pfad;
+
+void sgd_update(benchmark::State& state) {
+    bench::context ctx;
+    const shape<1> dims = {{state.range(0)}};
+    const auto w = bench::draw(ctx, dims), g = bench::draw(ctx, dims), v = bench::draw(ctx, dims);
+    bench::measure(state, bench::operations(6, w), bench::bytes(w, g, v, w, v),
+                   [&] { sgd_update(ctx, w.view(), g, v.view(), 1e-3, {}); });
+}
+BENCHMARK(sgd_update)->ArgName("values")->Arg(51680304)->Arg(5462816)->Arg(863489)->UseRealTime();
+
+} // namespace

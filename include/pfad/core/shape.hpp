@@ -33,9 +33,13 @@ shape(I...) -> shape<sizeof...(I)>;
 template <int R>
 std::string to_string(const shape<R>& dims) {
     std::string text = "(";
-    for (int axis = 0; axis < R; ++axis)
-        text += (axis ? ", " : "") + std::to_string(dims[axis]);
-    return text + ")";
+    for (int axis = 0; axis < R; ++axis) {
+        if (axis > 0)
+            text += ", ";
+        text += std::to_string(dims[axis]);
+    }
+    text += ")";
+    return text;
 }
 
 } // namespace pfad

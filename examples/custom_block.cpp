@@ -1,0 +1,46 @@
+// A block of one's own, trained: squeeze and excitation on a residual path, fitted to one batch.
+#include <pfad/pfad.hpp>
+
+#include <cstdio>
+
+using namespace pfad;
+
+template <class T>
+struct excited_block {
+    nn::conv2d<T> conv, gate;
+    nn::batch_norm<T> norm;
+
+    template <class C>
+    excited_block(C& ctx, int c)
+        : conv(ctx, {.in = c, .out = c}), gate(ctx, {.in = c, .out = c, .kernel = 1, .bias = true}),
+          norm(ctx, c) {}
+    auto fields() { return pfad::fields("conv", conv, "gate", gate, "norm", norm); }
+
+    template <class C>
+    image<T> operator()(tape<C>& t, const image<T>& x) const {
+        const auto y = norm(t, conv(t, x), tail::relu, x); // adds x and applies ReLU in one pass
+        return multiply(t, y, activate(t, sigmoid{}, gate(t, y)));
+    }
+};
+
+int main() {
+    cpu::context ctx;
+    excited_block<float> block(ctx, 8);
+    initialise(block, "block", initialiser::kaiming_fan_out, 1);
+    sgd<float> optimiser(ctx, {}, [&](auto&& add) { add(block, 0.05); });
+    const auto x = constant(full(ctx, shape<4>{{4, 16, 16, 8}}, 0.0f));
+    const auto goal = constant(full(ctx, x.dims(), 0.0f));
+    random_stream random(1, "example");
+    for (std::int64_t i = 0; i < x.value.size(); ++i) {
+        x.value.data()[i] = static_cast<float>(random.normal());
+        goal.value.data()[i] = static_cast<float>(random.uniform());
+    }
+    for (int step = 0; step < 60; ++step) {
+        tape t(ctx, mode::train);
+        const auto loss = cosine_distance_loss(t, goal, block(t, x));
+        t.backward(loss);
+        optimiser.step(ctx);
+        if (step % 20 == 0 || step == 59)
+            std::printf("step %2d  loss %.4f\n", step, static_cast<double>(loss.value.data()[0]));
+    }
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Runs pfad's main job: installs what is missing, builds, trains on good pictures, finds defects in new
+# ones, and writes a page about it.
+#
+#   scripts/demo.sh                                      pictures drawn by pfad, a random teacher
+#   scripts/demo.sh --data CATEGORY --textures DIR --teacher FILE [more options of pfad_train]
+#
+# --out DIR is where everything goes (default: build/demo).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+    echo "demo.sh: $1" >&2
+    exit 2
+}
+
+data="" textures="" teacher="" out=build/demo
+more=()
+while (($#)); do
+    case $1 in
+    --data | --textures | --teacher | --out)
+        (($# >= 2)) || fail "$1 needs a value"
+        declare "${1#--}=$2"
+        shift 2
+        ;;
+    -h | --help)
+        sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    *)
+        more+=("$1")
+        shift
+        ;;
+    esac
+done
+if [[ -n $data$textures$teacher && ( -z $data || -z $textures || -z $teacher ) ]]; then
+    fail "a real set needs all three: --data CATEGORY --textures DIR --teacher FILE"
+fi
+for given in "$data" "$textures" "$teacher"; do
+    [[ -z $given || -e $given ]] || fail "$given does not exist"
+done
+
+scripts/setup.sh
+cmake --preset release >/dev/null
+cmake --build --preset release --target pfad_train pfad_evaluate pfad_inspect pfad_make_demo
+bin=build/release/bin
+mkdir -p "$out"
+
+# What two cores manage in a few minutes; options given on the command line come later and win.
+options=(--size 128 --batch 8 --student-iterations 400 --segmentation-iterations 250)
+if [[ -z $data ]]; then
+    cat <<'TEXT'
+
+No pictures were given, so pfad draws some itself: steel flanges, good ones and ones with pits, scratches
+and stains. ImageNet weights are not part of pfad, so the teacher is random here, which finds less than
+the real one. The real weights are torchvision's resnet18 (IMAGENET1K_V1), resnet18-f37072fd.pth; pass
+them, with pictures of your own, as
+    scripts/demo.sh --data CATEGORY --textures DIR --teacher resnet18-f37072fd.pth
+
+TEXT
+    rm -rf "$out/flange" "$out/textures"
+    "$bin/pfad_make_demo" --out "$out"
+    data=$out/flange textures=$out/textures teacher=random
+    options=(--size 128 --batch 8 --student-iterations 150 --segmentation-iterations 120)
+fi
+
+"$bin/pfad_train" --data "$data" --textures "$textures" --teacher "$teacher" --out "$out/run" \
+    "${options[@]}" ${more[@]+"${more[@]}"}
+"$bin/pfad_evaluate" --model "$out/run/model.safetensors" --data "$data" \
+    --json "$out/metrics.json" --report "$out/report.html"
+pictures=()
+for kind in "$data"/test/*/; do
+    for picture in "$kind"*; do
+        [[ -f $picture ]] && pictures+=("$picture") && break
+    done
+done
+"$bin/pfad_inspect" --model "$out/run/model.safetensors" --out "$out/inspected" "${pictures[@]}"
+echo
+echo "The page: $out/report.html"
+echo "The model: $out/run/model.safetensors; single pictures: $bin/pfad_inspect --help"

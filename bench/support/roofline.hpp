@@ -23,12 +23,6 @@
 
 namespace pfad::bench {
 
-/// Operations and bytes a second that the machine reaches on all its processors.
-struct roofline {
-    double flops = 0; ///< float multiply-adds in registers, two operations each
-    double bytes = 0; ///< copying memory far larger than the caches, read plus written
-};
-
 /// Seconds of the best of `rounds` calls.
 template <class F>
 double best_seconds(int rounds, F&& f) {
@@ -67,27 +61,37 @@ double best_seconds(int rounds, F&& f) {
     return 2.0 * width * chains * static_cast<double>(steps);
 }
 
-/// Measured once, on first use; takes about half a second.
-inline const roofline& machine() {
-    static const roofline measured = [] {
+/// Float operations a second that all processors reach in registers. Measured once, on first use.
+inline double machine_flops() {
+    static const double measured = [] {
         cpu::context ctx;
         const int threads = ctx.threads->width();
         std::vector<double> done(static_cast<std::size_t>(threads));
-        const double flop_time = best_seconds(8, [&] {
+        const double seconds = best_seconds(8, [&] {
             cpu::run_parts(ctx, threads, [&](int part) {
                 done[static_cast<std::size_t>(part)] = multiply_adds(1 << 20);
             });
         });
+        return done[0] * threads / seconds;
+    }();
+    return measured;
+}
+
+/// Bytes a second, read plus written, of copying memory far larger than the caches. Measured once,
+/// on first use; takes about half a second and 256 MiB.
+inline double machine_bytes() {
+    static const double measured = [] {
+        cpu::context ctx;
         const std::int64_t size = std::int64_t(128) << 20;
         const std::unique_ptr<char[]> from(new char[static_cast<std::size_t>(size)]());
         const std::unique_ptr<char[]> to(new char[static_cast<std::size_t>(size)]());
-        const double copy_time = best_seconds(5, [&] {
+        const double seconds = best_seconds(5, [&] {
             cpu::parallel_for(ctx, size, 1, [&](std::int64_t begin, std::int64_t end) {
                 std::memcpy(to.get() + begin, from.get() + begin,
                             static_cast<std::size_t>(end - begin));
             });
         });
-        return roofline{done[0] * threads / flop_time, 2.0 * static_cast<double>(size) / copy_time};
+        return 2.0 * static_cast<double>(size) / seconds;
     }();
     return measured;
 }
@@ -98,18 +102,19 @@ inline const roofline& machine() {
 class meter {
 public:
     meter(benchmark::State& state, double operations, double bytes)
-        : state_(state), operations_(operations), bytes_(bytes), peak_(machine()),
+        : state_(state), operations_(operations), bytes_(bytes),
+          least_(std::max(operations > 0 ? operations / machine_flops() : 0,
+                          bytes > 0 ? bytes / machine_bytes() : 0)),
           start_(std::chrono::steady_clock::now()), all_(all()), own_(own()) {}
 
     ~meter() {
         const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
         const double others = (all() - all_) - (own() - own_);
         const double one = passed.count() / static_cast<double>(state_.iterations());
-        const double least = std::max(operations_ / peak_.flops, bytes_ / peak_.bytes);
         using benchmark::Counter;
         state_.counters["FLOP/s"] = Counter(operations_ / one);
         state_.counters["B/s"] = Counter(bytes_ / one);
-        state_.counters["percent"] = Counter(100 * least / one);
+        state_.counters["percent"] = Counter(100 * least_ / one);
         state_.counters["foreign"] = Counter(std::max(0.0, others / passed.count()));
     }
     meter(const meter&) = delete;
@@ -140,7 +145,7 @@ private:
     benchmark::State& state_;
     double operations_;
     double bytes_;
-    const roofline& peak_;
+    double least_;
     std::chrono::steady_clock::time_point start_;
     double all_;
     double own_;

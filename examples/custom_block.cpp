@@ -25,22 +25,17 @@ struct excited_block {
 
 int main() {
     cpu::context ctx;
+    nn::conv2d<float> source(ctx, {.in = 8, .out = 8}); // gives a picture and a goal to fit
     excited_block<float> block(ctx, 8);
+    initialise(source, "source", initialiser::kaiming_fan_out, 1);
     initialise(block, "block", initialiser::kaiming_fan_out, 1);
     sgd<float> optimiser(ctx, {}, [&](auto&& add) { add(block, 0.05); });
-    const auto x = constant(full(ctx, shape<4>{{4, 16, 16, 8}}, 0.0f));
-    const auto goal = constant(full(ctx, x.dims(), 0.0f));
-    random_stream random(1, "example");
-    for (std::int64_t i = 0; i < x.value.size(); ++i) {
-        x.value.data()[i] = static_cast<float>(random.normal());
-        goal.value.data()[i] = static_cast<float>(random.uniform());
-    }
+    const auto x = constant(source.weight.value), goal = constant(clone(ctx, x.value));
     for (int step = 0; step < 60; ++step) {
         tape t(ctx, mode::train);
         const auto loss = cosine_distance_loss(t, goal, block(t, x));
         t.backward(loss);
         optimiser.step(ctx);
-        if (step % 20 == 0 || step == 59)
-            std::printf("step %2d  loss %.4f\n", step, static_cast<double>(loss.value.data()[0]));
+        std::printf("step %2d  loss %.4f\n", step, static_cast<double>(loss.value.data()[0]));
     }
 }

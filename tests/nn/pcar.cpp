@@ -1,0 +1,85 @@
+#include "nn/module_check.hpp"
+
+#include <pfad/nn/pcar.hpp>
+
+using namespace pfad;
+using namespace pfad::test;
+
+namespace {
+
+// The kernel of branch i, output channel k, becomes `scale` times the identity of channel k.
+template <class M>
+void set_identity(M& m, int branch, std::int64_t k, double scale) {
+    const auto [rows, r, s, c] = m.convs.weight.dims().extent;
+    const auto w = elements(m.convs.weight);
+    for (std::int64_t tap = 0; tap < r * s; ++tap)
+        for (std::int64_t i = 0; i < c; ++i)
+            w[static_cast<std::size_t>(((branch * c + k) * r * s + tap) * c + i)] =
+                tap == r * s / 2 && i == k ? scale : 0;
+}
+
+} // namespace
+
+TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's [nn]", "[nn]") {
+    cpu::context ctx(1);
+    for (const int c : {16, 64, 128}) {
+        nn::pcar<float> m(ctx, c);
+        CHECK(parameter_count(m) == 27 * c * c + 6 * c * c / 16 + c / 16 + c);
+    }
+}
+
+TEST_CASE("pcar: gradients [nn]", "[nn]") {
+    cpu::context ctx(2);
+    nn::pcar<double> m(ctx, 4);
+    fill(m);
+    check_block(
+        m, [&](auto& t, const auto& x) { return m(t, x); },
+        random_array(shape<4>{{2, 5, 4, 4}}, "x"));
+}
+
+TEST_CASE("pcar: three equal kernels are that convolution [nn]", "[nn]") {
+    cpu::context ctx(1);
+    nn::pcar<double> m(ctx, 4);
+    fill(m);
+    nn::conv2d<double> one(ctx, {.in = 4, .out = 4});
+    const auto all = elements(m.convs.weight);
+    const auto kernel = elements(one.weight);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        all[i] = kernel[i % kernel.size()] = all[i % kernel.size()];
+    const auto x = random_array(shape<4>{{2, 5, 6, 4}}, "x");
+    check_close(value_of(ctx, m, mode::eval, x), value_of(ctx, one, mode::eval, x), 1e-14);
+}
+
+TEST_CASE("pcar: the branches' weights sum to one in every channel [nn]", "[nn]") {
+    // Channel 1 is the same in all branches and the others are not, so the branches have different
+    // descriptions and weights; still, channel 1 comes out as it went in.
+    cpu::context ctx(1);
+    nn::pcar<double> m(ctx, 4);
+    fill(m);
+    for (int branch = 0; branch < 3; ++branch)
+        set_identity(m, branch, 1, 1);
+    const auto x = random_array(shape<4>{{2, 5, 6, 4}}, "x");
+    const auto y = value_of(ctx, m, mode::eval, x);
+    for (std::int64_t n = 0; n < 2; ++n)
+        for (std::int64_t i = 0; i < 5; ++i)
+            for (std::int64_t j = 0; j < 6; ++j)
+                CHECK(y(n, i, j, 1) == Approx(x(n, i, j, 1)).epsilon(1e-13));
+}
+
+TEST_CASE("pcar: a branch weighs between 1 / (1 + 2e) and e / (2 + e) [nn]", "[nn]") {
+    cpu::context ctx(1);
+    nn::pcar<double> m(ctx, 2);
+    fill(m);
+    for (double& w : elements(m.spr.fc2.weight))
+        w *= 100; // saturates the sigmoid of SPR
+    for (std::int64_t k = 0; k < 2; ++k)
+        for (int branch = 0; branch < 3; ++branch)
+            set_identity(m, branch, k, branch == 0 ? 1 : 0);
+    const auto x = random_array(shape<4>{{3, 4, 4, 2}}, "x", 1, 40);
+    const auto y = value_of(ctx, m, mode::eval, x);
+    const double e = std::exp(1.0);
+    for (std::size_t i = 0; i < x.data.size(); ++i) {
+        CHECK(y.data[i] / x.data[i] >= 1 / (1 + 2 * e) - 1e-12);
+        CHECK(y.data[i] / x.data[i] <= e / (2 + e) + 1e-12);
+    }
+}

@@ -29,9 +29,12 @@ inline void calibrate(context& ctx, pfadseg<float>& m, const tensor<float, 4>& p
     };
     // From zero, one pass leaves them at `momentum` times the batch's.
     scale_statistics(0);
-    tape<context> t(ctx, mode::train, recording::off);
-    (void)m(t, constant(pictures));
+    {
+        tape<context> t(ctx, mode::train, recording::off);
+        (void)m(t, constant(pictures));
+    }
     scale_statistics(static_cast<float>(1 / batch_norm_options{}.momentum));
+    ctx.memory->trim(); // what only this pass needed
 }
 
 /// Pictures a second; `peak_bytes`, the most memory that the process ever had; `pool_bytes`, what

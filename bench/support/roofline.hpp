@@ -96,9 +96,10 @@ inline double machine_bytes() {
     return measured;
 }
 
-/// Wraps a benchmark's loop and reports from one iteration's work: FLOP/s, B/s; `percent`, how much
-/// of the time the machine needs at least (the larger of operations and bytes over what it can do);
-/// and `foreign`, how many processors other programs kept busy meanwhile.
+/// Wraps a benchmark's loop and reports from one iteration's work: FLOP/s and B/s, not where the
+/// work is given as 0; `percent`, how much of the time the machine needs at least (the larger of
+/// operations and bytes over what it can do; above 100 where the data stays in caches); and
+/// `foreign`, how many processors other programs kept busy meanwhile.
 class meter {
 public:
     meter(benchmark::State& state, double operations, double bytes)
@@ -112,8 +113,10 @@ public:
         const double others = (all() - all_) - (own() - own_);
         const double one = passed.count() / static_cast<double>(state_.iterations());
         using benchmark::Counter;
-        state_.counters["FLOP/s"] = Counter(operations_ / one);
-        state_.counters["B/s"] = Counter(bytes_ / one);
+        if (operations_ > 0)
+            state_.counters["FLOP/s"] = Counter(operations_ / one);
+        if (bytes_ > 0)
+            state_.counters["B/s"] = Counter(bytes_ / one);
         state_.counters["percent"] = Counter(100 * least_ / one);
         state_.counters["foreign"] = Counter(std::max(0.0, others / passed.count()));
     }

@@ -150,7 +150,7 @@ pkg_config_consumer() {
     # shellcheck disable=SC2046
     g++ tests/consumer/blocks.cpp $(pkg-config --cflags --libs pfad) -o "$root/blocks" &&
         "$root/blocks" &&
-        g++ tests/consumer/whole.cpp $(pkg-config --cflags --libs pfadseg) -o "$root/whole" &&
+        g++ -O1 tests/consumer/whole.cpp $(pkg-config --cflags --libs pfadseg) -o "$root/whole" &&
         "$root/whole"
 }
 
@@ -169,7 +169,7 @@ if wanted odr; then
     check "odr" nice -n 5 bash tests/odr/check.sh
 fi
 if wanted asan; then
-    build_preset asan
+    build_preset asan --target unit_tests
     run_tests asan unit
 fi
 if wanted tsan; then

@@ -1,14 +1,22 @@
-// A convolution with oneDNN, and its gradient.
-#include <pfad/onednn.hpp>
+// Inspects a picture with a trained model: quickstart MODEL PICTURE
+#include <pfad/pfadseg.hpp>
 
 #include <cstdio>
 
-int main() {
-    pfad::onednn::context ctx;
-    const auto x = pfad::full<float>(ctx, pfad::shape<4>{{1, 8, 8, 3}}, 1);
-    const auto w = pfad::full<float>(ctx, pfad::shape<4>{{4, 3, 3, 3}}, 1);
-    const auto y = pfad::empty<float>(ctx, pfad::shape<4>{{1, 8, 8, 4}});
-    conv2d_forward<float>(ctx, x, w, {}, y, pfad::conv2d_geometry{1, 1, 1});
-    std::printf("a corner sums 12 ones: %g\n", static_cast<double>(y.data()[0]));
-    return y.data()[0] == 12 ? 0 : 1;
+int main(int argc, char** argv) {
+    if (argc != 3) {
+        std::fprintf(stderr, "usage: quickstart MODEL.safetensors PICTURE\n");
+        return 2;
+    }
+    try {
+        const auto inspector = pfad::inspector::load(argv[1]);
+        const auto picture = pfad::read_picture(argv[2]); // or any pixels, as a picture_view
+        const auto found = inspector.inspect(picture);
+        std::printf("%s: score %.3f, %s\n", argv[2], found.score, found.defect ? "DEFECT" : "good");
+        pfad::write_png(
+            "map.png", pfad::inspect::render_inspection(picture, found.map, inspector.threshold()));
+    } catch (const pfad::error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        return 1;
+    }
 }

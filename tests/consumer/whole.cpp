@@ -1,12 +1,26 @@
-// Everything: oneDNN, stb and nlohmann-json come with the target.
-#if __has_include(<pfad/pfadseg.hpp>)
+// What an embedder does, with a network that has learnt nothing: save it, load it, inspect pixels
+// that belong to somebody else.
 #include <pfad/pfadseg.hpp>
-#else
-#include <pfad/onednn.hpp>
-#endif
+
+#include <cstdint>
+#include <cstdio>
+#include <vector>
 
 int main() {
-    pfad::onednn::context ctx(1);
-    const auto x = pfad::full<float>(ctx, pfad::shape<4>{{1, 2, 2, 1}}, 2);
-    return x.data()[3] == 2 ? 0 : 1;
+    const char* const file = "untrained.safetensors";
+    {
+        pfad::context ctx(2);
+        pfad::pfadseg<float> model(ctx, {.rcm = false, .aff = false, .pcar = false});
+        model.initialise(1);
+        pfad::save_model(file, model, {.options = model.options, .size = 64});
+    }
+    const auto inspector = pfad::inspector::load(file, 2);
+    std::remove(file);
+
+    // Every row has four bytes more than its pixels need.
+    const std::vector<std::uint8_t> pixels(50 * (40 * 3 + 4), 128);
+    const auto found = inspector.inspect({pixels.data(), 40, 50, 3, 40 * 3 + 4});
+    const bool good = found.score > 0 && found.score < 1 && found.map.extent(0) == 50 &&
+                      found.map.extent(1) == 40;
+    return good ? 0 : 1;
 }

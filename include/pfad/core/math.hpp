@@ -19,7 +19,8 @@ PFAD_HD inline double exp(double x) {
 /// x = n ln 2 + r; e^r by a polynomial on |r| <= ln 2 / 2; 2^n through the exponent bits.
 PFAD_HD inline float exp(float x) {
     x = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
-    const float n = std::floor(x * std::numbers::log2e_v<float> + 0.5f);
+    // 1.5 * 2^23 leaves no bits below one: rounds to a whole number. std::floor keeps loops scalar.
+    const float n = (x * std::numbers::log2e_v<float> + 12582912.0f) - 12582912.0f;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f; // ln 2 in two pieces
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;

@@ -1,16 +1,17 @@
 // What each kind of golden file runs.
 #pragma once
 
-#include "case_file.hpp"
+#include "case_run.hpp"
 #include "trajectory.hpp"
 
 #include <pfad/data/augmentation.hpp>
 #include <pfad/metrics/evaluation.hpp>
 #include <pfad/models/pfadseg.hpp>
 
-#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace golden {
@@ -20,24 +21,24 @@ using pfad::recording;
 
 /// An op of some images: f(tape, images) gives y.
 template <class T, class C, class F>
-void check_op(case_file<T, C>& file,
-              const std::vector<std::string>& names,
-              F&& f,
-              mode phase = mode::train) {
+void run_op(case_run<T, C>& file,
+            const std::vector<std::string>& names,
+            F&& f,
+            mode phase = mode::train) {
     pfad::tape<C> t(file.ctx, phase, recording::on);
     std::vector<pfad::image<T>> x;
     for (const auto& name : names)
         x.push_back(file.leaf("in." + name));
     const auto y = f(t, x);
-    file.compare("out.y", to_nchw(y.value));
+    file.record("out.y", to_nchw(y.value));
     file.seed(y, "y");
     t.run();
     for (std::size_t i = 0; i < names.size(); ++i)
-        file.compare_gradient(names[i], x[i]);
+        file.record_gradient(names[i], x[i]);
 }
 
 template <class T, class C>
-void check_conv2d(case_file<T, C>& file) {
+void run_conv2d(case_run<T, C>& file) {
     const auto number = [&](const char* key, int otherwise) {
         return file.attrs.contains(key)
                    ? (file.attrs[key].is_array() ? file.attrs[key][0].template get<int>()
@@ -45,7 +46,7 @@ void check_conv2d(case_file<T, C>& file) {
                    : otherwise;
     };
     const bool depthwise = number("groups", 1) > 1;
-    pfad::parameter<T, 4> w{to_nhwc<T>(file.ctx, file.want.at("in.w"))};
+    pfad::parameter<T, 4> w{file.input("in.w")};
     if (depthwise) {
         // (c, r, s, 1) to (1, r, s, c).
         const auto [c, r, s, one] = w.dims().extent;
@@ -59,7 +60,7 @@ void check_conv2d(case_file<T, C>& file) {
     std::optional<pfad::parameter<T, 1>> b;
     if (file.has("in.b"))
         b = pfad::parameter<T, 1>{file.row("in.b")};
-    check_op(file, {"x"}, [&](auto& t, const auto& x) {
+    run_op(file, {"x"}, [&](auto& t, const auto& x) {
         if (depthwise)
             return pfad::depthwise_conv2d(t, x[0], w, b);
         return pfad::conv2d(t, x[0], w, b,
@@ -74,49 +75,45 @@ void check_conv2d(case_file<T, C>& file) {
                 moved.data()[i * r * s + tap] = gw.data()[tap * c + i];
         gw = moved;
     }
-    file.compare("grad.w", to_nchw(gw));
+    file.record("grad.w", to_nchw(gw));
     if (b)
-        file.compare("grad.b", to_row(b->slot->gradient()));
+        file.record("grad.b", to_row(b->slot->gradient()));
 }
 
 template <class T, class C>
-void check_batch_norm(case_file<T, C>& file) {
+void run_batch_norm(case_run<T, C>& file) {
     const bool train = file.attrs["train"];
     pfad::batch_norm_parameters<T> p{{file.row("in.weight")},
                                      {file.row("in.bias")},
                                      {file.row("state.running_mean_before")},
                                      {file.row("state.running_var_before")}};
-    check_op(
+    run_op(
         file, {"x"}, [&](auto& t, const auto& x) { return pfad::batch_norm(t, x[0], p); },
         train ? mode::train : mode::eval);
-    file.compare("grad.weight", to_row(p.weight.slot->gradient()));
-    file.compare("grad.bias", to_row(p.bias.slot->gradient()));
-    file.compare("state.running_mean", to_row(p.running_mean.value));
-    file.compare("state.running_var", to_row(p.running_variance.value));
+    file.record("grad.weight", to_row(p.weight.slot->gradient()));
+    file.record("grad.bias", to_row(p.bias.slot->gradient()));
+    file.record("state.running_mean", to_row(p.running_mean.value));
+    file.record("state.running_var", to_row(p.running_variance.value));
 }
 
 template <class T, class C>
-void check_branch_mix(case_file<T, C>& file) {
+void run_branch_mix(case_run<T, C>& file) {
     // f (n, 3, c, h, w) to (n, h, w, 3 c); w (n, 3, c) to (3 n, 1, 1, c).
     const auto d = file.want.at("in.f").dims;
-    auto stacked = [&](const std::string& name) {
-        auto entry = file.want.at(name);
-        entry.dims = {d[0], d[1] * d[2], d[3], d[4]};
-        return to_nhwc<T>(file.ctx, entry);
-    };
-    const auto f = pfad::leaf(stacked("in.f"));
+    const auto f =
+        pfad::leaf(to_nhwc<T>(file.ctx, {d[0], d[1] * d[2], d[3], d[4]}, file.given("in.f")));
     const auto a = pfad::leaf(file.row("in.w").reshape(pfad::shape<4>{{d[0] * d[1], 1, 1, d[2]}}));
     pfad::tape<C> t(file.ctx, mode::train);
     const auto y = pfad::branch_mix(t, f, a, static_cast<int>(d[1]));
-    file.compare("out.y", to_nchw(y.value));
+    file.record("out.y", to_nchw(y.value));
     file.seed(y, "y");
     t.run();
-    file.compare("grad.f", to_nchw(f.gradient()));
-    file.compare("grad.w", to_row(a.gradient().flat()));
+    file.record("grad.f", to_nchw(f.gradient()));
+    file.record("grad.w", to_row(a.gradient().flat()));
 }
 
 template <class T, class C>
-void check_levels(case_file<T, C>& file) {
+void run_levels(case_run<T, C>& file) {
     std::vector<pfad::image<T>> teacher, student;
     for (const char level : {'1', '2', '3'}) {
         teacher.push_back(file.leaf(std::string("in.t") + level));
@@ -125,41 +122,41 @@ void check_levels(case_file<T, C>& file) {
     pfad::tape<C> t(file.ctx, mode::train);
     if (file.kind == "similarity") {
         const auto y = pfad::cosine_similarity_map(t, teacher, student);
-        file.compare("out.y", to_nchw(y.value));
+        file.record("out.y", to_nchw(y.value));
         file.seed(y, "y");
         t.run();
     } else {
         auto loss = pfad::cosine_distance_loss(t, teacher[0], student[0]);
         for (std::size_t i = 1; i < 3; ++i)
             loss = pfad::add(t, loss, pfad::cosine_distance_loss(t, teacher[i], student[i]));
-        file.compare("out.loss", to_row(loss.value));
+        file.record("out.loss", to_row(loss.value));
         file.seed(loss, "loss");
         t.run();
     }
     for (std::size_t i = 0; i < 3; ++i) {
-        file.compare_gradient("t" + std::to_string(i + 1), teacher[i]);
-        file.compare_gradient("s" + std::to_string(i + 1), student[i]);
+        file.record_gradient("t" + std::to_string(i + 1), teacher[i]);
+        file.record_gradient("s" + std::to_string(i + 1), student[i]);
     }
 }
 
 template <class T, class C>
-void check_loss(case_file<T, C>& file) {
+void run_loss(case_run<T, C>& file) {
     const auto p = file.leaf("in.p");
-    const auto mask = to_nhwc<T>(file.ctx, file.want.at("state.mask"));
+    const auto mask = file.input("state.mask");
     pfad::tape<C> t(file.ctx, mode::train);
     const auto loss = file.kind == "l1_loss" ? pfad::l1_loss(t, p, mask)
                                              : pfad::focal_loss(t, p, mask, file.attrs["gamma"]);
-    file.compare("out.loss", to_row(loss.value));
+    file.record("out.loss", to_row(loss.value));
     file.seed(loss, "loss");
     t.run();
-    file.compare("grad.p", to_nchw(p.gradient()));
+    file.record("grad.p", to_nchw(p.gradient()));
 }
 
 /// A network or block: f(module, tape, inputs) gives the outputs.
 template <class T, class C, class M, class F>
-void check_module(case_file<T, C>& file, M m, F&& f) {
+void run_module(case_run<T, C>& file, M m, F&& f) {
     const bool train = file.attrs["train"];
-    fill_by_name<T>(m, file.attrs["prefix"]);
+    file.fill(m);
     pfad::tape<C> t(file.ctx, train ? mode::train : mode::eval, recording::on);
     const std::vector<std::string> names =
         file.has("in.y") ? std::vector<std::string>{"x", "y"} : std::vector<std::string>{"x"};
@@ -169,17 +166,17 @@ void check_module(case_file<T, C>& file, M m, F&& f) {
     const std::vector<pfad::image<T>> y = f(m, t, x);
     for (std::size_t i = 0; i < y.size(); ++i) {
         std::string const name = y.size() == 1 ? "y" : "y" + std::to_string(i + 1);
-        file.compare("out." + name, to_nchw(y[i].value));
+        file.record("out." + name, to_nchw(y[i].value));
         file.seed(y[i], name);
     }
     t.run();
     for (std::size_t i = 0; i < names.size(); ++i)
-        file.compare_gradient(names[i], x[i]);
-    file.compare_parameters(m, train);
+        file.record_gradient(names[i], x[i]);
+    file.record_parameters(m, train);
 }
 
 template <class T, class C>
-bool check_modules(case_file<T, C>& file) {
+bool run_modules(case_run<T, C>& file) {
     auto& ctx = file.ctx;
     const auto flag = [&](const char* key) { return file.attrs.value(key, true); };
     const auto one = [](const auto& m, auto& t, const auto& x) {
@@ -189,51 +186,51 @@ bool check_modules(case_file<T, C>& file) {
     const auto c = [&] { return file.attrs["c"].template get<int>(); };
     pfad::nn::block_kind const kind = {flag("pcar"), flag("aff")};
     if (file.kind == "spr")
-        check_module(file, pfad::nn::spr<T>(ctx, c()), one);
+        run_module(file, pfad::nn::spr<T>(ctx, c()), one);
     else if (file.kind == "pcar")
-        check_module(file, pfad::nn::pcar<T>(ctx, c()), one);
+        run_module(file, pfad::nn::pcar<T>(ctx, c()), one);
     else if (file.kind == "rcm")
-        check_module(file, pfad::nn::rcm<T>(ctx, c()), one);
+        run_module(file, pfad::nn::rcm<T>(ctx, c()), one);
     else if (file.kind == "aff")
-        check_module(file, pfad::nn::aff<T>(ctx, c()), [](const auto& m, auto& t, const auto& x) {
+        run_module(file, pfad::nn::aff<T>(ctx, c()), [](const auto& m, auto& t, const auto& x) {
             return std::vector<pfad::image<T>>{m(t, x[0], x[1])};
         });
     else if (file.kind == "aspp")
-        check_module(file, pfad::nn::aspp<T>(ctx, file.attrs["cin"], file.attrs["cout"]), one);
+        run_module(file, pfad::nn::aspp<T>(ctx, file.attrs["cin"], file.attrs["cout"]), one);
     else if (file.kind == "residual_block")
-        check_module(file,
-                     pfad::nn::residual_block<T>(ctx, file.attrs["cin"], file.attrs["cout"],
-                                                 file.attrs["stride"], kind),
-                     one);
+        run_module(file,
+                   pfad::nn::residual_block<T>(ctx, file.attrs["cin"], file.attrs["cout"],
+                                               file.attrs["stride"], kind),
+                   one);
     else if (file.kind == "teacher")
-        check_module(file, pfad::resnet18<T>(ctx, 3, {false, false}), many);
+        run_module(file, pfad::resnet18<T>(ctx, 3, {false, false}), many);
     else if (file.kind == "student")
-        check_module(file, pfad::student<T>(ctx, kind, kind), many);
+        run_module(file, pfad::student<T>(ctx, kind, kind), many);
     else if (file.kind == "segmentation")
-        check_module(file, pfad::segmentation<T>(ctx, kind, flag("rcm")),
-                     [](const auto& m, auto& t, const auto& x) {
-                         return std::vector<pfad::image<T>>{
-                             pfad::activate(t, pfad::sigmoid{}, m(t, x[0]))};
-                     });
+        run_module(file, pfad::segmentation<T>(ctx, kind, flag("rcm")),
+                   [](const auto& m, auto& t, const auto& x) {
+                       return std::vector<pfad::image<T>>{
+                           pfad::activate(t, pfad::sigmoid{}, m(t, x[0]))};
+                   });
     else if (file.kind == "pfadseg") {
         pfad::pfadseg<T> m(ctx, {.rcm = flag("rcm"), .aff = flag("aff"), .pcar = flag("pcar")});
-        fill_by_name<T>(m, file.attrs["prefix"]);
+        file.fill(m);
         pfad::tape<C> t(ctx, mode::eval);
-        file.compare("out.y", to_nchw(m(t, file.leaf("in.x")).value));
+        file.record("out.y", to_nchw(m(t, file.leaf("in.x")).value));
     } else
         return false;
     return true;
 }
 
 template <class T, class C>
-void check_metrics(case_file<T, C>& file) {
+void run_metrics(case_run<T, C>& file) {
     const auto& in = file.want.at("in.score");
     const auto scores = in.template values<float>();
     const auto truth = file.want.at("in.mask").template values<float>();
     const std::vector<std::uint8_t> mask(truth.begin(), truth.end());
     std::int64_t const n = in.dims[0], h = in.dims[1], w = in.dims[2];
-    const pfad::tensor<float, 4> maps = pfad::empty<float>(file.ctx, pfad::shape<4>{{n, h, w, 1}});
-    std::copy(scores.begin(), scores.end(), maps.data());
+    const auto maps = pfad::empty<T>(file.ctx, pfad::shape<4>{{n, h, w, 1}});
+    std::copy(scores.begin(), scores.end(), maps.data()); // as they are in any type
     const auto top = pfad::top_k_mean(file.ctx, maps, file.attrs["top"]);
     const std::vector<double> image = {top.data(), top.data() + n};
     std::vector<std::uint8_t> label;
@@ -243,30 +240,30 @@ void check_metrics(case_file<T, C>& file) {
     const auto r = pfad::metrics::evaluate_maps(
         pfad::view<const float, 3>{scores.data(), {{n, h, w}}},
         pfad::view<std::uint8_t const, 3>{mask.data(), {{n, h, w}}}, image, label);
-    file.compare("out.image_score", image);
-    file.compare_value("out.image_auroc", r.image_auroc.value_or(std::nan("")));
-    file.compare_value("out.pixel_auroc", r.pixel_auroc.value_or(std::nan("")));
-    file.compare_value("out.pixel_ap", r.pixel_ap.value_or(std::nan("")));
-    file.compare_value("out.aupro", r.aupro.value_or(std::nan("")));
-    file.compare_value("out.iap", r.iap.value_or(std::nan("")));
-    file.compare_value("out.iap90", r.iap90.value_or(std::nan("")));
+    file.record("out.image_score", image);
+    file.record_value("out.image_auroc", r.image_auroc.value_or(std::nan("")));
+    file.record_value("out.pixel_auroc", r.pixel_auroc.value_or(std::nan("")));
+    file.record_value("out.pixel_ap", r.pixel_ap.value_or(std::nan("")));
+    file.record_value("out.aupro", r.aupro.value_or(std::nan("")));
+    file.record_value("out.iap", r.iap.value_or(std::nan("")));
+    file.record_value("out.iap90", r.iap90.value_or(std::nan("")));
 }
 
 template <class T, class C>
-bool check_ops(case_file<T, C>& file) {
+bool run_ops(case_run<T, C>& file) {
     const auto unary = [&](auto f) {
-        check_op(file, {"x"}, [f](auto& t, auto const& x) { return f(t, x[0]); });
+        run_op(file, {"x"}, [f](auto& t, auto const& x) { return f(t, x[0]); });
     };
     if (file.kind == "conv2d")
-        check_conv2d(file);
+        run_conv2d(file);
     else if (file.kind == "batch_norm")
-        check_batch_norm(file);
+        run_batch_norm(file);
     else if (file.kind == "branch_softmax_sum")
-        check_branch_mix(file);
+        run_branch_mix(file);
     else if (file.kind == "similarity" || file.kind == "cosine_loss")
-        check_levels(file);
+        run_levels(file);
     else if (file.kind == "focal_loss" || file.kind == "l1_loss")
-        check_loss(file);
+        run_loss(file);
     else if (file.kind == "relu")
         unary([](auto& t, const auto& x) { return pfad::activate(t, pfad::relu{}, x); });
     else if (file.kind == "sigmoid")
@@ -284,34 +281,28 @@ bool check_ops(case_file<T, C>& file) {
             return pfad::resize_bilinear(t, x, file.attrs["size"][0], file.attrs["size"][1]);
         });
     else if (file.kind == "downsample_mask") {
-        const auto mask = to_nhwc<T>(file.ctx, file.want.at("in.mask"));
+        const auto mask = file.input("in.mask");
         const auto d = file.want.at("out.mask").dims;
         const auto small = pfad::empty<T>(file.ctx, pfad::shape<4>{{d[0], d[2], d[3], 1}});
         pfad::data::downsample_mask(mask, small.view());
-        file.compare("out.mask", to_nchw(small));
+        file.record("out.mask", to_nchw(small));
     } else
         return false;
     return true;
 }
 
-/// Runs one file. A case of unknown kind, or a result that nothing was compared with, is a failure.
+/// Runs one file; each result stands in the answer under its name in the file. Throws for a case of
+/// unknown kind.
 template <class T, class C>
-verdict check_file(C& ctx, const std::string& path) {
-    try {
-        case_file<T, C> file(ctx, path);
-        if (file.kind == "metrics")
-            check_metrics(file);
-        else if (file.kind == "trajectory")
-            check_trajectory(file);
-        else if (!check_ops(file) && !check_modules(file))
-            file.problem("unknown case `" + file.kind + "`");
-        file.finish();
-        return file.result;
-    } catch (const std::exception& e) {
-        verdict broken;
-        broken.problem = e.what();
-        return broken;
-    }
+results run_file(C& ctx, const golden_file& from, noise shake = {}) {
+    case_run<T, C> file(ctx, from, shake);
+    if (file.kind == "metrics")
+        run_metrics(file);
+    else if (file.kind == "trajectory")
+        run_trajectory(file);
+    else if (!run_ops(file) && !run_modules(file))
+        throw std::runtime_error("unknown case `" + file.kind + "`");
+    return std::move(file.got);
 }
 
 } // namespace golden

@@ -1,7 +1,7 @@
 // golden_check DIR [--backend reference|onednn]: runs every golden file of a folder. reference is
-// in double, onednn in float. One line a case with its largest error; ends with "N passed, N
-// failed".
-#include "cases.hpp"
+// in double, onednn in float. One line a case: its tensors, how many leaned on the measured spread
+// and how many that leaves with no verdict, the largest error. Ends with "N passed, N failed".
+#include "judge.hpp"
 
 #include <pfad/onednn.hpp>
 
@@ -38,19 +38,14 @@ int main(int argc, char** argv) {
     std::sort(files.begin(), files.end());
     int passed = 0, failed = 0;
     for (const auto& file : files) {
-        golden::verdict result;
-        if (backend == "reference") {
-            pfad::cpu::context ctx;
-            result = golden::check_file<double>(ctx, file);
-        } else {
-            pfad::onednn::context ctx;
-            result = golden::check_file<float>(ctx, file);
-        }
+        golden::verdict const result = backend == "reference"
+                                           ? golden::check_file<double, pfad::cpu::context>(file)
+                                           : golden::check_file<float, pfad::onednn::context>(file);
         const bool ok = result.problem.empty();
         std::string const name = std::filesystem::path(file).stem().string();
-        std::printf("%s %-32s %3d tensors, largest error %8.2e of %8.2e allowed (%s)%s%s\n",
-                    ok ? "ok  " : "FAIL", name.c_str(), result.tensors, result.worst.error,
-                    result.worst.allowed, result.worst.name.c_str(), ok ? "" : ": ",
+        std::printf("%s %-32s %4d tensors, %4d leaned, %4d blind; error %8.2e of %8.2e (%s)%s%s\n",
+                    ok ? "ok  " : "FAIL", name.c_str(), result.tensors, result.leaned, result.blind,
+                    result.error, result.allowed, result.worst.c_str(), ok ? "" : ": ",
                     result.problem.c_str());
         std::fflush(stdout);
         (ok ? passed : failed) += 1;

@@ -1,7 +1,7 @@
 // Both stages of training from known weights, as the golden trajectories have them.
 #pragma once
 
-#include "case_file.hpp"
+#include "case_run.hpp"
 
 #include <pfad/data/augmentation.hpp>
 #include <pfad/models/pfadseg.hpp>
@@ -13,29 +13,28 @@
 namespace golden {
 
 template <class T, class C, class M>
-void compare_state(case_file<T, C>& file, M& m, const std::string& stage) {
+void record_state(case_run<T, C>& file, M& m, const std::string& stage) {
     for (auto& entry : pfad::named_arrays<T>(m))
-        file.compare_or_digest(stage, entry.name, file.torch_values(entry, entry.values.data));
+        file.record_or_digest(stage, entry.name, file.torch_values(entry, entry.values.data));
 }
 template <class T, class C, class M>
-void compare_gradients(case_file<T, C>& file, M& m, const std::string& stage) {
+void record_gradients(case_run<T, C>& file, M& m, const std::string& stage) {
     for (auto& entry : pfad::named_arrays<T>(m))
         if (entry.trained)
-            file.compare_or_digest(stage + "grad.", entry.name,
-                                   file.torch_values(entry, entry.gradient()));
+            file.record_or_digest(stage + "grad.", entry.name,
+                                  file.torch_values(entry, entry.gradient()));
 }
 
 template <class T, class C>
-void check_trajectory(case_file<T, C>& file) {
+void run_trajectory(case_run<T, C>& file) {
     auto& ctx = file.ctx;
     const auto& attrs = file.attrs;
     const int steps = attrs["steps"];
     pfad::pfadseg<T> m(ctx, {.rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"]});
-    fill_by_name<T>(m, attrs["prefix"]);
+    file.fill(m);
     pfad::sgd_options const options{attrs["momentum"], attrs["weight_decay"]};
     const auto input = [&](const char* name, int i) {
-        return pfad::constant(
-            to_nhwc<T>(ctx, file.want.at(std::string("in.") + name + std::to_string(i))));
+        return pfad::constant(file.input(std::string("in.") + name + std::to_string(i)));
     };
     std::vector<double> cosine, focal, l1;
     {
@@ -51,11 +50,11 @@ void check_trajectory(case_file<T, C>& file) {
                 loss = pfad::add(t, loss, pfad::cosine_distance_loss(t, target[k], found[k]));
             t.backward(loss);
             if (i == 0)
-                compare_gradients(file, m.student, "stage1.");
+                record_gradients(file, m.student, "stage1.");
             optimiser.step(ctx);
             cosine.push_back(static_cast<double>(loss.value.data()[0]));
         }
-        compare_state(file, m.student, "stage1.");
+        record_state(file, m.student, "stage1.");
     }
     auto rest = m.segmentation.context_and_head();
     pfad::sgd<T> optimiser(ctx, options, [&](auto&& add) {
@@ -70,15 +69,15 @@ void check_trajectory(case_file<T, C>& file) {
         const auto loss = pfad::focal_l1_loss(t, logits, mask, attrs["gamma"]);
         t.backward(loss.total);
         if (i == steps)
-            compare_gradients(file, m.segmentation, "stage2.");
+            record_gradients(file, m.segmentation, "stage2.");
         optimiser.step(ctx);
         focal.push_back(static_cast<double>(loss.parts.data()[0]));
         l1.push_back(static_cast<double>(loss.parts.data()[1]));
     }
-    compare_state(file, m.segmentation, "stage2.");
-    file.compare("out.stage1.cosine", cosine);
-    file.compare("out.stage2.focal", focal);
-    file.compare("out.stage2.l1", l1);
+    record_state(file, m.segmentation, "stage2.");
+    file.record("out.stage1.cosine", cosine);
+    file.record("out.stage2.focal", focal);
+    file.record("out.stage2.l1", l1);
 }
 
 } // namespace golden

@@ -54,12 +54,29 @@ inline std::vector<float> value_for(const std::string& key, const std::vector<st
     return values;
 }
 
+/// A relative change of what a case is given: every value times 1 + size * {-1, 0, 1}, drawn from
+/// (draw, name of the tensor). Size 0 changes nothing.
+struct noise {
+    double size = 0;
+    std::uint64_t draw = 0;
+
+    void apply(const std::string& name, std::vector<double>& values) const {
+        if (size == 0)
+            return;
+        pfad::random_stream random(draw, name);
+        for (double& value : values)
+            value *= 1 + size * (static_cast<double>(random.below(3)) - 1);
+    }
+};
+
 /// Every parameter and running statistic of a network, by its name.
 template <class T, class M>
-void fill_by_name(M& m, const std::string& prefix) {
+void fill_by_name(M& m, const std::string& prefix, noise shake) {
     for (auto& entry : pfad::named_arrays<T>(m)) {
-        const auto values = value_for(prefix + entry.name, entry.dims);
-        entry.from_torch(std::span<const float>(values));
+        const auto exact = value_for(prefix + entry.name, entry.dims);
+        std::vector<double> values(exact.begin(), exact.end());
+        shake.apply(prefix + entry.name, values);
+        entry.from_torch(std::span<const double>(values));
     }
 }
 
@@ -78,9 +95,8 @@ inline std::vector<double> digest(const std::string& name, const std::vector<dou
 
 /// (n, c, h, w) values as an image (n, h, w, c).
 template <class T>
-pfad::tensor<T, 4> to_nhwc(pfad::cpu::context& ctx, const pfad::state_entry& from) {
-    const auto values = from.values<double>();
-    std::vector<std::int64_t> d = from.dims;
+pfad::tensor<T, 4>
+to_nhwc(pfad::cpu::context& ctx, std::vector<std::int64_t> d, const std::vector<double>& values) {
     d.resize(4, 1);
     const auto x = pfad::empty<T>(ctx, pfad::shape<4>{{d[0], d[2], d[3], d[1]}});
     std::size_t at = 0;

@@ -4,8 +4,6 @@
 #include <pfad/pfadseg.hpp>
 #include <pfad/train/report.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -233,8 +231,9 @@ int main(int argc, char** argv) {
     app.add_option("--json", a.json, "write the metrics to this file");
     app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
     app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
-    app.add_option("--threads", a.threads, "0: one per processor");
-    CLI11_PARSE(app, argc, argv);
+    app.add_option("--threads", a.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
+    if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
+        return status;
     return program::run("pfad_evaluate",
                         [&] { return evaluate(a, program::command_line(argc, argv)); });
 }

@@ -3,8 +3,6 @@
 
 #include <pfad/pfadseg.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <set>
 
 namespace {
@@ -52,7 +50,8 @@ int main(int argc, char** argv) {
     app.add_option("--out", a.out, "folder for the pictures with heat maps")->required();
     app.add_option("--threshold", a.threshold, "instead of the calibrated one")
         ->check(CLI::Range(1e-9, 1.0));
-    app.add_option("--threads", a.threads, "0: one per processor");
-    CLI11_PARSE(app, argc, argv);
+    app.add_option("--threads", a.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
+    if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
+        return status;
     return program::run("pfad_inspect", [&] { return inspect(a); });
 }

@@ -5,6 +5,7 @@
 #include <pfad/core/error.hpp>
 #include <pfad/io/file.hpp>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -28,6 +29,20 @@ int run(const char* name, F&& f) {
         std::fprintf(stderr, "%s: %s\n", name, e.what());
     }
     return 1;
+}
+
+/// Reads the command line. Returns -1 to go on, else main's value: 0 after --help, 2 for arguments
+/// that are wrong, which are told in one sentence.
+inline int parse(const char* name, CLI::App& app, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0)
+            return app.exit(e);
+        std::fprintf(stderr, "%s: %s\n", name, e.what());
+        return 2;
+    }
+    return -1;
 }
 
 /// The command line as one line, for files that say how they were made.
@@ -81,35 +96,42 @@ private:
 class run_log {
 public:
     run_log(std::string path, int keep) : path_(std::move(path)) {
-        std::string kept;
-        if (keep > 0) {
-            const auto content = pfad::read_file(path_);
-            const auto bytes = content.bytes();
-            for (std::size_t i = 0; i < bytes.size() && keep > 0; ++i) {
-                kept += static_cast<char>(bytes[i]);
-                keep -= bytes[i] == '\n';
-            }
-        }
-        file_ = std::fopen(path_.c_str(), "wb");
+        if (keep > 0)
+            cut(keep);
+        file_ = std::fopen(path_.c_str(), keep > 0 ? "ab" : "wb");
         if (!file_)
             pfad::fail(pfad::errc::io, path_ + ": cannot be written");
-        write(kept);
     }
     run_log(const run_log&) = delete;
     run_log& operator=(const run_log&) = delete;
     ~run_log() { std::fclose(file_); }
 
-    void add(const nlohmann::json& line) { write(line.dump() + "\n"); }
-
-private:
-    void write(const std::string& text) {
+    /// `flush`: a checkpoint follows, which must not be on the disk before its lines are.
+    void add(const nlohmann::json& line, bool flush) {
+        std::string const text = line.dump() + "\n";
         if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() ||
-            std::fflush(file_) != 0)
+            std::fflush(file_) != 0 || (flush && fsync(fileno(file_)) != 0))
             pfad::fail(pfad::errc::io, path_ + ": cannot be written, the disk may be full");
     }
 
+private:
+    // Leaves the first `lines` lines, whole at every moment.
+    void cut(int lines) {
+        const auto content = pfad::read_file(path_);
+        const auto bytes = content.bytes();
+        std::size_t size = 0;
+        int found = 0;
+        while (size < bytes.size() && found < lines)
+            found += bytes[size++] == '\n';
+        if (found < lines)
+            pfad::fail(pfad::errc::io, path_ + ": has only " + std::to_string(found) + " of the " +
+                                           std::to_string(lines) +
+                                           " lines that go with the checkpoint");
+        pfad::write_atomically(path_, bytes.first(size));
+    }
+
     std::string path_;
-    std::FILE* file_;
+    std::FILE* file_ = nullptr;
 };
 
 } // namespace program

@@ -4,10 +4,9 @@
 #include <pfad/data/textures.hpp>
 #include <pfad/pfadseg.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <ctime>
 #include <map>
+#include <optional>
 
 namespace {
 
@@ -53,16 +52,13 @@ int read_arguments(int argc, char** argv, arguments& a) {
         ->check(CLI::IsMember({"none", "slight", "full", "auto"}))
         ->capture_default_str();
     app.add_option("--seed", t.seed, "of weights and samples")->capture_default_str();
-    app.add_option("--threads", a.threads, "0: one per processor")->capture_default_str();
+    app.add_option("--threads", a.threads, "0: one per processor")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
     app.add_flag("--resume", a.resume, "continue the run in OUT from its checkpoint");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? -1 : 2;
-    }
-    return 0;
+    return program::parse("pfad_train", app, argc, argv);
 }
 
 pfad::data::rotation rotation_of(const arguments& a) {
@@ -123,14 +119,17 @@ int train(arguments& a, const std::string& command) {
     pfad::trainer trainer(ctx, model, options, pictures, textures, checkpoint);
     if (a.resume)
         trainer.resume();
-    program::run_log log(a.out + "/log.jsonl", trainer.iteration());
+    std::optional<program::run_log> log; // made once every picture has been opened
+    const int begin = trainer.iteration();
     program::progress progress(trainer.iteration(), options.iterations());
     std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
                 pictures.size(), textures.size(), options.size, options.size, options.batch,
                 static_cast<long long>(pfad::parameter_count(model.student) +
                                        pfad::parameter_count(model.segmentation)));
     trainer.run([&](const pfad::train::training_step& step) {
-        log.add(log_line(step));
+        if (!log)
+            log.emplace(a.out + "/log.jsonl", begin);
+        log->add(log_line(step), step.saved);
         progress.show(step.iteration + 1, options.batch, losses(step));
     });
 
@@ -154,7 +153,7 @@ int train(arguments& a, const std::string& command) {
 
 int main(int argc, char** argv) {
     arguments a;
-    if (const int status = read_arguments(argc, argv, a))
-        return status < 0 ? 0 : status;
+    if (const int status = read_arguments(argc, argv, a); status >= 0)
+        return status;
     return program::run("pfad_train", [&] { return train(a, program::command_line(argc, argv)); });
 }

@@ -91,6 +91,7 @@ template <class Context, class F>
         mean += s / static_cast<double>(scores.size());
     for (const double s : scores)
         square += (s - mean) * (s - mean) / static_cast<double>(scores.size());
+    expect(std::isfinite(mean), "threshold", "the scores of the good pictures are finite");
     const double highest = *std::max_element(scores.begin(), scores.end());
     return std::clamp(std::max(highest, mean + 3 * std::sqrt(square)), 1e-6, 1.0);
 }

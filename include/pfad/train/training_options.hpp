@@ -6,6 +6,7 @@
 #include <pfad/models/pfadseg.hpp>
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace pfad::train {
@@ -41,20 +42,24 @@ struct training_options {
         expect(student_rate > 0 && residual_rate > 0 && head_rate > 0, "training",
                "learning rates are positive");
         expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
+        expect(loader_threads >= 1, "training", "there is at least one loader thread");
     }
 
     /// All that a resumed run must have in common with the one it continues.
     [[nodiscard]] std::string fingerprint() const {
-        const auto number = [](double v) { return std::to_string(v) + " "; };
         std::string text;
-        for (const int v :
-             {static_cast<int>(model.rcm), static_cast<int>(model.aff),
-              static_cast<int>(model.pcar), static_cast<int>(model.plain_decoder), size, batch,
-              student_iterations, segmentation_iterations, static_cast<int>(rotate)})
+        for (const int v : {static_cast<int>(model.rcm), static_cast<int>(model.aff),
+                            static_cast<int>(model.pcar), static_cast<int>(model.plain_decoder),
+                            size, batch, model.rcm_detail.band, model.rcm_detail.mlp_ratio,
+                            student_iterations, segmentation_iterations, static_cast<int>(rotate)})
             text += std::to_string(v) + " ";
-        for (const double v : {student_rate, residual_rate, head_rate, momentum, weight_decay * 1e4,
-                               focal_gamma, opacity.low, opacity.high})
-            text += number(v);
+        for (const double v :
+             {student_rate, residual_rate, head_rate, momentum, weight_decay, focal_gamma,
+              opacity.low, opacity.high, static_cast<double>(model.rcm_detail.layer_scale)}) {
+            char exact[32];
+            std::snprintf(exact, sizeof exact, "%.17g ", v);
+            text += exact;
+        }
         return text + std::to_string(seed);
     }
 };

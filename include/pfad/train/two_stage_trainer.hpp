@@ -32,7 +32,7 @@ struct training_step {
     double focal = 0;   ///< stage two
     double l1 = 0;      ///< stage two
     double seconds = 0; ///< of this iteration
-    bool saved = false; ///< a checkpoint was written after it
+    bool saved = false; ///< a checkpoint follows it
 };
 
 /// Trains a network in place. Bit for bit the same for the same options, pictures and number of
@@ -66,15 +66,15 @@ public:
                      checkpoint_ + ": is not a checkpoint (it has no `" + std::string(key) + "`)");
             return found->second;
         };
-        if (text("fingerprint") != options_.fingerprint())
-            fail(errc::value, checkpoint_ + ": was written by a run with other options");
-        const int at = std::atoi(text("iteration").c_str());
-        if (at < 0 || at > options_.iterations())
-            fail(errc::io, checkpoint_ + ": its iteration is out of range");
+        if (text("fingerprint") != fingerprint())
+            fail(errc::value,
+                 checkpoint_ + ": was written by a run with other options or pictures");
+        const int at =
+            static_cast<int>(detail::number_of(file, "iteration", 0, options_.iterations()));
         from_state_dict(model_, file);
         iteration_ = at;
         start_stage();
-        if (optimiser_ && file.contains("optimiser.velocities")) {
+        if (!at_stage_end()) {
             const auto& velocities = optimiser_->velocities();
             std::int64_t const dims[] = {velocities.size()};
             file.at("optimiser.velocities", dims)
@@ -109,20 +109,39 @@ public:
             step.iteration = iteration_;
             check_finite(step);
             ++iteration_;
-            if (options_.checkpoint_every > 0 && !checkpoint_.empty() &&
-                (iteration_ % options_.checkpoint_every == 0 ||
-                 iteration_ == options_.iterations())) {
-                save();
-                step.saved = true;
-            }
+            step.saved = options_.checkpoint_every > 0 && !checkpoint_.empty() &&
+                         (iteration_ % options_.checkpoint_every == 0 ||
+                          iteration_ == options_.iterations());
             step.seconds =
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            // Before the checkpoint: a run that ends in between repeats the iteration, rather than
+            // never telling of it.
             report(step);
+            if (step.saved)
+                save();
         }
+        check_weights();
     }
 
 private:
     [[nodiscard]] int stage() const { return iteration_ < options_.student_iterations ? 1 : 2; }
+
+    // Whether the next iteration starts with a momentum of zero, or there is none.
+    [[nodiscard]] bool at_stage_end() const {
+        return iteration_ == 0 || iteration_ == options_.student_iterations ||
+               iteration_ == options_.iterations();
+    }
+
+    // The options and what the run is fed with. Names without their folders, which may move.
+    [[nodiscard]] std::string fingerprint() const {
+        std::uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+        for (const auto* files : {&pictures_, &textures_})
+            for (const auto& file : *files)
+                for (const char c : file.filename().string() + "/")
+                    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+        return options_.fingerprint() + " " + std::to_string(pictures_.size()) + " " +
+               std::to_string(textures_.size()) + " " + std::to_string(hash);
+    }
 
     // The parts that train, one optimiser a stage; the first one's momentum ends with it.
     void start_stage() {
@@ -181,21 +200,34 @@ private:
     void check_finite(const training_step& step) const {
         if (std::isfinite(step.cosine + step.focal + step.l1))
             return;
-        std::string const last = saved_ < 0 ? std::string("no checkpoint was written before")
-                                            : "the last good checkpoint is " + checkpoint_ +
-                                                  " of iteration " + std::to_string(saved_);
-        fail(errc::value, "training: the loss of iteration " + std::to_string(step.iteration) +
-                              " is not finite; " + last);
+        fail_not_finite("loss of", step.iteration);
+    }
+
+    // A gradient may overflow where the loss does not; no such weights get into a file.
+    void check_weights() {
+        for (const auto& array : named_arrays<float>(model_))
+            for (std::int64_t i = 0; i < array.size(); ++i)
+                if (!std::isfinite(array.values.data[i]))
+                    fail_not_finite("network after", iteration_ - 1);
+    }
+
+    [[noreturn]] void fail_not_finite(const char* what, int iteration) const {
+        fail(errc::value, std::string("training: the ") + what + " iteration " +
+                              std::to_string(iteration) + " is not finite; " +
+                              (saved_ < 0 ? std::string("no checkpoint was written before")
+                                          : "the last good checkpoint is " + checkpoint_ +
+                                                " of iteration " + std::to_string(saved_)));
     }
 
     void save() {
+        check_weights();
         auto entries = to_state_dict(model_);
-        if (optimiser_)
+        if (!at_stage_end())
             entries["optimiser.velocities"] =
                 borrowed_entry(view<const float, 1>(optimiser_->velocities()));
         save_safetensors(
             checkpoint_, entries,
-            {{"fingerprint", options_.fingerprint()}, {"iteration", std::to_string(iteration_)}});
+            {{"fingerprint", fingerprint()}, {"iteration", std::to_string(iteration_)}});
         saved_ = iteration_;
     }
 

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Pictures, training with everything on, metrics, page, maps, inspection; and a block of one's own.
+source "$(dirname "$0")/support.bash"
+
+make_tiny_category || exit 1
+extent() {
+    od -An -t x1 -j 16 -N 8 "$1" | tr -d ' '
+}
+
+succeeds "train" pfad_train --data tiny/ --textures paint --teacher random --out run --size 64 \
+    --batch 2 --student-iterations 2 --segmentation-iterations 2
+check "model and log, nothing else" test "$(ls -A run)" = $'log.jsonl\nmodel.safetensors'
+check "the log has four iterations" test "$(wc -l <run/log.jsonl)" -eq 4
+check "stage one logs its loss" grep -q '"cosine":[0-9]' run/log.jsonl
+check "stage two logs its losses" grep -Eq '"focal":[0-9].*"l1":[0-9]' run/log.jsonl
+for said in '"format":"pfadseg"' '"threshold":"0' '"preprocessing":"' '"size":"64"' '"rcm":"on"'; do
+    check "the model says $said" grep -aq "$said" <(head -c 300000 run/model.safetensors)
+done
+
+succeeds "evaluate" pfad_evaluate --model run/model.safetensors --data tiny/ --json a.json \
+    --report report.html --maps maps
+for key in image_auroc pixel_auroc pixel_ap aupro iap iap90 images seconds; do
+    check "the JSON has $key" grep -Eq "\"$key\": [0-9]" a.json
+done
+check "the JSON has the protocol" grep -Eq '"protocol": "[^"]+"' a.json
+check "the JSON has the category" grep -q '"category": "tiny"' a.json
+check "four images" grep -q '"images": 4' a.json
+check "a map for each" test "$(find maps/good maps/pit -name '*.png' | wc -l)" -eq 4
+check "the page is there" grep -q "</html>" report.html
+check "the page loads nothing" test -z "$(grep -Eo '(src|href)="[^#d"][^"]*"|https?://[^ "<]*' report.html |
+    grep -v 'www.w3.org')"
+
+picture=$(ls tiny/test/pit/* | head -n 1)
+mkdir other && cp "$picture" other/
+succeeds "inspect" pfad_inspect --model run/model.safetensors "$picture" \
+    "other/$(basename "$picture")" --out seen
+name=$(basename "$picture" .png)
+check "two lines, with verdicts" test "$(grep -Ec "score 0\.[0-9]+ +threshold 0\.[0-9]+ +(DEFECT|good)" stdout.txt)" -eq 2
+check "heat map of the picture's own size" test "$(extent "$picture")" = "$(extent "seen/$name.png")"
+check "a second picture of that name keeps the first" test -s "seen/${name}_2.png"
+for threshold in 1e-6 1; do
+    succeeds "inspect, threshold $threshold" pfad_inspect --model run/model.safetensors "$picture" \
+        --out seen --threshold "$threshold"
+    verdict=DEFECT
+    [[ $threshold == 1 ]] && verdict=good
+    check "makes it $verdict" grep -q "  $verdict  " stdout.txt
+done
+
+succeeds "custom block" pfad_custom_block
+check "its loss falls" awk '/loss/ { if (!n++) first = $NF; last = $NF } END { exit !(n > 1 && last < 0.8 * first) }' stdout.txt
+finish

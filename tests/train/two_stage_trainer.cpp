@@ -1,0 +1,152 @@
+#include "train/small_run.hpp"
+
+#include <cmath>
+#include <limits>
+
+using namespace pfad;
+using train::training_step;
+
+namespace {
+
+using arrays = std::map<std::string, std::vector<float>>;
+
+// The first part of the name of everything that differs: "student", "segmentation", ...
+std::map<std::string, int> changed(const arrays& before, const arrays& after) {
+    std::map<std::string, int> parts;
+    for (const auto& [name, values] : before)
+        if (values != after.at(name))
+            ++parts[name.substr(0, name.find('.'))];
+    return parts;
+}
+
+int arrays_of(const arrays& all, const std::string& part) {
+    int count = 0;
+    for (const auto& [name, values] : all)
+        count += name.starts_with(part + ".");
+    return count;
+}
+
+std::vector<training_step>
+run(small_network& net, const small_pictures& pictures, const train::training_options& options) {
+    std::vector<training_step> steps;
+    trainer all(net.ctx, net.model, options, pictures.good, pictures.textures);
+    all.run([&](const training_step& step) { steps.push_back(step); });
+    return steps;
+}
+
+} // namespace
+
+TEST_CASE("two_stage_trainer: a stage changes its own network only, all of it [train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    (void)run(net, pictures, small_options(1, 0));
+    const auto first = snapshot(net.model);
+    (void)run(net, pictures, small_options(0, 1));
+    const auto second = snapshot(net.model);
+    // Batch norm statistics are among the arrays.
+    const auto in_one = changed(start, first), in_two = changed(first, second);
+    CHECK(in_one == std::map<std::string, int>{{"student", arrays_of(start, "student")}});
+    REQUIRE(in_two.size() == 1);
+    CHECK(in_two.begin()->first == "segmentation");
+    CHECK(in_two.begin()->second == arrays_of(start, "segmentation"));
+    restore(net.model, start);
+}
+
+TEST_CASE("two_stage_trainer: both losses fall; steps say stage and iteration [train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    const auto steps = run(net, pictures, small_options(6, 6));
+    REQUIRE(steps.size() == 12);
+    for (int i = 0; i < 12; ++i) {
+        const auto& step = steps[static_cast<std::size_t>(i)];
+        CHECK(step.iteration == i);
+        CHECK(step.stage == (i < 6 ? 1 : 2));
+        CHECK_FALSE(step.saved);
+        CHECK((step.cosine > 0) == (i < 6));
+        CHECK((step.focal > 0) == (i >= 6));
+        CHECK(step.seconds > 0);
+    }
+    CHECK(steps[5].cosine < 0.9 * steps[0].cosine);
+    CHECK(steps[11].focal < 0.9 * steps[6].focal);
+    restore(net.model, start);
+}
+
+TEST_CASE("two_stage_trainer: a checkpoint between the stages resumes to the same bits [train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    auto options = small_options(1, 2);
+    (void)run(net, pictures, options);
+    const auto want = snapshot(net.model);
+    restore(net.model, start);
+
+    options.checkpoint_every = 1;
+    const auto file = (pictures.folder.path() / "checkpoint.safetensors").string();
+    struct stopped {};
+    int reported = 0;
+    {
+        trainer all(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+        CHECK_THROWS_AS(all.run([&](const training_step& step) {
+            CHECK(step.saved);
+            if (++reported == 2)
+                throw stopped();
+        }),
+                        stopped);
+    }
+    restore(net.model, start);
+    trainer again(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+    again.resume();
+    REQUIRE(again.iteration() == 1);
+    again.run([](const training_step&) {});
+    CHECK(changed(want, snapshot(net.model)).empty());
+
+    auto others = pictures.textures;
+    others.pop_back();
+    trainer fed_otherwise(net.ctx, net.model, options, pictures.good, others, file);
+    CHECK(contains(sentence_of([&] { fed_otherwise.resume(); }),
+                   "checkpoint.safetensors: was written by a run with other options or pictures"));
+    options.momentum = 0.9 + 1e-9;
+    trainer other(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+    CHECK(contains(sentence_of([&] { other.resume(); }), "with other options"));
+    restore(net.model, start);
+}
+
+TEST_CASE("two_stage_trainer: what is not finite stops the run in one sentence [train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    const auto spoil = [&](const std::string& name) {
+        for (auto& array : named_arrays<float>(net.model))
+            if (array.name == name) {
+                array.values.data[0] = std::numeric_limits<float>::quiet_NaN();
+                array.stamp.touch();
+            }
+    };
+    const auto file = (pictures.folder.path() / "checkpoint.safetensors").string();
+    auto options = small_options(3, 0);
+    options.checkpoint_every = 1;
+    trainer all(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+
+    SECTION("a loss, before any checkpoint") {
+        spoil("student.decoder1.0.bn1.weight");
+        CHECK(sentence_of([&] { all.run([](const training_step&) {}); }) ==
+              "training: the loss of iteration 0 is not finite; no checkpoint was written before");
+        CHECK_FALSE(std::filesystem::exists(file));
+    }
+    SECTION("weights, after a checkpoint") {
+        // A part that stage one does not run, so that the loss stays finite.
+        const auto said = sentence_of([&] {
+            all.run([&](const training_step& step) {
+                if (step.iteration == 1)
+                    spoil("segmentation.head.weight");
+            });
+        });
+        CHECK(said == "training: the network after iteration 1 is not finite; the last good "
+                      "checkpoint is " +
+                          file + " of iteration 1");
+        CHECK(load_safetensors(file).metadata.at("iteration") == "1");
+    }
+    restore(net.model, start);
+}

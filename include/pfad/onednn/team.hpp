@@ -113,18 +113,15 @@ public:
     explicit team_scope(omp_team& team)
         : team_(team), one_caller_(team.callers_), threads_before_(omp_get_max_threads()) {
         omp_set_num_threads(team_.threads_);
-        team_.modes_[0].emplace();
+        // The caller as well, and not before: threads that start here inherit its mode and keep it.
         // Inside somebody's parallel region there is only the caller.
-#pragma omp parallel num_threads(team_.threads_) if (team_.threads_ > 1)
-        if (omp_get_thread_num() > 0)
-            mode().emplace();
+#pragma omp parallel num_threads(team_.threads_)
+        mode().emplace();
     }
 
     ~team_scope() {
-#pragma omp parallel num_threads(team_.threads_) if (team_.threads_ > 1)
-        if (omp_get_thread_num() > 0)
-            mode().reset();
-        team_.modes_[0].reset();
+#pragma omp parallel num_threads(team_.threads_)
+        mode().reset();
         omp_set_num_threads(threads_before_);
     }
 

@@ -32,7 +32,7 @@ struct rule {
     static constexpr double noise_size =
         16 * static_cast<double>(std::numeric_limits<T>::epsilon());
     static constexpr double smallest = 1e-6; ///< a tensor below it is compared as if it were this
-    static constexpr double spreads = 16;    ///< K
+    static constexpr double spreads = 32;    ///< K
 };
 
 struct verdict {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace pfad;
 
@@ -23,6 +24,27 @@ TEST_CASE("math::exp: float saturates without overflow [core]", "[core]") {
     CHECK(math::exp(1000.0f) > 2e38f);
     CHECK(math::exp(-1000.0f) >= 0);
     CHECK(math::exp(-1000.0f) < 2e-38f);
+}
+
+TEST_CASE("math::exp: float keeps a NaN and bounds infinities [core]", "[core]") {
+    CHECK(std::isnan(math::exp(std::numeric_limits<float>::quiet_NaN())));
+    CHECK(std::isnan(math::exp(-std::numeric_limits<float>::quiet_NaN())));
+    CHECK(math::exp(std::numeric_limits<float>::infinity()) == math::exp(88.7f));
+    CHECK(math::exp(-std::numeric_limits<float>::infinity()) == math::exp(-87.3f));
+}
+
+TEST_CASE("math::erf: float, absolute error below 3e-7, odd [core]", "[core]") {
+    double worst = 0;
+    for (int i = 0; i <= 60000; ++i) {
+        const float x = static_cast<float>(i) * 1e-4f;
+        worst = std::max(worst, std::abs(static_cast<double>(math::erf(x)) -
+                                         std::erf(static_cast<double>(x))));
+        CHECK(math::erf(-x) == -math::erf(x));
+    }
+    CHECK(worst < 3e-7);
+    CHECK(math::erf(std::numeric_limits<float>::infinity()) == 1);
+    CHECK(math::erf(1e30f) == 1);
+    CHECK(std::isnan(math::erf(std::numeric_limits<float>::quiet_NaN())));
 }
 
 TEST_CASE("math::sigmoid: symmetric and in [0, 1] [core]", "[core]") {

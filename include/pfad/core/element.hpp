@@ -1,6 +1,9 @@
 // The element types of tensors and what they accumulate in.
 #pragma once
 
+#include <pfad/core/bf16.hpp>
+#include <pfad/core/macros.hpp>
+
 #include <concepts>
 
 namespace pfad {
@@ -9,12 +12,27 @@ namespace pfad {
 template <class T>
 concept real = std::same_as<T, float> || std::same_as<T, double>;
 
+namespace detail {
+template <class T>
+struct accumulator {
+    using type = T;
+};
+template <>
+struct accumulator<bf16> {
+    using type = float;
+};
+} // namespace detail
+
+/// What elements are computed with: float for bf16, else the type itself.
+template <class T>
+using accumulator_t = typename detail::accumulator<T>::type;
+
 /// How an output is written: replaced, or added to (a gradient with several sources).
 enum class store : bool { set, add };
 
 /// Writes or adds `value` as `how` says.
 template <class T>
-constexpr void put(T& to, T value, store how) {
+PFAD_HD constexpr void put(T& to, T value, store how) {
     to = how == store::set ? value : to + value;
 }
 

@@ -5,26 +5,31 @@
 
 #include <pfad/core/macros.hpp>
 
-#include <array>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <numbers>
 #include <string_view>
 
 namespace pfad {
 
+/// 128 bits.
+struct random_words {
+    std::uint32_t word[4];
+
+    PFAD_HD constexpr std::uint32_t operator[](int i) const { return word[i]; }
+    friend constexpr bool operator==(const random_words&, const random_words&) = default;
+};
+
 /// Ten rounds of Philox4x32: 128 bits of counter and 64 bits of key to 128 random bits.
-[[nodiscard]] PFAD_HD constexpr std::array<std::uint32_t, 4>
-philox(std::array<std::uint32_t, 4> counter, std::uint64_t key) {
+[[nodiscard]] PFAD_HD constexpr random_words philox(random_words counter, std::uint64_t key) {
     std::uint32_t k0 = static_cast<std::uint32_t>(key);
     std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
         std::uint64_t const a = 0xD2511F53ull * counter[0];
         std::uint64_t const b = 0xCD9E8D57ull * counter[2];
         counter = {
-            static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(b),
-            static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(a)};
+            {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(b),
+             static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(a)}};
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
@@ -57,12 +62,12 @@ public:
         if (used_ == 4) {
             std::uint64_t const block = block_++;
             buffer_ = philox(
-                {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-                 static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
+                {{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                  static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)}},
                 seed_);
             used_ = 0;
         }
-        return buffer_[static_cast<std::size_t>(used_++)];
+        return buffer_[used_++];
     }
 
     /// Uniform in [0, 1), a multiple of 2^-32.
@@ -84,7 +89,7 @@ private:
     std::uint64_t seed_;
     std::uint64_t stream_;
     std::uint64_t block_ = 0;
-    std::array<std::uint32_t, 4> buffer_ = {};
+    random_words buffer_ = {};
     int used_ = 4;
 };
 

@@ -4,20 +4,23 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <mutex>
-#include <new>
+#include <utility>
 #include <vector>
 
 namespace pfad {
 
 /// Thread-safe. Blocks are 64-byte aligned. A request takes the smallest free block that is at most
-/// an eighth larger than itself, or a new one.
+/// an eighth larger than itself, or a new one from `upstream`. Never reads or writes a block.
 class pool final : public std::pmr::memory_resource {
 public:
     static constexpr std::size_t alignment = 64;
 
-    pool() = default;
+    pool()
+        : pool(std::shared_ptr<memory_resource>(std::pmr::new_delete_resource(), [](auto*) {})) {}
+    explicit pool(std::shared_ptr<memory_resource> upstream) : upstream_(std::move(upstream)) {}
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
     ~pool() override { trim(); }
@@ -33,7 +36,7 @@ public:
         std::lock_guard const hold(mutex_);
         for (const auto& [size, blocks] : free_)
             for (void* const block : blocks) {
-                ::operator delete(block, std::align_val_t(alignment));
+                upstream_->deallocate(block, size, alignment);
                 reserved_ -= size;
             }
         free_.clear();
@@ -61,7 +64,7 @@ private:
                 free_.erase(found);
             return block;
         }
-        void* const block = ::operator new(size, std::align_val_t(alignment));
+        void* const block = upstream_->allocate(size, alignment);
         reserved_ += size;
         sizes_[block] = size;
         return block;
@@ -78,6 +81,7 @@ private:
         return this == &other;
     }
 
+    std::shared_ptr<memory_resource> upstream_;
     mutable std::mutex mutex_;
     std::map<std::size_t, std::vector<void*>> free_;
     std::map<void*, std::size_t> sizes_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <memory_resource>
+#include <type_traits>
 #include <utility>
 
 namespace pfad {
@@ -71,11 +72,15 @@ template <class T, int R, class Context>
     return {std::shared_ptr<T[]>(data, std::move(release)), dims};
 }
 
-/// Host memory filled with one value.
+/// Memory filled with one value.
 template <class T, int R, class Context>
-[[nodiscard]] tensor<T, R, host> full(Context& context, const shape<R>& dims, T value) {
+[[nodiscard]] tensor<T, R, typename Context::space>
+full(Context& context, const shape<R>& dims, T value) {
     auto result = empty<T>(context, dims);
-    std::fill_n(result.data(), result.size(), value);
+    if constexpr (std::is_same_v<typename Context::space, host>)
+        std::fill_n(result.data(), result.size(), value);
+    else
+        fill_forward(context, value, result.flat().view());
     return result;
 }
 

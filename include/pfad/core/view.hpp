@@ -4,6 +4,7 @@
 #include <pfad/core/macros.hpp>
 #include <pfad/core/shape.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -32,7 +33,9 @@ struct view {
     /// The same elements as one row.
     [[nodiscard]] PFAD_HD view<T, 1> flat() const { return {data, {size()}}; }
 
-    PFAD_HD operator view<const T, R>() const requires(!std::is_const_v<T>) { return {data, dims}; }
+    // A template, so that a view of const elements has no conversion to itself.
+    template <std::same_as<T> U>
+    requires(!std::is_const_v<U>) PFAD_HD operator view<const U, R>() const { return {data, dims}; }
 };
 
 /// Input and output parameters of backend functions. `in` never takes part in deduction, so tensors

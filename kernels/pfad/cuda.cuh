@@ -1,0 +1,7 @@
+// The GPU: pfad.hpp, the CUDA context, and every kernel. Compile with nvcc, or with a C++ compiler
+// and an emulator's cuda_runtime.h.
+#pragma once
+
+#include <pfad/cuda/copy.hpp>
+#include <pfad/ops/all.cuh>
+#include <pfad/pfad.hpp>

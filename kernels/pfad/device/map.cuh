@@ -1,0 +1,40 @@
+// Pointwise kernels: the loop that all of them share.
+#pragma once
+
+#include <pfad/cuda/launch.hpp>
+#include <pfad/device/pack.cuh>
+
+#include <cstdint>
+
+namespace pfad::cuda {
+
+namespace kernels {
+
+/// Geometry: a grid-stride loop over packs of N elements, the last count % N elements one by one.
+template <int N, class F>
+__global__ void __launch_bounds__(256) map_kernel(std::int64_t count, F f) {
+    std::int64_t const first = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
+    std::int64_t const packs = count / N;
+    for (std::int64_t i = first; i < packs; i += step)
+        f(device::width<N>(), i * N);
+    if constexpr (N > 1)
+        for (std::int64_t i = packs * N + first; i < count; i += step)
+            f(device::width<1>(), i);
+}
+
+} // namespace kernels
+
+/// Calls f(width<K>, i) for all of [0, count) in pieces of K elements, K = N where `wide`, else 1.
+template <int N, class F>
+void map(context& ctx, const char* what, std::int64_t count, bool wide, const F& f) {
+    const int threads = 256;
+    if (wide && N > 1)
+        launch(ctx, what, {blocks_for(ctx, divide_up(count, N), threads), threads},
+               kernels::map_kernel<N, F>, count, f);
+    else
+        launch(ctx, what, {blocks_for(ctx, count, threads), threads}, kernels::map_kernel<1, F>,
+               count, f);
+}
+
+} // namespace pfad::cuda

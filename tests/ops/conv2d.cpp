@@ -85,17 +85,17 @@ TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be consta
 }
 
 TEMPLATE_LIST_TEST_CASE("conv2d: a touched weight is seen [ops]", "[ops]", backends) {
-    TestType ctx(1);
+    auto ctx = make_context<TestType>(1);
     tape<TestType> t(ctx, mode::eval);
     const auto x = constant(upload<float>(ctx, array<4>(shape<4>{{1, 2, 2, 1}}, 1)));
     auto w = as_parameter(constant(upload<float>(ctx, array<4>(shape<4>{{1, 1, 1, 1}}, 2))));
     const auto run = [&] {
-        return download(ctx, conv2d(t, x, w, std::optional<parameter<float, 1>>(), {}).value)
-            .data[0];
+        const std::optional<parameter<float, 1, typename TestType::space>> no_bias;
+        return download(ctx, conv2d(t, x, w, no_bias, {}).value).data[0];
     };
     CHECK(run() == 2);
     CHECK(run() == 2);
-    w.value.data()[0] = 5;
+    write_elements(ctx, w.value, {5});
     w.stamp.touch();
     CHECK(run() == 5);
 }

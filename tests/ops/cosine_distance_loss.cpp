@@ -44,7 +44,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients [ops]", "[ops
 TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a picture [ops]",
                         "[ops]",
                         backends) {
-    TestType ctx(1);
+    auto ctx = make_context<TestType>(1);
     tape<TestType> t(ctx, mode::eval);
     const auto x = random_array(shape<4>{{3, 4, 5, 24}}, "x");
     auto opposite = x;
@@ -58,7 +58,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a pictu
 TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: a zero vector has distance 1 and no gradient [ops]",
                         "[ops]",
                         backends) {
-    TestType ctx(1);
+    auto ctx = make_context<TestType>(1);
     auto loss = op;
     const auto t = random_array(shape<4>{{1, 1, 1, 5}}, "t");
     const auto result = evaluate<float>(ctx, loss, t, array<4>(shape<4>{{1, 1, 1, 5}}));

@@ -96,7 +96,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: value and gradients [ops]", "[op
 TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: zero vectors give zero and no gradient [ops]",
                         "[ops]",
                         backends) {
-    TestType ctx(1);
+    auto ctx = make_context<TestType>(1);
     auto single = [](auto& t, const auto& a, const auto& b) {
         return cosine_similarity_map(t, std::vector{a}, std::vector{b});
     };

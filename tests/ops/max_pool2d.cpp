@@ -58,7 +58,7 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: same bits with many rows [ops]", "[ops]", b
 TEMPLATE_LIST_TEST_CASE("max_pool2d: a tie goes to the first in row-major order [ops]",
                         "[ops]",
                         backends) {
-    TestType ctx(1);
+    auto ctx = make_context<TestType>(1);
     auto op = [](auto& t, const auto& x) { return max_pool2d(t, x, {2, 2, 0}); };
     array<4> x(shape<4>{{1, 2, 4, 1}});
     // Left window: the maximum at (0, 1) and (1, 0). Right window: all equal.

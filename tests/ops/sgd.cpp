@@ -9,13 +9,13 @@ using namespace pfad;
 using namespace pfad::test;
 
 TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]", backends) {
-    TestType ctx(2);
+    auto ctx = make_context<TestType>(2);
     for (const std::int64_t count : {1, 37, 40007}) {
         const shape<1> dims = {{count}};
         auto w = random_array(dims, "w");
         array<1> v(dims);
-        guarded<float, 1> weights(dims, 0), velocity(dims, 0);
-        std::copy(w.data.begin(), w.data.end(), weights.tensor().data());
+        guarded<float, 1, TestType> weights(ctx, dims, 0), velocity(ctx, dims, 0);
+        write_elements(ctx, weights.tensor(), std::vector<float>(w.data.begin(), w.data.end()));
         for (const char* const name : {"g1", "g2", "g3"}) {
             const auto g = random_array(dims, name);
             sgd_update(ctx, weights.tensor().view(), upload<float>(ctx, g),
@@ -27,8 +27,8 @@ TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]
         }
         check_close(download(ctx, weights.tensor()), w, tolerance<float>(8, 4));
         check_close(download(ctx, velocity.tensor()), v, tolerance<float>(8, 4));
-        CHECK(weights.intact());
-        CHECK(velocity.intact());
+        CHECK(weights.intact(ctx));
+        CHECK(velocity.intact(ctx));
     }
 }
 

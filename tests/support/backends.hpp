@@ -1,6 +1,5 @@
-// The backends that every op test runs on, and how their memory is filled and read. A new backend
-// is one more entry of `backends`; one whose memory is not the host's overloads upload and
-// download.
+// The backends that every op test runs on, and how their memory is filled and read. The emulated or
+// real GPU is a build of its own of the same tests.
 #pragma once
 
 #include "support/random.hpp"
@@ -9,40 +8,112 @@
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/context.hpp>
 
-#if __has_include(<dnnl.hpp>) && defined(_OPENMP)
+#if defined(__CUDACC__) || __has_include(<simt.hpp>)
+#define PFAD_TEST_GPU
+#include <pfad/cuda.cuh>
+#if __has_include(<simt.hpp>)
+#include "simt/reference_conv2d.hpp"
+#endif
+#elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
 #include <pfad/onednn.hpp>
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
+#include <vector>
 
 namespace pfad::test {
 
-#if __has_include(<dnnl.hpp>) && defined(_OPENMP)
+#if defined(PFAD_TEST_GPU)
+using backends = std::tuple<cuda::context>;
+#elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
 using backends = std::tuple<cpu::context, onednn::context>;
 #else
 using backends = std::tuple<cpu::context>;
 #endif
 
-/// Whether the bits of every result are the same for any number of threads. A vendor library splits
-/// its sums as it likes.
 template <class Context>
-inline constexpr bool same_bits_for_any_threads = std::is_same_v<Context, cpu::context>;
+inline constexpr bool on_host = std::is_same_v<typename Context::space, host>;
+
+/// A context of `threads` threads, where the backend has threads of the host.
+template <class Context>
+[[nodiscard]] Context make_context(int threads) {
+    if constexpr (on_host<Context>)
+        return Context(threads);
+    else
+        return Context();
+}
+
+/// Calls f(context) once for every way to run that must give the same bits: twice on one thread
+/// and, for the plain loops, on two (a vendor library splits its sums as it likes); under the
+/// emulator in three orders of the threads.
+template <class Context, class F>
+void for_each_schedule(F&& f) {
+    auto one = make_context<Context>(1);
+    f(one);
+    f(one);
+    if constexpr (std::is_same_v<Context, cpu::context>) {
+        Context two(2);
+        f(two);
+    }
+#if __has_include(<simt.hpp>)
+    const auto before = simt::options();
+    simt::options().order = simt::order::warp_greedy;
+    f(one);
+    simt::options().order = simt::order::seeded_random;
+    simt::options().seed = before.seed + 1;
+    f(one);
+    simt::options() = before;
+#endif
+}
+
+/// Sets the elements of a tensor in any space.
+template <class Context, class T, int R, class S>
+void write_elements(Context& ctx, const tensor<T, R, S>& to, const std::vector<T>& from) {
+    if constexpr (std::is_same_v<S, host>)
+        std::copy_n(from.data(), to.size(), to.data());
+#if defined(PFAD_TEST_GPU)
+    else {
+        cuda::copy(ctx, view<const T, 1>{from.data(), {to.size()}}, to.flat().view());
+        cuda::synchronise(ctx);
+    }
+#endif
+}
+
+/// The elements of a tensor in any space.
+template <class Context, class T, int R, class S>
+[[nodiscard]] std::vector<T> read_elements(Context& ctx, const tensor<T, R, S>& from) {
+    std::vector<T> result(static_cast<std::size_t>(from.size()));
+    if constexpr (std::is_same_v<S, host>)
+        std::copy_n(from.data(), from.size(), result.data());
+#if defined(PFAD_TEST_GPU)
+    else {
+        cuda::copy(ctx, from.flat(), view<T, 1>{result.data(), {from.size()}});
+        cuda::synchronise(ctx);
+    }
+#endif
+    return result;
+}
 
 template <class T, int R, class Context>
 tensor<T, R, typename Context::space> upload(Context& ctx, const array<R>& from) {
     auto result = empty<T>(ctx, from.dims);
-    for (std::int64_t i = 0; i < result.size(); ++i)
-        result.data()[i] = static_cast<T>(from.data[static_cast<std::size_t>(i)]);
+    std::vector<T> elements(from.data.size());
+    std::transform(from.data.begin(), from.data.end(), elements.begin(),
+                   [](double x) { return static_cast<T>(x); });
+    write_elements(ctx, result, elements);
     return result;
 }
 
-template <class Context, class T, int R>
-array<R> download(Context&, const tensor<T, R, host>& from) {
+template <class Context, class T, int R, class S>
+array<R> download(Context& ctx, const tensor<T, R, S>& from) {
     array<R> result(from.dims());
-    for (std::int64_t i = 0; i < from.size(); ++i)
-        result.data[static_cast<std::size_t>(i)] = static_cast<double>(from.data()[i]);
+    const auto elements = read_elements(ctx, from);
+    std::transform(elements.begin(), elements.end(), result.data.begin(),
+                   [](T x) { return static_cast<double>(x); });
     return result;
 }
 

@@ -13,9 +13,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace pfad::test {
 
@@ -41,9 +43,11 @@ array<R> scaled(array<R> x, double factor) {
 }
 
 /// Puts NaN where a tensor was, before its memory goes back to the pool.
-template <class T, int R>
-void poison(const tensor<T, R, host>& x) {
-    std::fill_n(x.data(), x.size(), std::numeric_limits<T>::quiet_NaN());
+template <class Context, class T, int R, class S>
+void poison(Context& ctx, const tensor<T, R, S>& x) {
+    write_elements(
+        ctx, x,
+        std::vector<T>(static_cast<std::size_t>(x.size()), std::numeric_limits<T>::quiet_NaN()));
 }
 
 /// Runs op(tape, variables...) forward and backward. `prepare(slot, i)` may touch the gradient slot
@@ -63,8 +67,8 @@ auto evaluate_with(
             static_cast<void>(y.slot->claim(ctx, y.dims()));
             t.run();
             evaluation<rank, R...> result{download(ctx, y.value), {download(ctx, x.gradient())...}};
-            poison(y.value);
-            (poison(x.gradient()), ...);
+            poison(ctx, y.value);
+            (poison(ctx, x.gradient()), ...);
             return result;
         },
         leaves);
@@ -141,7 +145,8 @@ void check_store(Context& ctx,
                  const array<R>&... inputs) {
     for (const store how : {store::set, store::add}) {
         const T before = how == store::set ? std::numeric_limits<T>::quiet_NaN() : T(3);
-        const std::tuple<guarded<T, R>...> memory(guarded<T, R>(inputs.dims, before)...);
+        const std::tuple<guarded<T, R, Context>...> memory(
+            guarded<T, R, Context>(ctx, inputs.dims, before)...);
         const auto prepare = [&](auto& slot, int wanted) {
             constexpr int rank = std::remove_cvref_t<decltype(slot.gradient())>::rank;
             int index = 0;
@@ -167,7 +172,7 @@ void check_store(Context& ctx,
                 CHECK(intact);
             };
             (check(std::get<I>(result.gradients), std::get<I>(expected),
-                   std::get<I>(memory).intact()),
+                   std::get<I>(memory).intact(ctx)),
              ...);
         }
         (std::index_sequence_for<array<R>...>());
@@ -182,19 +187,21 @@ bool same_bits(const evaluation<Q, R...>& a, const evaluation<Q, R...>& b) {
     (std::index_sequence_for<array<R>...>());
 }
 
-/// The same bits again, on memory that last held NaN, and for two threads. Thirds, since sums of
+/// The same bits again, on memory that last held NaN, in every schedule. Thirds, since sums of
 /// few-bit numbers are exact in double in any order.
 template <class T, class Context, class Op, int... R>
 void check_repeats(Op& op, const array<R>&... inputs) {
-    Context one(1), two(2);
     const auto run = [&](Context& ctx) {
         return evaluate_with<T>(
             ctx, op, [](auto&, int) {}, 1.0 / 3, scaled(inputs, 1.0 / 3)...);
     };
-    const auto first = run(one);
-    CHECK(same_bits(first, run(one)));
-    if constexpr (same_bits_for_any_threads<Context>)
-        CHECK(same_bits(first, run(two)));
+    std::optional<decltype(run(std::declval<Context&>()))> first;
+    for_each_schedule<Context>([&](Context& ctx) {
+        if (first)
+            CHECK(same_bits(*first, run(ctx)));
+        else
+            first = run(ctx);
+    });
 }
 
 /// How much a check does: numerical differences suit small inputs only.
@@ -209,7 +216,7 @@ void check_op(Op op,
               double terms,
               double term,
               const array<R>&... inputs) {
-    Context ctx(2);
+    auto ctx = make_context<Context>(2);
     const auto want = reference(inputs...);
     const auto exact = evaluate<double>(ctx, op, inputs...);
     check_close(exact.y, want, tolerance<double>(4 * terms, term));

@@ -1,43 +1,45 @@
 // Memory with sentinels before and after it.
 #pragma once
 
-#include <pfad/core/tensor.hpp>
+#include "support/backends.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 namespace pfad::test {
 
-/// A host tensor that notices writes beyond its ends.
-template <class T, int R>
+/// A tensor that notices writes beyond its ends, in any space.
+template <class T, int R, class Context>
 class guarded {
+    static_assert(sizeof(T) <= 8);
+
 public:
-    guarded(const shape<R>& dims, T fill)
-        : memory_(std::make_shared<std::vector<T>>(
-              static_cast<std::size_t>(dims.size()) + 2 * margin, sentinel)),
-          dims_(dims) {
-        for (std::int64_t i = 0; i < dims.size(); ++i)
-            (*memory_)[margin + static_cast<std::size_t>(i)] = fill;
+    guarded(Context& ctx, const shape<R>& dims, T fill)
+        : memory_(empty<T>(ctx, shape<1>{{dims.size() + 2 * margin}})), dims_(dims) {
+        std::vector<T> elements(static_cast<std::size_t>(memory_.size()), sentinel);
+        std::fill_n(elements.begin() + margin, dims.size(), fill);
+        write_elements(ctx, memory_, elements);
     }
 
     /// Shares the memory.
-    [[nodiscard]] pfad::tensor<T, R> tensor() const {
-        return {std::shared_ptr<T[]>(memory_, memory_->data() + margin), dims_};
+    [[nodiscard]] pfad::tensor<T, R, typename Context::space> tensor() const {
+        return memory_.slice(margin, dims_);
     }
 
-    [[nodiscard]] bool intact() const {
+    [[nodiscard]] bool intact(Context& ctx) const {
+        const auto elements = read_elements(ctx, memory_);
         for (std::size_t i = 0; i < margin; ++i)
-            if ((*memory_)[i] != sentinel || (*memory_)[memory_->size() - 1 - i] != sentinel)
+            if (elements[i] != sentinel || elements[elements.size() - 1 - i] != sentinel)
                 return false;
         return true;
     }
 
 private:
-    static constexpr std::size_t margin = 64;
+    static constexpr std::int64_t margin = 64;
     static constexpr T sentinel = T(-12345.5);
-    std::shared_ptr<std::vector<T>> memory_;
+    pfad::tensor<T, 1, typename Context::space> memory_;
     shape<R> dims_;
 };
 

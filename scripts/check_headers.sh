@@ -6,16 +6,20 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/compiler_flags.sh
 source scripts/compiler_flags.sh
 export PFAD_FLAGS="${warnings[*]} ${includes[*]}"
+# Headers of the GPU compile with the emulator's stand-in for CUDA's.
+export PFAD_SIMT_FLAGS="-Itests/simt -Itests/simt/include -Wno-unknown-pragmas"
 
 alone() {
     # -x c++ from standard input, so that #pragma once is not in the main file.
     # shellcheck disable=SC2086
-    echo "#include <pfad/$1>" | g++ $PFAD_FLAGS -fsyntax-only -x c++ - ||
-        { echo "does not compile alone: include/pfad/$1"; return 1; }
+    local more=
+    [[ $1 != cuda/* && $1 != *.cuh ]] || more=$PFAD_SIMT_FLAGS
+    echo "#include <pfad/$1>" | g++ $PFAD_FLAGS $more -fsyntax-only -x c++ - ||
+        { echo "does not compile alone: pfad/$1"; return 1; }
 }
 export -f alone
 
-count=$(find include/pfad -name '*.hpp' | wc -l)
-(cd include/pfad && find . -name '*.hpp' -printf '%P\n' | sort) |
-    xargs -P "$(nproc)" -I{} bash -c 'alone {}' || exit 1
+headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' | sort)
+count=$(wc -l <<<"$headers")
+xargs -P "$(nproc)" -I{} bash -c 'alone {}' <<<"$headers" || exit 1
 echo "headers: $count compile alone"

@@ -9,7 +9,9 @@ source scripts/compiler_flags.sh
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-headers=$(find include/pfad -name '*.hpp' -printf '%P\n' | sort)
+headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' | sort)
+# The headers of the GPU with the emulator's stand-in for CUDA's.
+includes+=(-Itests/simt -Itests/simt/include -Wno-unknown-pragmas)
 sed 's|.*|#include <pfad/&>|' <<<"$headers" >"$folder/every.hpp"
 tac "$folder/every.hpp" >"$folder/every_reversed.hpp"
 

@@ -1,5 +1,5 @@
-// Dense convolutions under the emulator: cuDNN's part, which no emulator runs. Device memory is host
-// memory there, so the plain loops stand in for it.
+// Dense convolutions under the emulator: cuDNN's part, which no emulator runs. Device memory is
+// host memory there, so the plain loops stand in for it.
 #pragma once
 
 #include <pfad/cpu/context.hpp>

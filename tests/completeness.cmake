@@ -1,5 +1,6 @@
 # cmake -D ROOT=<source> -P completeness.cmake
-# Every op has a test and a benchmark of the same name and a line in ops/all.hpp.
+# Every op has a test and a benchmark of the same name, a CUDA kernel, and its lines in ops/all.hpp and
+# ops/all.cuh.
 cmake_minimum_required(VERSION 3.25)
 
 # all.hpp is the list itself; fill.hpp writes constants, has no gradient and no time worth measuring.
@@ -18,6 +19,7 @@ else()
     complain("include/pfad/ops/all.hpp is missing")
 endif()
 
+file(READ ${ROOT}/kernels/pfad/ops/all.cuh kernel_text)
 file(GLOB ops RELATIVE ${ROOT}/include/pfad/ops ${ROOT}/include/pfad/ops/*.hpp)
 list(SORT ops)
 set(count 0)
@@ -28,11 +30,14 @@ foreach(file IN LISTS ops)
         continue()
     endif()
     math(EXPR count "${count} + 1")
-    foreach(twin IN ITEMS tests/ops/${op}.cpp bench/ops/${op}.cpp)
+    foreach(twin IN ITEMS tests/ops/${op}.cpp bench/ops/${op}.cpp kernels/pfad/ops/${op}.cuh)
         if(NOT EXISTS ${ROOT}/${twin})
             complain("${op}: ${twin} is missing")
         endif()
     endforeach()
+    if(NOT kernel_text MATCHES "#include <pfad/ops/${op}[.]cuh>")
+        complain("${op}: ops/all.cuh does not include it")
+    endif()
     string(FIND "${list_text}" "#include <pfad/ops/${file}>" place)
     if(place EQUAL -1)
         complain("${op}: ops/all.hpp does not include it")
@@ -56,4 +61,4 @@ endforeach()
 if(wrong)
     message(FATAL_ERROR "completeness: ${wrong} files or lines are missing for ${count} ops")
 endif()
-message("completeness: ${count} ops have their test, their benchmark and their line in ops/all.hpp")
+message("completeness: ${count} ops have their test, their benchmark, their kernel and their lines in ops/all.hpp and ops/all.cuh")

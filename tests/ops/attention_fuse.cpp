@@ -59,6 +59,26 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: relu in the same pass [ops]", "[ops]", 
                        random_array(dims, "local"), random_array(shape<4>{{2, 1, 1, 4}}, "global"));
 }
 
+TEMPLATE_LIST_TEST_CASE("attention_fuse: inputs may be constants [ops]", "[ops]", backends) {
+    auto ctx = make_context<TestType>(1);
+    const shape<4> dims = {{2, 3, 5, 4}}, small = {{2, 1, 1, 4}};
+    const auto x = random_array(dims, "x"), r = random_array(dims, "r");
+    const auto local = random_array(dims, "local"), global = random_array(small, "global");
+    const auto fixed = [&ctx](const array<4>& a) { return constant(upload<double>(ctx, a)); };
+    auto all = op(tail::relu);
+    auto fused = [&](auto& t, const auto& a) {
+        return attention_fuse(t, a, fixed(r), fixed(local), fixed(global), tail::relu);
+    };
+    auto attention = [&](auto& t, const auto& a) {
+        return attention_fuse(t, fixed(x), fixed(r), fixed(local), a, tail::relu);
+    };
+    const auto want = evaluate<double>(ctx, all, x, r, local, global);
+    CHECK(same_bits(std::get<0>(evaluate<double>(ctx, fused, x).gradients),
+                    std::get<0>(want.gradients)));
+    CHECK(same_bits(std::get<0>(evaluate<double>(ctx, attention, global).gradients),
+                    std::get<3>(want.gradients)));
+}
+
 TEST_CASE("attention_fuse: refuses extents that do not fit [ops]", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);

@@ -36,9 +36,9 @@ array<4> normalise(array<4> x,
     return x;
 }
 
-template <class T>
-batch_norm_parameters<T>
-parameters(cpu::context& ctx, const variable<T, 1>& weight, const variable<T, 1>& bias) {
+template <class C, class T, class S>
+batch_norm_parameters<T, S>
+parameters(C& ctx, const variable<T, 1, S>& weight, const variable<T, 1, S>& bias) {
     return {as_parameter(weight),
             as_parameter(bias),
             {full(ctx, weight.dims(), T(0.25))},
@@ -46,12 +46,12 @@ parameters(cpu::context& ctx, const variable<T, 1>& weight, const variable<T, 1>
 }
 
 /// Evaluation inside of a training tape: the same tape settings, another phase.
-template <class C, class T>
-image<T> evaluated(tape<C>& t,
-                   const image<T>& x,
-                   const batch_norm_parameters<T>& p,
-                   tail after,
-                   const image<T>& residual) {
+template <class C, class T, class S>
+image<T, S> evaluated(tape<C>& t,
+                      const image<T, S>& x,
+                      const batch_norm_parameters<T, S>& p,
+                      tail after,
+                      const image<T, S>& residual) {
     auto& phase = const_cast<mode&>(t.phase);
     phase = mode::eval;
     auto y = batch_norm(t, x, p, after, residual);
@@ -69,8 +69,8 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops
         const auto [mean, variance] = statistics(x);
         return normalise(x, mean, variance, w, b, nullptr, tail::none);
     };
-    for (const shape<4>& dims :
-         {shape<4>{{3, 5, 4, 6}}, shape<4>{{2, 1, 1, 3}}, shape<4>{{1, 7, 11, 1}}}) {
+    for (const shape<4>& dims : {shape<4>{{3, 5, 4, 6}}, shape<4>{{2, 1, 1, 3}},
+                                 shape<4>{{1, 7, 11, 1}}, shape<4>{{2, 7, 9, 8}}}) {
         INFO(to_string(dims));
         check_op<TestType>(op, wanted, thorough::everything, 64, 4, random_array(dims, "x", -2, 3),
                            random_array(shape<1>{{dims[3]}}, "w", 0.5, 1.5),
@@ -112,35 +112,69 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[o
         random_array(shape<1>{{5}}, "b"), random_array(dims, "r"));
 }
 
-TEST_CASE("batch_norm: training updates the running statistics, evaluation does not [ops]",
-          "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE(
+    "batch_norm: training updates the running statistics, evaluation does not [ops]",
+    "[ops]",
+    backends) {
+    auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{2, 3, 5, 4}}, "x", -1, 3);
-    const auto p = parameters<double>(ctx, constant(full(ctx, shape<1>{{4}}, 1.0)),
-                                      constant(full(ctx, shape<1>{{4}}, 0.0)));
+    const auto p = parameters(ctx, constant(full(ctx, shape<1>{{4}}, 1.0)),
+                              constant(full(ctx, shape<1>{{4}}, 0.0)));
     const auto image = constant(upload<double>(ctx, x));
-    tape<cpu::context> eval(ctx, mode::eval);
+    tape<TestType> eval(ctx, mode::eval);
     static_cast<void>(batch_norm(eval, image, p));
-    CHECK(p.running_mean.value.data()[1] == 0.25);
-    tape<cpu::context> train(ctx, mode::train);
+    CHECK(read_elements(ctx, p.running_mean.value)[1] == 0.25);
+    tape<TestType> train(ctx, mode::train);
     static_cast<void>(batch_norm(train, image, p));
     const auto [mean, variance] = statistics(x);
+    const auto running_mean = read_elements(ctx, p.running_mean.value);
+    const auto running_variance = read_elements(ctx, p.running_variance.value);
     for (std::size_t c = 0; c < 4; ++c) {
-        CHECK(p.running_mean.value.data()[c] == Approx(0.9 * 0.25 + 0.1 * mean[c]).epsilon(1e-13));
-        CHECK(p.running_variance.value.data()[c] ==
-              Approx(0.9 * 2 + 0.1 * variance[c] * 30 / 29).epsilon(1e-13));
+        CHECK(running_mean[c] == Approx(0.9 * 0.25 + 0.1 * mean[c]).epsilon(1e-13));
+        CHECK(running_variance[c] == Approx(0.9 * 2 + 0.1 * variance[c] * 30 / 29).epsilon(1e-13));
     }
 }
 
-TEST_CASE("batch_norm: a large mean does not cancel the variance [ops]", "[ops]") {
-    cpu::context ctx(1);
-    auto x = random_array(shape<4>{{4, 16, 16, 1}}, "x");
+TEMPLATE_LIST_TEST_CASE("batch_norm: a large mean does not cancel the variance [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    // More than 64 rows in each of 512 chunks.
+    auto x = random_array(shape<4>{{4, 103, 100, 3}}, "x");
     for (double& value : x.data)
         value = static_cast<double>(static_cast<float>(1000 + value));
-    const auto variance = empty<float>(ctx, shape<1>{{1}});
-    const auto mean = empty<float>(ctx, shape<1>{{1}});
+    const auto variance = empty<float>(ctx, shape<1>{{3}});
+    const auto mean = empty<float>(ctx, shape<1>{{3}});
     batch_norm_statistics(ctx, upload<float>(ctx, x), mean.view(), variance.view());
-    CHECK(static_cast<double>(variance.data()[0]) == Approx(statistics(x).second[0]).epsilon(1e-3));
+    const auto wanted = statistics(x);
+    for (std::size_t c = 0; c < 3; ++c) {
+        CHECK(download(ctx, mean).data[c] == Approx(wanted.first[c]).epsilon(1e-6));
+        CHECK(download(ctx, variance).data[c] == Approx(wanted.second[c]).epsilon(1e-3));
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    const shape<4> dims = {{2, 3, 5, 4}};
+    const auto x = random_array(dims, "x"), r = random_array(dims, "r");
+    const auto fixed = [&ctx](const array<4>& a) { return constant(upload<double>(ctx, a)); };
+    const auto run = [](auto& t, const auto& a, const auto& residual) {
+        auto& c = t.context;
+        return batch_norm(
+            t, a,
+            parameters(c, leaf(full(c, shape<1>{{4}}, 1.5)), leaf(full(c, shape<1>{{4}}, 0.25))),
+            tail::relu, residual);
+    };
+    auto both = run;
+    auto input = [&](auto& t, const auto& a) { return run(t, a, fixed(r)); };
+    auto residual = [&](auto& t, const auto& a) { return run(t, fixed(x), a); };
+    const auto want = evaluate<double>(ctx, both, x, r);
+    CHECK(same_bits(std::get<0>(evaluate<double>(ctx, input, x).gradients),
+                    std::get<0>(want.gradients)));
+    CHECK(same_bits(std::get<0>(evaluate<double>(ctx, residual, r).gradients),
+                    std::get<1>(want.gradients)));
 }
 
 TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
@@ -148,8 +182,8 @@ TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
     const auto run = [&](const shape<4>& x, std::int64_t c, const image<float>& residual, mode m) {
         return error_code([&] {
             tape<cpu::context> t(ctx, m);
-            const auto p = parameters<float>(ctx, constant(full(ctx, shape<1>{{c}}, 1.0f)),
-                                             constant(full(ctx, shape<1>{{c}}, 0.0f)));
+            const auto p = parameters(ctx, constant(full(ctx, shape<1>{{c}}, 1.0f)),
+                                      constant(full(ctx, shape<1>{{c}}, 0.0f)));
             batch_norm(t, constant(full(ctx, x, 1.0f)), p, tail::none, residual);
         });
     };

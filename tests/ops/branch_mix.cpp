@@ -62,8 +62,8 @@ TEST_CASE("branch_mix: large attention does not overflow [ops]", "[ops]") {
     CHECK(branch_mix(t, constant(f), constant(a), 2).value.data()[0] == 5.0f);
 }
 
-TEST_CASE("branch_mix: either input may be a constant [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("branch_mix: either input may be a constant [ops]", "[ops]", backends) {
+    auto ctx = make_context<TestType>(1);
     const auto f = random_array(shape<4>{{1, 3, 5, 6}}, "f");
     const auto a = random_array(shape<4>{{3, 1, 1, 2}}, "a");
     auto both = op(3);

@@ -55,8 +55,10 @@ TEMPLATE_LIST_TEST_CASE("concat_channels: 1 x 1 pixels are repeated [ops]", "[op
                        x(59, 61, 8));
 }
 
-TEST_CASE("concat_channels: one image twice gets both gradients [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("concat_channels: one image twice gets both gradients [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{1, 2, 3, 2}}, "x");
     auto twice = [](auto& t, const auto& v) { return concat_channels(t, {v, v}); };
     const auto result = evaluate<double>(ctx, twice, x);

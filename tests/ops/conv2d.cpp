@@ -76,7 +76,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be consta
         [&x](auto& t, const auto& w) {
             using T = typename std::remove_cvref_t<decltype(w.value)>::element;
             return conv2d(t, constant(upload<T>(t.context, x)), as_parameter(w),
-                          std::optional<parameter<T, 1>>(), {1, 1, 1});
+                          std::optional<parameter<T, 1, typename TestType::space>>(), {1, 1, 1});
         },
         [&x](const array<4>& w) {
             return convolve(x, w, array<1>(shape<1>{{3}}), {1, 1, 1});

@@ -39,6 +39,9 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients [ops]", "[ops
     run({{3, 5, 2, 17}}, thorough::everything);
     run({{1, 3, 7, 16}}, thorough::everything);
     run({{2, 37, 41, 40}}, thorough::value_and_bits);
+    // Long vectors, and too long to be kept in registers.
+    run({{1, 2, 3, 500}}, thorough::value_and_bits);
+    run({{1, 1, 3, 1043}}, thorough::value_and_bits);
 }
 
 TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a picture [ops]",

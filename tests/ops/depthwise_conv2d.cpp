@@ -58,12 +58,13 @@ TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: same bits with many rows [ops]", "[op
                        random_array(shape<1>{{24}}, "b"));
 }
 
-TEST_CASE("depthwise_conv2d: the bias is optional [ops]", "[ops]") {
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: the bias is optional [ops]", "[ops]", backends) {
     const shape<4> x = {{1, 4, 3, 2}};
-    check_op<cpu::context>(
+    check_op<TestType>(
         [](auto& t, const auto& a, const auto& w) {
             using T = typename std::remove_cvref_t<decltype(a.value)>::element;
-            return depthwise_conv2d(t, a, as_parameter(w), std::optional<parameter<T, 1>>());
+            return depthwise_conv2d(t, a, as_parameter(w),
+                                    std::optional<parameter<T, 1, typename TestType::space>>());
         },
         [](const array<4>& a, const array<4>& w) {
             return reference(a, w, array<1>(shape<1>{{2}}));

@@ -42,8 +42,10 @@ TEMPLATE_LIST_TEST_CASE("focal_l1_loss: value and gradient [ops]", "[ops]", back
     run({{2, 61, 67, 1}}, 4, thorough::value_and_bits);
 }
 
-TEST_CASE("focal_l1_loss: equals the losses of the probabilities [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("focal_l1_loss: equals the losses of the probabilities [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
     const shape<4> dims = {{2, 5, 7, 1}};
     const auto mask = random_mask(dims, "mask");
     const auto z = random_array(dims, "z", -4, 4);
@@ -56,17 +58,20 @@ TEST_CASE("focal_l1_loss: equals the losses of the probabilities [ops]", "[ops]"
     const auto a = evaluate<double>(ctx, fused, z), b = evaluate<double>(ctx, separate, z);
     check_close(a.y, b.y, 1e-13);
     check_close(std::get<0>(a.gradients), std::get<0>(b.gradients), 1e-13);
-    tape<cpu::context> t(ctx, mode::eval);
+    tape<TestType> t(ctx, mode::eval);
     const auto result =
         focal_l1_loss(t, constant(upload<double>(ctx, z)), upload<double>(ctx, mask), 4);
-    CHECK(result.parts.data()[0] + result.parts.data()[1] == result.total.value.data()[0]);
+    const auto parts = download(ctx, result.parts);
+    CHECK(parts(0) + parts(1) == download(ctx, result.total.value)(0));
     const auto p = activate(t, sigmoid{}, constant(upload<double>(ctx, z)));
-    CHECK(result.parts.data()[1] ==
-          Approx(l1_loss(t, p, upload<double>(ctx, mask)).value.data()[0]).epsilon(1e-13));
+    const auto l1 = download(ctx, l1_loss(t, p, upload<double>(ctx, mask)).value);
+    CHECK(parts(1) == Approx(l1(0)).epsilon(1e-13));
 }
 
-TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid saturates [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid saturates [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
     const array<4> mask(shape<4>{{1, 1, 1, 1}}, 1);
     auto loss = op(mask, 4);
     // -log sigmoid(-50) is 50; in float the probability 1 - 2e-22 would be 1.

@@ -41,8 +41,10 @@ TEMPLATE_LIST_TEST_CASE("focal_loss: value and gradient [ops]", "[ops]", backend
     run({{2, 61, 67, 1}}, 4, thorough::value_and_bits);
 }
 
-TEST_CASE("focal_loss: certain and wrong costs 100, certain and right nothing [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("focal_loss: certain and wrong costs 100, certain and right nothing [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
     for (const double gamma : {0.0, 4.0}) {
         const array<4> mask(shape<4>{{1, 1, 1, 1}}, 1);
         auto loss = op(mask, gamma);

@@ -23,8 +23,8 @@ const auto op = [](auto& t, const auto& x) { return global_average_pool(t, x); }
 } // namespace
 
 TEMPLATE_LIST_TEST_CASE("global_average_pool: value and gradient [ops]", "[ops]", backends) {
-    for (const shape<4>& x :
-         {shape<4>{{1, 1, 1, 1}}, shape<4>{{3, 5, 7, 2}}, shape<4>{{2, 1, 6, 17}}}) {
+    for (const shape<4>& x : {shape<4>{{1, 1, 1, 1}}, shape<4>{{3, 5, 7, 2}},
+                              shape<4>{{2, 1, 6, 17}}, shape<4>{{2, 5, 3, 8}}}) {
         INFO(to_string(x));
         check_op<TestType>(op, reference, thorough::everything, 1, 1, random_array(x, "x"));
     }

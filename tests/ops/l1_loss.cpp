@@ -29,10 +29,10 @@ TEMPLATE_LIST_TEST_CASE("l1_loss: value and gradient [ops]", "[ops]", backends) 
     run({{2, 61, 67, 1}}, thorough::value_and_bits);
 }
 
-TEST_CASE("l1_loss: no gradient where both are equal [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("l1_loss: no gradient where both are equal [ops]", "[ops]", backends) {
+    auto ctx = make_context<TestType>(1);
     auto loss = [&](auto& t, const auto& p) {
-        return l1_loss(t, p, full(ctx, shape<1>{{2}}, 1.0f));
+        return l1_loss(t, p, upload<float>(ctx, array<1>(shape<1>{{2}}, 1)));
     };
     array<1> p(shape<1>{{2}}, 1);
     p(1) = 0.5;

@@ -70,8 +70,10 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: a tie goes to the first in row-major order 
           std::vector<double>{0, g.data[0], g.data[1], 0, 0, 0, 0, 0});
 }
 
-TEST_CASE("max_pool2d: negative infinity has a winner inside and a NaN wins [ops]", "[ops]") {
-    cpu::context ctx(1);
+TEMPLATE_LIST_TEST_CASE("max_pool2d: negative infinity has a winner inside and a NaN wins [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
     auto op = [](auto& t, const auto& x) { return max_pool2d(t, x, {3, 2, 1}); };
     array<4> x(shape<4>{{1, 2, 2, 1}}, -std::numeric_limits<double>::infinity());
     const auto low = evaluate<double>(ctx, op, x);

@@ -1,12 +1,16 @@
+#include "support/backends.hpp"
 #include "support/catch.hpp"
+#include "support/guarded.hpp"
 
-#include <pfad/cpu/context.hpp>
 #include <pfad/ops/normalise_image.hpp>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 using namespace pfad;
+using namespace pfad::test;
 
 namespace {
 
@@ -15,43 +19,61 @@ const double deviation[3] = {0.229, 0.224, 0.225};
 
 } // namespace
 
-TEST_CASE("normalise_image: every 8-bit level of every channel [ops]") {
-    cpu::context ctx(2);
+TEMPLATE_LIST_TEST_CASE("normalise_image: every 8-bit level of every channel [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(2);
     const auto x = empty<std::uint8_t>(ctx, shape<4>{2, 8, 16, 3});
-    for (std::int64_t i = 0; i < x.size(); ++i)
-        x.data()[i] = static_cast<std::uint8_t>(i / 3);
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(x.size()));
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+        pixels[i] = static_cast<std::uint8_t>(i / 3);
+    write_elements(ctx, x, pixels);
     const auto y = normalise_image<float>(ctx, x);
     CHECK(y.dims() == x.dims());
-    for (std::int64_t i = 0; i < x.size(); ++i) {
-        const double want = (x.data()[i] / 255.0 - mean[i % 3]) / deviation[i % 3];
-        CHECK(std::abs(y.data()[i] - want) < 1e-6);
+    const auto got = read_elements(ctx, y);
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+        const double want = (pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3];
+        CHECK(std::abs(got[i] - want) < 1e-6);
     }
 }
 
-TEST_CASE("normalise_image: real pixels, in place, with other statistics [ops]") {
-    cpu::context ctx(1);
-    const auto x = full(ctx, shape<4>{1, 3, 5, 3}, 0.5);
+TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels, in place, with other statistics [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    const guarded<double, 4, TestType> memory(ctx, shape<4>{1, 3, 5, 3}, 0.5);
+    const auto x = memory.tensor();
     const image_statistics halves = {{0.5f, 0.25f, 0.0f}, {0.5f, 0.5f, 0.25f}};
     normalise_image_forward(ctx, x.view(), x.view(), halves);
-    for (std::int64_t i = 0; i < x.size(); i += 3) {
-        CHECK(x.data()[i] == 0.0);
-        CHECK(x.data()[i + 1] == 0.5);
-        CHECK(x.data()[i + 2] == 2.0);
+    const auto got = read_elements(ctx, x);
+    for (std::size_t i = 0; i < got.size(); i += 3) {
+        CHECK(got[i] == 0.0);
+        CHECK(got[i + 1] == 0.5);
+        CHECK(got[i + 2] == 2.0);
     }
+    CHECK(memory.intact(ctx));
 }
 
-TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bit [ops]") {
-    cpu::context ctx(1);
-    const auto bytes = empty<std::uint8_t>(ctx, shape<4>{1, 16, 16, 3});
-    const auto reals = empty<float>(ctx, bytes.dims());
-    for (std::int64_t i = 0; i < bytes.size(); ++i) {
-        bytes.data()[i] = static_cast<std::uint8_t>(i * 7);
-        reals.data()[i] = static_cast<float>(bytes.data()[i]) / 255.0f;
+TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bit [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    for (const shape<4>& dims : {shape<4>{1, 16, 16, 3}, shape<4>{1, 17, 19, 3}}) {
+        const auto bytes = empty<std::uint8_t>(ctx, dims);
+        const auto reals = empty<float>(ctx, dims);
+        std::vector<std::uint8_t> levels(static_cast<std::size_t>(dims.size()));
+        std::vector<float> units(levels.size());
+        for (std::size_t i = 0; i < levels.size(); ++i) {
+            levels[i] = static_cast<std::uint8_t>(i * 7);
+            units[i] = static_cast<float>(levels[i]) / 255.0f;
+        }
+        write_elements(ctx, bytes, levels);
+        write_elements(ctx, reals, units);
+        const auto a = read_elements(ctx, normalise_image<float>(ctx, bytes));
+        const auto b = read_elements(ctx, normalise_image<float>(ctx, reals));
+        for (std::size_t i = 0; i < a.size(); ++i)
+            CHECK(a[i] == b[i]);
     }
-    const auto a = normalise_image<float>(ctx, bytes);
-    const auto b = normalise_image<float>(ctx, reals);
-    for (std::int64_t i = 0; i < a.size(); ++i)
-        CHECK(a.data()[i] == b.data()[i]);
 }
 
 TEST_CASE("normalise_image: grey pictures are refused [ops]") {

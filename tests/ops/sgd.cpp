@@ -32,10 +32,14 @@ TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]
     }
 }
 
-TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]", "[ops]") {
-    cpu::context ctx(1);
-    auto w = full(ctx, shape<1>{{1}}, 2.0), v = full(ctx, shape<1>{{1}}, 1.0);
-    sgd_update(ctx, w.view(), full(ctx, shape<1>{{1}}, 3.0), v.view(), 0.1, sgd_options{});
-    CHECK(v.data()[0] == Approx(0.9 + 3 + 2e-4).epsilon(1e-14));
-    CHECK(w.data()[0] == Approx(2 - 0.1 * (0.9 + 3 + 2e-4)).epsilon(1e-14));
+TEMPLATE_LIST_TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    const shape<1> one = {{1}};
+    const auto w = upload<double>(ctx, array<1>(one, 2)), v = upload<double>(ctx, array<1>(one, 1));
+    const auto g = upload<double>(ctx, array<1>(one, 3));
+    sgd_update(ctx, w.view(), g, v.view(), 0.1, sgd_options{});
+    CHECK(download(ctx, v)(0) == Approx(0.9 + 3 + 2e-4).epsilon(1e-14));
+    CHECK(download(ctx, w)(0) == Approx(2 - 0.1 * (0.9 + 3 + 2e-4)).epsilon(1e-14));
 }

@@ -28,8 +28,9 @@ const auto op = [](auto& t, const auto& x) { return strip_pool(t, x); };
 } // namespace
 
 TEMPLATE_LIST_TEST_CASE("strip_pool: value and gradient [ops]", "[ops]", backends) {
-    for (const shape<4>& x : {shape<4>{{1, 1, 1, 1}}, shape<4>{{2, 5, 7, 3}},
-                              shape<4>{{1, 1, 6, 5}}, shape<4>{{3, 13, 1, 2}}}) {
+    for (const shape<4>& x :
+         {shape<4>{{1, 1, 1, 1}}, shape<4>{{2, 5, 7, 3}}, shape<4>{{1, 1, 6, 5}},
+          shape<4>{{3, 13, 1, 2}}, shape<4>{{2, 9, 10, 8}}}) {
         INFO(to_string(x));
         check_op<TestType>(op, reference, thorough::everything, 4, 2, random_array(x, "x"));
     }

@@ -1,41 +1,81 @@
+#include "support/backends.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/core/philox.hpp>
-#include <pfad/cpu/context.hpp>
 #include <pfad/data/augmentation.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
 #include <vector>
 
 using namespace pfad;
+using namespace pfad::test;
 
 namespace {
 
 /// Draws and lattices of `n` samples.
 struct drawn_batch {
-    tensor<anomaly_draw, 1> draws;
-    tensor<float, 2> angles;
+    std::vector<anomaly_draw> draws;
+    std::vector<float> angles;
 
-    drawn_batch(cpu::context& ctx, std::int64_t n, std::uint64_t seed)
-        : draws(empty<anomaly_draw>(ctx, shape<1>{n})),
-          angles(full(ctx, shape<2>{n, lattice_capacity}, std::nanf(""))) {
-        for (std::int64_t i = 0; i < n; ++i) {
-            random_stream random(seed, "test", 0, static_cast<std::uint64_t>(i));
-            draws.data()[i] = data::draw_anomaly(data::paper_opacity, random,
-                                                 angles.data() + i * lattice_capacity);
+    drawn_batch(std::int64_t n, std::uint64_t seed)
+        : draws(static_cast<std::size_t>(n)),
+          angles(static_cast<std::size_t>(n * lattice_capacity), std::nanf("")) {
+        for (std::size_t i = 0; i < draws.size(); ++i) {
+            random_stream random(seed, "test", 0, i);
+            draws[i] =
+                data::draw_anomaly(data::paper_opacity, random, angles.data() + i * capacity);
         }
+    }
+    [[nodiscard]] const float* lattice(std::int64_t sample) const {
+        return angles.data() + sample * lattice_capacity;
+    }
+
+    static constexpr auto capacity = static_cast<std::size_t>(lattice_capacity);
+};
+
+/// The same where the context works.
+template <class Context>
+struct placed_batch {
+    tensor<anomaly_draw, 1, typename Context::space> draws;
+    tensor<float, 2, typename Context::space> angles;
+
+    placed_batch(Context& ctx, const drawn_batch& batch)
+        : draws(empty<anomaly_draw>(ctx, shape<1>{static_cast<std::int64_t>(batch.draws.size())})),
+          angles(empty<float>(ctx, shape<2>{draws.extent(0), lattice_capacity})) {
+        write_elements(ctx, draws, batch.draws);
+        write_elements(ctx, angles, batch.angles);
     }
 };
 
-tensor<float, 4>
-masks_of(cpu::context& ctx, const drawn_batch& batch, std::int64_t h, std::int64_t w) {
-    const auto mask = full(ctx, shape<4>{batch.draws.extent(0), h, w, 1}, std::nanf(""));
-    perlin_mask_forward(ctx, batch.draws.view(), batch.angles.view(), mask.view());
-    return mask;
+template <int R, class Context>
+auto unset(Context& ctx, const shape<R>& dims) {
+    const auto result = empty<float>(ctx, dims);
+    write_elements(ctx, result,
+                   std::vector<float>(static_cast<std::size_t>(dims.size()), std::nanf("")));
+    return result;
+}
+
+template <class Context>
+std::vector<float>
+masks_of(Context& ctx, const drawn_batch& batch, std::int64_t h, std::int64_t w) {
+    const placed_batch<Context> placed(ctx, batch);
+    const auto mask = unset(ctx, shape<4>{placed.draws.extent(0), h, w, 1});
+    perlin_mask_forward(ctx, placed.draws.view(), placed.angles.view(), mask.view());
+    return read_elements(ctx, mask);
+}
+
+template <class Context>
+std::vector<float>
+noise_of(Context& ctx, const drawn_batch& batch, std::int64_t h, std::int64_t w) {
+    const placed_batch<Context> placed(ctx, batch);
+    const auto noise = unset(ctx, shape<3>{placed.draws.extent(0), h, w});
+    perlin_noise_forward(ctx, placed.draws.view(), placed.angles.view(), noise.view());
+    return read_elements(ctx, noise);
 }
 
 /// The noise at lattice coordinates (y, x), straight from its definition.
@@ -55,61 +95,67 @@ double noise_at(const float* angles, int across, double y, double x) {
 
 } // namespace
 
-TEST_CASE("perlin_noise: the definition, at sizes that the lattice does not divide [ops]") {
-    cpu::context ctx(2);
+TEMPLATE_LIST_TEST_CASE(
+    "perlin_noise: the definition, at sizes that the lattice does not divide [ops]",
+    "[ops]",
+    backends) {
+    auto ctx = make_context<TestType>(2);
+    const drawn_batch batch(40, 5);
     for (const shape<2> size : {shape<2>{32, 32}, shape<2>{19, 45}, shape<2>{1, 1}}) {
-        const drawn_batch batch(ctx, 40, 5);
-        const auto noise = full(ctx, shape<3>{40, size[0], size[1]}, std::nanf(""));
-        perlin_noise_forward(ctx, batch.draws.view(), batch.angles.view(), noise.view());
+        const auto noise = noise_of(ctx, batch, size[0], size[1]);
         double worst = 0;
+        std::size_t at = 0;
         for (std::int64_t n = 0; n < 40; ++n)
             for (std::int64_t i = 0; i < size[0]; ++i)
                 for (std::int64_t j = 0; j < size[1]; ++j) {
-                    const auto& d = batch.draws.data()[n];
+                    const auto& d = batch.draws[static_cast<std::size_t>(n)];
                     const double y =
                         static_cast<double>(i * d.cells_down) / static_cast<double>(size[0]);
                     const double x =
                         static_cast<double>(j * d.cells_across) / static_cast<double>(size[1]);
-                    const double want =
-                        noise_at(batch.angles.data() + n * lattice_capacity, d.cells_across, y, x);
-                    const double off = std::abs(noise.view()(n, i, j) - want);
+                    const double want = noise_at(batch.lattice(n), d.cells_across, y, x);
+                    const double off = std::abs(noise[at++] - want);
                     worst = std::isnan(off) ? 1e9 : std::max(worst, off);
                 }
         CHECK(worst < 2e-6);
     }
 }
 
-TEST_CASE("perlin_mask: an unturned mask is the noise above one half [ops]") {
-    cpu::context ctx(1);
-    drawn_batch batch(ctx, 30, 6);
-    for (int i = 0; i < 30; ++i)
-        batch.draws.data()[i].turn = 0;
-    const auto noise = empty<float>(ctx, shape<3>{30, 48, 48});
-    perlin_noise_forward(ctx, batch.draws.view(), batch.angles.view(), noise.view());
+TEMPLATE_LIST_TEST_CASE("perlin_mask: an unturned mask is the noise above one half [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    drawn_batch batch(30, 6);
+    for (auto& draw : batch.draws)
+        draw.turn = 0;
+    const auto noise = noise_of(ctx, batch, 48, 48);
     const auto mask = masks_of(ctx, batch, 48, 48);
     int ones = 0;
-    for (std::int64_t i = 0; i < mask.size(); ++i) {
-        CHECK(mask.data()[i] == (noise.data()[i] > 0.5f ? 1.0f : 0.0f));
-        ones += mask.data()[i] == 1.0f;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        CHECK(mask[i] == (noise[i] > 0.5f ? 1.0f : 0.0f));
+        ones += mask[i] == 1.0f;
     }
     CHECK(ones > 100);
 }
 
-TEST_CASE("perlin_mask: a quarter turn moves the mask counter-clockwise [ops]") {
-    cpu::context ctx(1);
-    drawn_batch batch(ctx, 30, 7);
-    for (int i = 0; i < 30; ++i)
-        batch.draws.data()[i].turn = 0;
+TEMPLATE_LIST_TEST_CASE("perlin_mask: a quarter turn moves the mask counter-clockwise [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    drawn_batch batch(30, 7);
+    for (auto& draw : batch.draws)
+        draw.turn = 0;
     const auto straight = masks_of(ctx, batch, 40, 40);
-    for (int i = 0; i < 30; ++i)
-        batch.draws.data()[i].turn = 90;
+    for (auto& draw : batch.draws)
+        draw.turn = 90;
     const auto turned = masks_of(ctx, batch, 40, 40);
     int differ = 0, ones = 0;
-    for (std::int64_t n = 0; n < 30; ++n)
-        for (std::int64_t i = 0; i < 40; ++i)
-            for (std::int64_t j = 0; j < 40; ++j) {
-                differ += turned.view()(n, i, j, 0) != straight.view()(n, j, 39 - i, 0);
-                ones += turned.view()(n, i, j, 0) == 1.0f;
+    for (std::size_t n = 0; n < 30; ++n)
+        for (std::size_t i = 0; i < 40; ++i)
+            for (std::size_t j = 0; j < 40; ++j) {
+                const float pixel = turned[(n * 40 + i) * 40 + j];
+                differ += pixel != straight[(n * 40 + j) * 40 + 39 - i];
+                ones += pixel == 1.0f;
             }
     CHECK(ones > 500);
     CHECK(differ <= ones / 100); // rounding at the threshold and at the border only
@@ -123,11 +169,11 @@ TEST_CASE("perlin_mask: coverage and share of empty masks are those of the algor
     std::vector<double> coverage;
     for (int part = 0; part < count / 50; ++part) {
         const auto mask =
-            masks_of(ctx, drawn_batch(ctx, 50, 100 + static_cast<std::uint64_t>(part)), 128, 128);
-        for (std::int64_t n = 0; n < 50; ++n) {
+            masks_of(ctx, drawn_batch(50, 100 + static_cast<std::uint64_t>(part)), 128, 128);
+        for (std::size_t n = 0; n < 50; ++n) {
             double sum = 0;
-            for (std::int64_t i = 0; i < 128 * 128; ++i)
-                sum += mask.data()[n * 128 * 128 + i];
+            for (std::size_t i = 0; i < 128 * 128; ++i)
+                sum += mask[n * 128 * 128 + i];
             coverage.push_back(sum / (128 * 128));
         }
     }
@@ -142,49 +188,67 @@ TEST_CASE("perlin_mask: coverage and share of empty masks are those of the algor
     CHECK((empty > 0.02 && empty < 0.085));
 }
 
-TEST_CASE("perlin_mask: one thread or four, one sample or many, the same bits [ops]") {
-    cpu::context one(1), four(4);
-    const drawn_batch batch(one, 6, 8);
-    const auto a = masks_of(one, batch, 65, 33);
-    const auto b = masks_of(four, batch, 65, 33);
-    CHECK(std::equal(a.data(), a.data() + a.size(), b.data()));
-    const auto last = empty<float>(one, shape<4>{1, 65, 33, 1});
-    perlin_mask_forward(
-        one, batch.draws.slice(5, shape<1>{1}).view(),
-        batch.angles.slice(5 * lattice_capacity, shape<2>{1, lattice_capacity}).view(),
-        last.view());
-    CHECK(std::equal(last.data(), last.data() + last.size(), a.data() + 5 * last.size()));
+TEMPLATE_LIST_TEST_CASE("perlin_mask: one thread or four, one sample or many, the same bits [ops]",
+                        "[ops]",
+                        backends) {
+    const drawn_batch batch(6, 8);
+    std::vector<float> first;
+    for_each_schedule<TestType>([&](TestType& ctx) {
+        const auto masks = masks_of(ctx, batch, 65, 33);
+        if (first.empty())
+            first = masks;
+        CHECK(masks == first);
+    });
+    auto four = make_context<TestType>(4);
+    CHECK(masks_of(four, batch, 65, 33) == first);
+    drawn_batch last = batch;
+    last.draws.erase(last.draws.begin(), last.draws.begin() + 5);
+    last.angles.erase(last.angles.begin(), last.angles.begin() + 5 * lattice_capacity);
+    CHECK(masks_of(four, last, 65, 33) == std::vector<float>(first.end() - 65 * 33, first.end()));
 }
 
-TEST_CASE("synthesise_anomaly: Eq. 1 inside the mask, the picture itself outside [ops]") {
-    cpu::context ctx(2);
-    const drawn_batch batch(ctx, 8, 9);
-    const auto good = empty<float>(ctx, shape<4>{8, 32, 24, 3});
-    const auto texture = empty<float>(ctx, good.dims());
-    random_stream random(1, "pixels");
-    for (std::int64_t i = 0; i < good.size(); ++i) {
-        good.data()[i] = static_cast<float>(random.uniform());
-        texture.data()[i] = static_cast<float>(random.uniform());
-    }
-    const auto made = synthesise_anomaly(ctx, good, texture, batch.draws, batch.angles);
-    CHECK(made.mask.dims() == shape<4>{8, 32, 24, 1});
-    int inside = 0;
-    for (std::int64_t i = 0; i < good.size(); ++i) {
-        const double beta = batch.draws.data()[i / (32 * 24 * 3)].opacity;
-        if (made.mask.data()[i / 3] == 0.0f) {
-            CHECK(made.corrupted.data()[i] == good.data()[i]);
-        } else {
-            ++inside;
-            const double want = (1 - beta) * good.data()[i] + beta * texture.data()[i];
-            CHECK(std::abs(made.corrupted.data()[i] - want) < 1e-6);
+TEMPLATE_LIST_TEST_CASE(
+    "synthesise_anomaly: Eq. 1 inside the mask, the picture itself outside [ops]",
+    "[ops]",
+    backends) {
+    auto ctx = make_context<TestType>(2);
+    // Rows of 24 pixels are a whole number of packs, rows of 21 are not.
+    for (const std::int64_t width : {24, 21}) {
+        const drawn_batch batch(8, 9);
+        const placed_batch<TestType> placed(ctx, batch);
+        const shape<4> dims = {8, 32, width, 3};
+        std::vector<float> pixels(static_cast<std::size_t>(dims.size())), texture(pixels.size());
+        random_stream random(1, "pixels");
+        for (std::size_t i = 0; i < pixels.size(); ++i) {
+            pixels[i] = static_cast<float>(random.uniform());
+            texture[i] = static_cast<float>(random.uniform());
         }
+        const auto good = empty<float>(ctx, dims), other = empty<float>(ctx, dims);
+        write_elements(ctx, good, pixels);
+        write_elements(ctx, other, texture);
+        const auto made = synthesise_anomaly(ctx, good, other, placed.draws, placed.angles);
+        CHECK(made.mask.dims() == shape<4>{8, 32, width, 1});
+        const auto mask = read_elements(ctx, made.mask);
+        const auto corrupted = read_elements(ctx, made.corrupted);
+        CHECK(mask == masks_of(ctx, batch, 32, width));
+        int inside = 0;
+        for (std::size_t i = 0; i < pixels.size(); ++i) {
+            const double beta = batch.draws[i / (pixels.size() / 8)].opacity;
+            if (mask[i / 3] == 0.0f) {
+                CHECK(corrupted[i] == pixels[i]);
+            } else {
+                ++inside;
+                const double want = (1 - beta) * pixels[i] + beta * texture[i];
+                CHECK(std::abs(corrupted[i] - want) < 1e-6);
+            }
+        }
+        CHECK(inside > 100);
     }
-    CHECK(inside > 100);
 }
 
 TEST_CASE("synthesise_anomaly: extents that do not fit are refused [ops]") {
     cpu::context ctx(1);
-    const drawn_batch batch(ctx, 2, 1);
+    const placed_batch<cpu::context> batch(ctx, drawn_batch(2, 1));
     const auto good = full(ctx, shape<4>{2, 8, 8, 3}, 0.5f);
     const auto refused = [&](const tensor<float, 4>& a, const tensor<float, 4>& b,
                              const tensor<anomaly_draw, 1>& draws, const tensor<float, 2>& angles) {

@@ -1,6 +1,7 @@
 // The image score: the mean of the k highest pixels of a score map.
 //   score[n] = mean of the k largest map[n,:,:,0], of all of them where there are fewer than k
-// requires  one channel, at least one pixel, k >= 1, no NaN
+// requires  one channel, at least one pixel, k >= 1
+// NaN       in a map: an error on the CPU; on a GPU, which cannot throw for data, the map's score
 // ensures   the same bits whatever the order of the pixels
 // precision accumulates in double
 // cost      1 read, 1 copy
@@ -46,7 +47,8 @@ void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
 } // namespace cpu
 
 /// The image score of each map (n, h, w, 1): the mean of its k highest pixels. Not differentiated.
-/// Throws errc::shape for several channels or no pixel, errc::value for k < 1 or a NaN.
+/// Throws errc::shape for several channels or no pixel, errc::value for k < 1 or, on the CPU, a
+/// NaN; on a GPU a map with a NaN scores NaN.
 template <class C, class T, class S>
 [[nodiscard]] tensor<T, 1, S> top_k_mean(C& ctx, const tensor<T, 4, S>& map, int k = 100) {
     expect(map.extent(3) == 1, "top_k_mean", "a score map has one channel", map.dims());

@@ -33,7 +33,7 @@ enum class store : bool { set, add };
 /// Writes or adds `value` as `how` says.
 template <class T>
 PFAD_HD constexpr void put(T& to, T value, store how) {
-    to = how == store::set ? value : to + value;
+    to = how == store::set ? value : static_cast<T>(to + value);
 }
 
 } // namespace pfad

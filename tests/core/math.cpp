@@ -37,8 +37,8 @@ TEST_CASE("math::erf: float, absolute error below 3e-7, odd [core]", "[core]") {
     double worst = 0;
     for (int i = 0; i <= 60000; ++i) {
         const float x = static_cast<float>(i) * 1e-4f;
-        worst = std::max(worst, std::abs(static_cast<double>(math::erf(x)) -
-                                         std::erf(static_cast<double>(x))));
+        worst = std::max(
+            worst, std::abs(static_cast<double>(math::erf(x)) - std::erf(static_cast<double>(x))));
         CHECK(math::erf(-x) == -math::erf(x));
     }
     CHECK(worst < 3e-7);

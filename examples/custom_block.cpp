@@ -15,7 +15,6 @@ struct excited_block {
         : conv(ctx, {.in = c, .out = c}), gate(ctx, {.in = c, .out = c, .kernel = 1, .bias = true}),
           norm(ctx, c) {}
     auto fields() { return pfad::fields("conv", conv, "gate", gate, "norm", norm); }
-
     template <class C>
     image<T> operator()(tape<C>& t, const image<T>& x) const {
         const auto y = norm(t, conv(t, x), tail::relu, x); // adds x and applies ReLU in one pass

@@ -73,6 +73,10 @@ pfad::in<float, 2> map_of(const evaluation& e, std::size_t i, int size) {
 
 // Each picture with its heat map at its own size, in folders by kind.
 void write_maps(const evaluation& e, const pfad::model_description& d, const std::string& folder) {
+    std::vector<std::filesystem::path> sources;
+    for (const auto& item : e.items)
+        sources.push_back(item.picture);
+    program::result_paths paths(std::move(sources));
     for (std::size_t i = 0; i < e.items.size(); ++i) {
         const auto kind = std::filesystem::path(folder) / e.items[i].kind;
         std::error_code problem;
@@ -81,7 +85,7 @@ void write_maps(const evaluation& e, const pfad::model_description& d, const std
             pfad::fail(pfad::errc::io, kind.string() + ": cannot be made: " + problem.message());
         const auto picture = pfad::read_picture(e.items[i].picture.string());
         pfad::write_png(
-            (kind / (e.items[i].picture.stem().string() + ".png")).string(),
+            paths.next(kind, e.items[i].picture),
             pfad::inspect::render_inspection(picture, map_of(e, i, d.size), d.threshold));
     }
 }
@@ -217,7 +221,9 @@ int evaluate(const arguments& a, const std::string& command) {
     if (!a.report.empty())
         write_page(e, description, a, seconds, command);
     if (!a.json.empty())
-        write_text(a.json, to_json(e, description, category_name(a.data), seconds).dump(2) + "\n");
+        write_text(a.json, to_json(e, description, category_name(a.data), seconds)
+                                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                               "\n");
     return 0;
 }
 
@@ -231,7 +237,7 @@ int main(int argc, char** argv) {
     app.add_option("--json", a.json, "write the metrics to this file");
     app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
     app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
-    app.add_option("--threads", a.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
+    app.add_option("--threads", a.threads, "0: one per processor")->check(program::thread_range);
     if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
         return status;
     return program::run("pfad_evaluate",

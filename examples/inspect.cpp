@@ -3,8 +3,6 @@
 
 #include <pfad/pfadseg.hpp>
 
-#include <set>
-
 namespace {
 
 struct arguments {
@@ -22,15 +20,11 @@ int inspect(const arguments& a) {
     std::filesystem::create_directories(a.out, problem);
     if (problem)
         pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
-    std::set<std::string> taken; // pictures of one name from several folders get numbers
+    program::result_paths paths({a.pictures.begin(), a.pictures.end()});
     for (const auto& path : a.pictures) {
+        std::string const to = paths.next(a.out, path);
         const auto picture = pfad::read_picture(path);
         const auto found = inspector.inspect(picture);
-        std::string const stem = std::filesystem::path(path).stem().string();
-        std::string name = stem;
-        for (int i = 2; !taken.insert(name).second; ++i)
-            name = stem + "_" + std::to_string(i);
-        std::string const to = (std::filesystem::path(a.out) / (name + ".png")).string();
         pfad::write_png(
             to, pfad::inspect::render_inspection(picture, found.map, inspector.threshold()));
         std::printf("%s  score %.4f  threshold %.4f  %s  %s\n", path.c_str(), found.score,
@@ -50,7 +44,7 @@ int main(int argc, char** argv) {
     app.add_option("--out", a.out, "folder for the pictures with heat maps")->required();
     app.add_option("--threshold", a.threshold, "instead of the calibrated one")
         ->check(CLI::Range(1e-9, 1.0));
-    app.add_option("--threads", a.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
+    app.add_option("--threads", a.threads, "0: one per processor")->check(program::thread_range);
     if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
         return status;
     return program::run("pfad_inspect", [&] { return inspect(a); });

@@ -13,10 +13,15 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace program {
+
+/// What --threads may be; 0: one a processor.
+inline const CLI::Range thread_range(0, 1024);
 
 /// Runs f; prints what it throws as one sentence. The value is main's.
 template <class F>
@@ -44,6 +49,32 @@ inline int parse(const char* name, CLI::App& app, int argc, char** argv) {
     }
     return -1;
 }
+
+/// Where a picture's result goes: FOLDER/STEM.png, numbered where several pictures of a folder
+/// share a stem. Throws errc::io rather than name one of the pictures that are read.
+class result_paths {
+public:
+    explicit result_paths(std::vector<std::filesystem::path> sources)
+        : sources_(std::move(sources)) {}
+
+    [[nodiscard]] std::string next(const std::filesystem::path& folder,
+                                   const std::filesystem::path& picture) {
+        const auto stem = (folder / picture.stem()).string();
+        std::string path = stem + ".png";
+        for (int i = 2; !taken_.insert(path).second; ++i)
+            path = stem + "_" + std::to_string(i) + ".png";
+        std::error_code absent;
+        for (const auto& source : sources_)
+            if (std::filesystem::equivalent(path, source, absent))
+                pfad::fail(pfad::errc::io,
+                           path + ": is a picture to be read; choose another folder for results");
+        return path;
+    }
+
+private:
+    std::vector<std::filesystem::path> sources_;
+    std::set<std::string> taken_;
+};
 
 /// The command line as one line, for files that say how they were made.
 inline std::string command_line(int argc, char** argv) {

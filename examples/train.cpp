@@ -4,7 +4,6 @@
 #include <pfad/data/textures.hpp>
 #include <pfad/pfadseg.hpp>
 
-#include <ctime>
 #include <map>
 #include <optional>
 
@@ -20,6 +19,7 @@ struct arguments {
 
 int read_arguments(int argc, char** argv, arguments& a) {
     CLI::App app{"Trains PFADSeg on the good pictures of a category (CATEGORY/train/good)."};
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     const std::map<std::string, bool> switches = {{"on", true}, {"off", false}};
     auto& t = a.training;
     app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
@@ -53,7 +53,7 @@ int read_arguments(int argc, char** argv, arguments& a) {
         ->capture_default_str();
     app.add_option("--seed", t.seed, "of weights and samples")->capture_default_str();
     app.add_option("--threads", a.threads, "0: one per processor")
-        ->check(CLI::NonNegativeNumber)
+        ->check(program::thread_range)
         ->capture_default_str();
     app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
@@ -101,6 +101,10 @@ int train(arguments& a, const std::string& command) {
     auto& options = a.training;
     options.rotate = rotation_of(a);
     options.check();
+    std::string const checkpoint = a.out + "/checkpoint.safetensors";
+    if (!a.resume && std::filesystem::exists(checkpoint))
+        pfad::fail(pfad::errc::io, checkpoint + ": is of a run that was stopped; go on with "
+                                                "--resume, or remove it to begin again");
     const auto pictures = pfad::data::list_training_pictures(a.data);
     const auto textures = pfad::data::list_textures(a.textures);
     pfad::context ctx(a.threads);
@@ -115,7 +119,6 @@ int train(arguments& a, const std::string& command) {
     std::filesystem::create_directories(a.out, problem);
     if (problem)
         pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
-    std::string const checkpoint = a.out + "/checkpoint.safetensors";
     pfad::trainer trainer(ctx, model, options, pictures, textures, checkpoint);
     if (a.resume)
         trainer.resume();

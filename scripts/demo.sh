@@ -7,14 +7,13 @@
 #
 # --out DIR is where everything goes (default: build/demo).
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() {
     echo "demo.sh: $1" >&2
     exit 2
 }
 
-data="" textures="" teacher="" out=build/demo
+data="" textures="" teacher="" out=""
 more=()
 while (($#)); do
     case $1 in
@@ -40,6 +39,13 @@ for given in "$data" "$textures" "$teacher"; do
     [[ -z $given || -e $given ]] || fail "$given does not exist"
 done
 
+# Paths are those of the caller's folder.
+for path in data textures teacher out; do
+    [[ -z ${!path} ]] || declare "$path=$(realpath -m "${!path}")"
+done
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+[[ -n $out ]] || out=build/demo
+
 scripts/setup.sh
 cmake --preset release >/dev/null
 cmake --build --preset release --target pfad_train pfad_evaluate pfad_inspect pfad_make_demo
@@ -58,11 +64,12 @@ them, with pictures of your own, as
     scripts/demo.sh --data CATEGORY --textures DIR --teacher resnet18-f37072fd.pth
 
 TEXT
-    rm -rf "$out/flange" "$out/textures"
-    "$bin/pfad_make_demo" --out "$out"
-    data=$out/flange textures=$out/textures teacher=random
-    options=(--size 128 --batch 8 --student-iterations 150 --segmentation-iterations 120)
+    rm -rf "$out/drawn"
+    "$bin/pfad_make_demo" --out "$out/drawn"
+    data=$out/drawn/flange textures=$out/drawn/textures teacher=random
+    options=(--size 96 --batch 8 --student-iterations 150 --segmentation-iterations 100)
 fi
+[[ ! -e $out/run/checkpoint.safetensors ]] || options+=(--resume)
 
 "$bin/pfad_train" --data "$data" --textures "$textures" --teacher "$teacher" --out "$out/run" \
     "${options[@]}" ${more[@]+"${more[@]}"}

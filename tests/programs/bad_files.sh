@@ -9,6 +9,12 @@ train=(pfad_train --data tiny --textures paint --out out "${small[@]}" --student
 
 refuses "a batch of 1" "the batch is two or more, since batch norm" out \
     "${train[@]}" --teacher random --batch 1
+refuses "two pictures of 32x32" "needs four values or more" out \
+    "${train[@]}" --teacher random --size 32
+refuses "more iterations than an int holds" "iterations are 0 to" out \
+    "${train[@]}" --teacher random --student-iterations 2147483647
+refuses "more threads than a machine has" "threads.*20000.*1024" out \
+    "${train[@]}" --teacher random --threads 20000
 refuses "a size of 8" "the size is 32 to" out "${train[@]}" --teacher random --size 8
 refuses "an option that does not exist" "bathc" out "${train[@]}" --teacher random --bathc 3
 refuses "rotate: something else" "rotate.*sideways" out \

@@ -46,6 +46,21 @@ for threshold in 1e-6 1; do
     check "makes it $verdict" grep -q "  $verdict  " stdout.txt
 done
 
+before=$(cksum <"other/$name.png")
+refuses "inspect: results over the pictures" "other/$name.png: is a picture to be read" other \
+    pfad_inspect --model run/model.safetensors "other/$name.png" --out other
+refuses "evaluate: maps over the pictures" "is a picture to be read" tiny \
+    pfad_evaluate --model run/model.safetensors --data tiny --maps tiny/test
+check "the pictures are as they were" test "$before" = "$(cksum <"other/$name.png")"
+
+# An argument that is no UTF-8 goes into the model's notes; the model stays readable.
+mv paint $'paint\xe9'
+succeeds "train, a name in Latin-1, an option twice" pfad_train --data tiny --textures $'paint\xe9' \
+    --teacher random --out latin --size 64 --batch 2 --student-iterations 2 \
+    --segmentation-iterations 7 --segmentation-iterations 2
+check "the last one counts" test "$(wc -l <latin/log.jsonl)" -eq 4
+succeeds "its model is readable" pfad_inspect --model latin/model.safetensors "$picture" --out seen
+
 succeeds "custom block" pfad_custom_block
 check "its loss falls" awk '/loss/ { if (!n++) first = $NF; last = $NF } END { exit !(n > 1 && last < 0.8 * first) }' stdout.txt
 finish

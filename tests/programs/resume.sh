@@ -31,6 +31,8 @@ check "killed in stage one" killed_after 5 "${stopped[@]}"
 check "its checkpoint is of iteration 4" at 4
 check "no model yet" test ! -e stopped/model.safetensors
 
+refuses "another run over a stopped one" "stopped/checkpoint.safetensors: .*--resume" stopped \
+    pfad_train "${stopped[@]}"
 refuses "resume with other options" \
     "stopped/checkpoint.safetensors: was written by a run with other options" stopped \
     pfad_train "${stopped[@]}" --resume --seed 5

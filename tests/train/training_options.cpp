@@ -28,6 +28,11 @@ TEST_CASE("training_options: every number out of its range is refused [train]") 
     refused([](auto& o) { o.size = 31; });
     refused([](auto& o) { o.size = 4097; });
     refused([](auto& o) { o.batch = 1; });
+    refused([](auto& o) {
+        o.size = 32;
+        o.batch = 3;
+    });
+    refused([](auto& o) { o.student_iterations = 2147483647; });
     refused([](auto& o) { o.student_iterations = -1; });
     refused([](auto& o) { o.segmentation_iterations = -1; });
     refused([](auto& o) { o.student_rate = 0; });

@@ -138,7 +138,8 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         std::size_t const length = big_endian(bytes, at + 2, 2);
         const bool frame =
             marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
-        if (frame && length >= 8 && bytes.size() - at >= 9) {
+        // The first frame counts, as for the decoder.
+        if (frame && facts.width == 0 && length >= 8 && bytes.size() - at >= 9) {
             facts.height = big_endian(bytes, at + 5, 2);
             facts.width = big_endian(bytes, at + 7, 2);
         }

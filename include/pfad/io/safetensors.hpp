@@ -221,21 +221,9 @@ inline void check_safetensors_layout(const std::string& path,
 
 namespace detail {
 
-/// A JSON string. Bytes from 128 on pass through: names are UTF-8 already.
+/// A JSON string; bytes that are not UTF-8 become replacement characters.
 [[nodiscard]] inline std::string json_string(std::string_view text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        const unsigned char code = static_cast<unsigned char>(c);
-        if (code < 0x20) {
-            constexpr char digits[] = "0123456789abcdef";
-            result += std::string("\\u00") + digits[code >> 4] + digits[code & 15];
-            continue;
-        }
-        if (c == '"' || c == '\\')
-            result += '\\';
-        result += c;
-    }
-    return result + '"';
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// The header, padded with spaces so that the data begins at a multiple of 8.

@@ -7,13 +7,13 @@
 #include <pfad/models/pfadseg.hpp>
 #include <pfad/nn/named_arrays.hpp>
 
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -74,8 +74,7 @@ inline std::string on_off(bool on) {
 
 inline std::string exact(double value) {
     char text[32];
-    std::snprintf(text, sizeof text, "%.17g", value);
-    return text;
+    return {text, std::to_chars(text, text + sizeof text, value).ptr}; // in the C locale always
 }
 
 inline const std::string& entry_of(const state_dict& file, std::string_view key) {
@@ -91,11 +90,14 @@ inline bool flag_of(const state_dict& file, std::string_view key) {
         fail(errc::io, file.path + ": `" + std::string(key) + "` is neither on nor off");
     return text == "on";
 }
-inline double number_of(const state_dict& file, std::string_view key, double low, double high) {
+/// A number in its range, written in the C locale; an int has no fraction.
+template <class Number>
+Number number_of(const state_dict& file, std::string_view key, Number low, Number high) {
     const auto& text = entry_of(file, key);
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    if (end == text.c_str() || *end != 0 || !(value >= low && value <= high))
+    Number value = 0;
+    const char* const last = text.data() + text.size();
+    const auto [end, problem] = std::from_chars(text.data(), last, value);
+    if (problem != std::errc() || end != last || !(value >= low && value <= high))
         fail(errc::io, file.path + ": `" + std::string(key) + "` is `" + text +
                            "`, which is no number in its range");
     return value;
@@ -137,11 +139,10 @@ to_metadata(const model_description& d) {
     d.options.aff = detail::flag_of(file, "aff");
     d.options.pcar = detail::flag_of(file, "pcar");
     d.options.plain_decoder = detail::flag_of(file, "plain_decoder");
-    d.options.rcm_detail.band = static_cast<int>(detail::number_of(file, "rcm_band", 1, 1023));
-    d.options.rcm_detail.mlp_ratio =
-        static_cast<int>(detail::number_of(file, "rcm_mlp_ratio", 1, 64));
-    d.size = static_cast<int>(detail::number_of(file, "size", 32, 16384));
-    d.threshold = detail::number_of(file, "threshold", 0, 1);
+    d.options.rcm_detail.band = detail::number_of(file, "rcm_band", 1, 1023);
+    d.options.rcm_detail.mlp_ratio = detail::number_of(file, "rcm_mlp_ratio", 1, 64);
+    d.size = detail::number_of(file, "size", 32, 4096);
+    d.threshold = detail::number_of(file, "threshold", 0.0, 1.0);
     d.notes = file.metadata;
     return d;
 }

@@ -30,6 +30,8 @@ struct training_options {
     int loader_threads = 1;
     int checkpoint_every = 500; ///< iterations; 0 writes none
 
+    static constexpr int most_iterations = 1'000'000'000;
+
     [[nodiscard]] int iterations() const { return student_iterations + segmentation_iterations; }
 
     /// Throws errc::value for a number out of its range.
@@ -37,8 +39,13 @@ struct training_options {
         expect(size >= 32 && size <= 4096, "training", "the size is 32 to 4096 pixels");
         expect(batch >= 2, "training",
                "the batch is two or more, since batch norm on 1x1 maps needs two values");
-        expect(student_iterations >= 0 && segmentation_iterations >= 0, "training",
-               "the numbers of iterations are not negative");
+        const std::int64_t deepest = (size + 31) / 32;
+        expect(batch * deepest * deepest >= 4, "training",
+               "batch norm on the deepest maps, 1/32 of the size, needs four values or more: a "
+               "larger batch or size");
+        expect(student_iterations >= 0 && student_iterations <= most_iterations &&
+                   segmentation_iterations >= 0 && segmentation_iterations <= most_iterations,
+               "training", "the numbers of iterations are 0 to 1000000000");
         expect(student_rate > 0 && residual_rate > 0 && head_rate > 0, "training",
                "learning rates are positive");
         expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");

@@ -69,8 +69,7 @@ public:
         if (text("fingerprint") != fingerprint())
             fail(errc::value,
                  checkpoint_ + ": was written by a run with other options or pictures");
-        const int at =
-            static_cast<int>(detail::number_of(file, "iteration", 0, options_.iterations()));
+        const int at = detail::number_of(file, "iteration", 0, options_.iterations());
         from_state_dict(model_, file);
         iteration_ = at;
         start_stage();

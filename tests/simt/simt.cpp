@@ -11,7 +11,6 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -190,33 +189,46 @@ struct unwatched {
 /// does, and the launch ends after all of them. Nothing else orders them but order().
 class race_watch {
 public:
-    race_watch() : host_(__tsan_get_current_fiber()), end_(new char) {}
+    race_watch() = default;
     race_watch(const race_watch&) = delete;
     race_watch& operator=(const race_watch&) = delete;
     ~race_watch() {
         for (void* const thread : threads_)
             __tsan_destroy_fiber(thread);
+    }
+
+    void begin_launch(unsigned threads) {
+        most_ = std::max<std::size_t>(1024, 2 * threads);
+        host_ = __tsan_get_current_fiber();
+        scheduler_.emplace();
+        begin_ = std::make_unique<char>();
+        end_ = std::make_unique<char>();
+        __tsan_release(begin_.get());
+        next_ = 0;
+    }
+
+    void end_launch() {
         __tsan_acquire(end_.get());
+        scheduler_.reset();
     }
 
     void begin(fiber& f, const std::string& name) {
-        // A destroyed thread's identity is used again, and two blocks that share identities hide
-        // their races from each other. All threads of the launch would be too many, though.
-        if (threads_.size() == most) {
-            __tsan_destroy_fiber(threads_.front());
-            threads_.pop_front();
-        }
-        f.watched = threads_.emplace_back(__tsan_create_fiber(0));
+        f.watched = next();
         __tsan_set_fiber_name(f.watched, name.c_str());
+        enter(f);
+        __tsan_acquire(begin_.get());
+        leave();
     }
 
     SIMT_UNSEEN void enter(const fiber& f) const { become(f.watched); }
     SIMT_UNSEEN void leave() const { become(host_); }
 
-    void end(const fiber& f) const {
+    void end(const fiber& f) {
         enter(f);
         __tsan_release(end_.get());
         leave();
+        if (f.now != state::returned) // its call stack is of no use to another
+            renew(f.watched);
     }
 
     /// What the fibers did happens before what they will do.
@@ -235,16 +247,29 @@ public:
     }
 
 private:
-    static constexpr std::size_t most = 2048; // at least a block
+    // Threads of ThreadSanitizer are slow to make, and large: a megabyte. Launches are ordered, so
+    // the next one may use them again. Within a launch, where this many are not enough, that hides
+    // races between blocks so many threads apart; blocks one after the other are never so far.
+    void* next() {
+        if (next_ == threads_.size() && threads_.size() < most_)
+            threads_.push_back(__tsan_create_fiber(0));
+        return threads_[next_++ % most_];
+    }
+
+    void renew(void* thread) {
+        __tsan_destroy_fiber(thread);
+        *std::find(threads_.begin(), threads_.end(), thread) = __tsan_create_fiber(0);
+    }
 
     SIMT_UNSEEN static void become(void* thread) {
         __tsan_switch_to_fiber(thread, __tsan_switch_to_fiber_no_sync);
     }
 
-    void* host_;
-    unwatched scheduler_;
-    std::unique_ptr<char> end_;
-    std::deque<void*> threads_;
+    void* host_ = nullptr;
+    std::optional<unwatched> scheduler_;
+    std::unique_ptr<char> begin_, end_;
+    std::vector<void*> threads_;
+    std::size_t most_ = 0, next_ = 0;
 };
 
 #else
@@ -254,6 +279,8 @@ struct unwatched {
 };
 
 struct race_watch {
+    void begin_launch(unsigned) {}
+    void end_launch() {}
     void begin(fiber&, const std::string&) {}
     void enter(const fiber&) const {}
     void leave() const {}
@@ -417,7 +444,9 @@ private:
     static void enter(transfer_t from);
     void suspend();
 
+    struct launched;
     void set_up_launch();
+    void run_blocks();
     void run_block(uint3 index);
     void set_up_block(uint3 index);
     void clean_up_block();
@@ -440,7 +469,7 @@ private:
     launch_shape shape_;
     void (*body_)(const void*) = nullptr;
     const void* arguments_ = nullptr;
-    std::optional<race_watch> watch_;
+    race_watch watch_;
     std::optional<random_numbers> random_;
     std::string late_error_; // found, but the launch could go on
 
@@ -495,7 +524,7 @@ SIMT_UNSEEN void engine::enter(transfer_t from) {
     }
     e.running_->now = state::returned;
     stack_switch::leave_for_good(e.scheduler_stack_, e.scheduler_stack_size_);
-    e.watch_->leave();
+    e.watch_.leave();
     jump_fcontext(e.scheduler_, nullptr);
     std::abort(); // nobody resumes what has returned
 }
@@ -503,7 +532,7 @@ SIMT_UNSEEN void engine::enter(transfer_t from) {
 SIMT_UNSEEN void engine::suspend() {
     stack_switch stack;
     stack.leave(scheduler_stack_, scheduler_stack_size_);
-    watch_->leave();
+    watch_.leave();
     scheduler_ = jump_fcontext(scheduler_, nullptr).fctx;
     stack.arrive(&scheduler_stack_, &scheduler_stack_size_);
 }
@@ -522,32 +551,41 @@ void engine::resume(fiber& f) {
     threadIdx = f.index;
     stack_switch stack;
     stack.leave(stacks_.bottom(f.number), stacks::size);
-    watch_->enter(f);
+    watch_.enter(f);
     f.context = jump_fcontext(f.context, nullptr).fctx;
     stack.arrive(nullptr, nullptr);
 }
 
 // Launches and blocks
 
+/// The thread of the host is in this engine for so long.
+struct engine::launched {
+    engine& e;
+    explicit launched(engine& its) : e(its) {
+        current = &e;
+        e.watch_.begin_launch(e.threads_);
+    }
+    launched(const launched&) = delete;
+    launched& operator=(const launched&) = delete;
+    ~launched() {
+        e.watch_.end_launch();
+        current = nullptr;
+    }
+};
+
 void engine::run(const launch_shape& shape, void (*body)(const void*), const void* arguments) {
-    struct scope {
-        engine& e;
-        explicit scope(engine& its) : e(its) {
-            current = &e;
-            e.watch_.emplace();
-        }
-        ~scope() {
-            e.watch_.reset();
-            current = nullptr;
-        }
-    };
-    const scope whole(*this);
     shape_ = shape;
     body_ = body;
     arguments_ = arguments;
     set_up_launch();
+    const launched scope(*this);
+    run_blocks();
+    if (!late_error_.empty())
+        throw error(late_error_);
+}
 
-    const dim3 g = shape.grid;
+void engine::run_blocks() {
+    const dim3 g = shape_.grid;
     const std::uint64_t blocks = std::uint64_t(g.x) * g.y * g.z;
     // A step that shares no factor with the number of blocks comes to each of them once.
     std::uint64_t block = 0, step = 1;
@@ -561,8 +599,6 @@ void engine::run(const launch_shape& shape, void (*body)(const void*), const voi
     for (std::uint64_t i = 0; i < blocks; ++i, block = (block + step) % blocks)
         run_block(
             {unsigned(block % g.x), unsigned(block / g.x % g.y), unsigned(block / g.x / g.y)});
-    if (!late_error_.empty())
-        throw error(late_error_);
 }
 
 void engine::set_up_launch() {
@@ -613,7 +649,7 @@ void engine::set_up_block(uint3 index) {
         stacks_.renew(i);
         f.context = make_fcontext(stacks_.top(i), stacks::usable, &engine::enter);
         if constexpr (watched)
-            watch_->begin(f, place(f));
+            watch_.begin(f, place(f));
         ready_.insert(i);
     }
     last_ = options().order == order::forward ? threads_limit - 1 : 0;
@@ -624,7 +660,7 @@ void engine::set_up_block(uint3 index) {
 void engine::clean_up_block() {
     if constexpr (watched)
         for (unsigned i = 0; i < threads_; ++i)
-            watch_->end(fibers_[i]);
+            watch_.end(fibers_[i]);
     static_.clear();
     static_bytes_ = 0;
     dynamic_ = {};
@@ -722,7 +758,7 @@ void engine::open_barrier() {
     const unsigned result = what == operation::syncthreads_or    ? count != 0
                             : what == operation::syncthreads_and ? count == threads_
                                                                  : count;
-    watch_->order(barrier_);
+    watch_.order(barrier_);
     for (fiber* f : barrier_) {
         f->result = result;
         make_ready(*f);
@@ -774,7 +810,7 @@ void engine::finish_round(unsigned mask, unsigned first) {
         make_ready(*f);
     }
     if (what == operation::syncwarp)
-        watch_->order(round_);
+        watch_.order(round_);
     warps_[first / 32].waiting &= ~mask;
 }
 

@@ -72,7 +72,9 @@ void for_each_schedule(F&& f) {
 
 /// Sets the elements of a tensor in any space.
 template <class Context, class T, int R, class S>
-void write_elements([[maybe_unused]] Context& ctx, const tensor<T, R, S>& to, const std::vector<T>& from) {
+void write_elements([[maybe_unused]] Context& ctx,
+                    const tensor<T, R, S>& to,
+                    const std::vector<T>& from) {
     if constexpr (std::is_same_v<S, host>)
         std::copy_n(from.data(), to.size(), to.data());
 #if defined(PFAD_TEST_GPU)
@@ -85,7 +87,8 @@ void write_elements([[maybe_unused]] Context& ctx, const tensor<T, R, S>& to, co
 
 /// The elements of a tensor in any space.
 template <class Context, class T, int R, class S>
-[[nodiscard]] std::vector<T> read_elements([[maybe_unused]] Context& ctx, const tensor<T, R, S>& from) {
+[[nodiscard]] std::vector<T> read_elements([[maybe_unused]] Context& ctx,
+                                           const tensor<T, R, S>& from) {
     std::vector<T> result(static_cast<std::size_t>(from.size()));
     if constexpr (std::is_same_v<S, host>)
         std::copy_n(from.data(), from.size(), result.data());

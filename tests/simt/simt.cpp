@@ -114,15 +114,18 @@ public:
     /// the same lines of the cache.
     [[nodiscard]] char* top(unsigned i) const { return bottom(i) + size - i % 16 * 256; }
 
-    /// Lets the sanitizers forget what the last thread had on the stack.
-    void renew(unsigned i) const {
+    /// Lets ThreadSanitizer forget whose the stack was.
+    void renew([[maybe_unused]] unsigned i) const {
 #ifdef SIMT_TSAN
         map(bottom(i), size, MAP_FIXED);
 #endif
+    }
+
+    /// Lets AddressSanitizer forget the functions that will never return.
+    void abandon([[maybe_unused]] unsigned i) const {
 #ifdef SIMT_ASAN
         __asan_unpoison_memory_region(bottom(i), size);
 #endif
-        static_cast<void>(i);
     }
 
 #ifdef SIMT_ASAN
@@ -647,6 +650,7 @@ void engine::set_up_block(uint3 index) {
     for (unsigned i = 0; i < threads_; ++i) {
         fiber& f = fibers_[i];
         stacks_.renew(i);
+        f.now = state::running;
         f.context = make_fcontext(stacks_.top(i), stacks::usable, &engine::enter);
         if constexpr (watched)
             watch_.begin(f, place(f));
@@ -655,12 +659,13 @@ void engine::set_up_block(uint3 index) {
     last_ = options().order == order::forward ? threads_limit - 1 : 0;
 }
 
-/// What threads left behind, if an error stopped them half way, is forgotten: their destructors do
-/// not run.
+/// Where an error stopped threads half way, they are given up: their destructors do not run.
 void engine::clean_up_block() {
-    if constexpr (watched)
-        for (unsigned i = 0; i < threads_; ++i)
-            watch_.end(fibers_[i]);
+    for (unsigned i = 0; i < threads_; ++i) {
+        watch_.end(fibers_[i]);
+        if (fibers_[i].now != state::returned)
+            stacks_.abandon(i);
+    }
     static_.clear();
     static_bytes_ = 0;
     dynamic_ = {};
@@ -876,7 +881,7 @@ std::uint64_t warp_shuffle(operation what,
         throw error(std::string("simt: ") + problem + ": " + e.here() + " in " + name(what) +
                     " at " + where.file_name() + ":" + std::to_string(where.line()));
     };
-    if (width < 1 || width > 32 || !std::has_single_bit(unsigned(width)))
+    if (width < 1 || width > 32 || (width & (width - 1)) != 0)
         wrong("the width of a shuffle is a power of two up to 32");
     if (what != operation::shfl && by > 31)
         wrong("a shuffle reaches 31 lanes far at most");

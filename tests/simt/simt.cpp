@@ -71,22 +71,20 @@ using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
-/// Memory that is exactly as long as asked for: AddressSanitizer sees the first byte beyond.
-template <std::size_t Alignment>
-struct heap_block {
+/// Shared memory, exactly as long as asked for: AddressSanitizer sees the first byte beyond.
+struct shared_block {
+    static constexpr auto alignment = std::align_val_t(128);
     struct release {
-        void operator()(void* p) const { operator delete(p, std::align_val_t(Alignment)); }
+        void operator()(void* p) const { operator delete(p, alignment); }
     };
     std::unique_ptr<void, release> at;
 
-    heap_block() = default;
-    explicit heap_block(std::size_t bytes) : at(operator new(bytes, std::align_val_t(Alignment))) {
+    shared_block() = default;
+    explicit shared_block(std::size_t bytes) : at(operator new(bytes, alignment)) {
         // A float of these bits is NaN, so that what was never written spreads.
         std::memset(at.get(), 0xff, bytes);
     }
 };
-
-using shared_block = heap_block<128>;
 
 /// One stack for each thread of the largest block, kept over launches, a guard page below each.
 class stacks {

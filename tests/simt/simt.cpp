@@ -50,8 +50,8 @@ void AnnotateIgnoreWritesEnd(const char*, int);
 }
 #endif
 
-// What a kernel's thread runs of the scheduler. It works on the scheduler's data, which
-// ThreadSanitizer must not take for the kernel's.
+// What runs in the name of a kernel's thread but works on the scheduler's data, which
+// ThreadSanitizer must not take for the kernel's. It calls nothing that it would see.
 #define SIMT_UNSEEN __attribute__((no_sanitize("thread")))
 
 constinit thread_local uint3 threadIdx = {}, blockIdx = {};
@@ -216,18 +216,14 @@ public:
     void begin(fiber& f, const std::string& name) {
         f.watched = next();
         __tsan_set_fiber_name(f.watched, name.c_str());
-        enter(f);
-        __tsan_acquire(begin_.get());
-        leave();
+        acquire(f, begin_.get());
     }
 
     SIMT_UNSEEN void enter(const fiber& f) const { become(f.watched); }
     SIMT_UNSEEN void leave() const { become(host_); }
 
     void end(const fiber& f) {
-        enter(f);
-        __tsan_release(end_.get());
-        leave();
+        release(f, end_.get());
         if (f.now != state::returned) // its call stack is of no use to another
             renew(f.watched);
     }
@@ -236,15 +232,10 @@ public:
     void order(const std::vector<fiber*>& fibers) const {
         // A token of its own, or it would carry along what earlier barriers of others have ordered.
         const auto token = std::make_unique<char>();
-        for (const fiber* f : fibers) {
-            enter(*f);
-            __tsan_release(token.get());
-        }
-        for (const fiber* f : fibers) {
-            enter(*f);
-            __tsan_acquire(token.get());
-        }
-        leave();
+        for (const fiber* f : fibers)
+            release(*f, token.get());
+        for (const fiber* f : fibers)
+            acquire(*f, token.get());
     }
 
 private:
@@ -260,6 +251,18 @@ private:
     void renew(void* thread) {
         __tsan_destroy_fiber(thread);
         *std::find(threads_.begin(), threads_.end(), thread) = __tsan_create_fiber(0);
+    }
+
+    SIMT_UNSEEN void acquire(const fiber& f, char* token) const {
+        become(f.watched);
+        __tsan_acquire(token);
+        become(host_);
+    }
+
+    SIMT_UNSEEN void release(const fiber& f, char* token) const {
+        become(f.watched);
+        __tsan_release(token);
+        become(host_);
     }
 
     SIMT_UNSEEN static void become(void* thread) {
@@ -546,7 +549,7 @@ SIMT_UNSEEN std::uint64_t engine::wait(const request& what, state how) {
     return f.result;
 }
 
-void engine::resume(fiber& f) {
+SIMT_UNSEEN void engine::resume(fiber& f) {
     running_ = &f;
     f.now = state::running;
     threadIdx = f.index;

@@ -156,7 +156,7 @@ struct planted {
 #define PLANTED(kernel)                                                                            \
     { #kernel, kernel < true>, kernel < false> }
 
-constexpr planted all[] = {
+constexpr planted every_bug[] = {
     PLANTED(global_load),     PLANTED(global_store),
     PLANTED(static_load),     PLANTED(static_store),
     PLANTED(dynamic_load),    PLANTED(dynamic_store),
@@ -198,7 +198,7 @@ int main(int argc, char** argv) {
     const bool clean = std::strcmp(wanted, "clean") == 0;
     bool found = false;
     try {
-        for (const planted& p : all)
+        for (const planted& p : every_bug)
             if (clean || std::strcmp(wanted, p.name) == 0) {
                 run(p, !clean);
                 found = true;

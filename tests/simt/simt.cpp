@@ -50,8 +50,8 @@ void AnnotateIgnoreWritesEnd(const char*, int);
 }
 #endif
 
-// What a kernel's thread runs of the scheduler. It works on the scheduler's data, which
-// ThreadSanitizer must not take for the kernel's.
+// What runs in the name of a kernel's thread but works on the scheduler's data, which
+// ThreadSanitizer must not take for the kernel's. It calls nothing that it would see.
 #define SIMT_UNSEEN __attribute__((no_sanitize("thread")))
 
 constinit thread_local uint3 threadIdx = {}, blockIdx = {};
@@ -71,22 +71,20 @@ using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
-/// Memory that is exactly as long as asked for: AddressSanitizer sees the first byte beyond.
-template <std::size_t Alignment>
-struct heap_block {
+/// Shared memory, exactly as long as asked for: AddressSanitizer sees the first byte beyond.
+struct shared_block {
+    static constexpr auto alignment = std::align_val_t(128);
     struct release {
-        void operator()(void* p) const { operator delete(p, std::align_val_t(Alignment)); }
+        void operator()(void* p) const { operator delete(p, alignment); }
     };
     std::unique_ptr<void, release> at;
 
-    heap_block() = default;
-    explicit heap_block(std::size_t bytes) : at(operator new(bytes, std::align_val_t(Alignment))) {
+    shared_block() = default;
+    explicit shared_block(std::size_t bytes) : at(operator new(bytes, alignment)) {
         // A float of these bits is NaN, so that what was never written spreads.
         std::memset(at.get(), 0xff, bytes);
     }
 };
-
-using shared_block = heap_block<128>;
 
 /// One stack for each thread of the largest block, kept over launches, a guard page below each.
 class stacks {
@@ -114,15 +112,18 @@ public:
     /// the same lines of the cache.
     [[nodiscard]] char* top(unsigned i) const { return bottom(i) + size - i % 16 * 256; }
 
-    /// Lets the sanitizers forget what the last thread had on the stack.
-    void renew(unsigned i) const {
+    /// Lets ThreadSanitizer forget whose the stack was.
+    void renew([[maybe_unused]] unsigned i) const {
 #ifdef SIMT_TSAN
         map(bottom(i), size, MAP_FIXED);
 #endif
+    }
+
+    /// Lets AddressSanitizer forget the functions that will never return.
+    void abandon([[maybe_unused]] unsigned i) const {
 #ifdef SIMT_ASAN
         __asan_unpoison_memory_region(bottom(i), size);
 #endif
-        static_cast<void>(i);
     }
 
 #ifdef SIMT_ASAN
@@ -215,18 +216,14 @@ public:
     void begin(fiber& f, const std::string& name) {
         f.watched = next();
         __tsan_set_fiber_name(f.watched, name.c_str());
-        enter(f);
-        __tsan_acquire(begin_.get());
-        leave();
+        acquire(f, begin_.get());
     }
 
     SIMT_UNSEEN void enter(const fiber& f) const { become(f.watched); }
     SIMT_UNSEEN void leave() const { become(host_); }
 
     void end(const fiber& f) {
-        enter(f);
-        __tsan_release(end_.get());
-        leave();
+        release(f, end_.get());
         if (f.now != state::returned) // its call stack is of no use to another
             renew(f.watched);
     }
@@ -235,15 +232,10 @@ public:
     void order(const std::vector<fiber*>& fibers) const {
         // A token of its own, or it would carry along what earlier barriers of others have ordered.
         const auto token = std::make_unique<char>();
-        for (const fiber* f : fibers) {
-            enter(*f);
-            __tsan_release(token.get());
-        }
-        for (const fiber* f : fibers) {
-            enter(*f);
-            __tsan_acquire(token.get());
-        }
-        leave();
+        for (const fiber* f : fibers)
+            release(*f, token.get());
+        for (const fiber* f : fibers)
+            acquire(*f, token.get());
     }
 
 private:
@@ -259,6 +251,18 @@ private:
     void renew(void* thread) {
         __tsan_destroy_fiber(thread);
         *std::find(threads_.begin(), threads_.end(), thread) = __tsan_create_fiber(0);
+    }
+
+    SIMT_UNSEEN void acquire(const fiber& f, char* token) const {
+        become(f.watched);
+        __tsan_acquire(token);
+        become(host_);
+    }
+
+    SIMT_UNSEEN void release(const fiber& f, char* token) const {
+        become(f.watched);
+        __tsan_release(token);
+        become(host_);
     }
 
     SIMT_UNSEEN static void become(void* thread) {
@@ -545,7 +549,7 @@ SIMT_UNSEEN std::uint64_t engine::wait(const request& what, state how) {
     return f.result;
 }
 
-void engine::resume(fiber& f) {
+SIMT_UNSEEN void engine::resume(fiber& f) {
     running_ = &f;
     f.now = state::running;
     threadIdx = f.index;
@@ -647,6 +651,7 @@ void engine::set_up_block(uint3 index) {
     for (unsigned i = 0; i < threads_; ++i) {
         fiber& f = fibers_[i];
         stacks_.renew(i);
+        f.now = state::running;
         f.context = make_fcontext(stacks_.top(i), stacks::usable, &engine::enter);
         if constexpr (watched)
             watch_.begin(f, place(f));
@@ -655,12 +660,13 @@ void engine::set_up_block(uint3 index) {
     last_ = options().order == order::forward ? threads_limit - 1 : 0;
 }
 
-/// What threads left behind, if an error stopped them half way, is forgotten: their destructors do
-/// not run.
+/// Where an error stopped threads half way, they are given up: their destructors do not run.
 void engine::clean_up_block() {
-    if constexpr (watched)
-        for (unsigned i = 0; i < threads_; ++i)
-            watch_.end(fibers_[i]);
+    for (unsigned i = 0; i < threads_; ++i) {
+        watch_.end(fibers_[i]);
+        if (fibers_[i].now != state::returned)
+            stacks_.abandon(i);
+    }
     static_.clear();
     static_bytes_ = 0;
     dynamic_ = {};
@@ -876,7 +882,7 @@ std::uint64_t warp_shuffle(operation what,
         throw error(std::string("simt: ") + problem + ": " + e.here() + " in " + name(what) +
                     " at " + where.file_name() + ":" + std::to_string(where.line()));
     };
-    if (width < 1 || width > 32 || !std::has_single_bit(unsigned(width)))
+    if (width < 1 || width > 32 || (width & (width - 1)) != 0)
         wrong("the width of a shuffle is a power of two up to 32");
     if (what != operation::shfl && by > 31)
         wrong("a shuffle reaches 31 lanes far at most");

@@ -1,15 +1,13 @@
-// batch_norm. Statistics: 32 x 8 threads a chunk of rows, 16 bytes of neighbouring channels a
-// thread; mean and squares about it of some rows in registers, joined in fixed order by Chan's
-// update: in the thread, over the eight parts of a block, over the chunks. Forward and input
-// gradient: pointwise, 16 bytes a thread and array, with factors of a channel from a kernel of c
+// batch_norm. Statistics: column moments (see device/moments.cuh). Forward and input gradient:
+// pointwise, 16 bytes a thread and array, with factors of a channel from a kernel of c
 // threads. Backward sums: column sums (see device/reduce.cuh). Bytes: statistics x; update 6 c;
 // forward 2 x, 3 x with a residual; sums 2 x, 3 x with ReLU; input gradient 3 x (2 x where the
 // statistics are constants), and x each for ReLU, the residual's gradient, and adding.
 #pragma once
 
 #include <pfad/device/map.cuh>
+#include <pfad/device/moments.cuh>
 #include <pfad/device/reduce.cuh>
-#include <pfad/device/shared.cuh>
 #include <pfad/ops/batch_norm.hpp>
 
 #include <cmath>
@@ -17,127 +15,6 @@
 namespace pfad::cuda {
 
 namespace kernels {
-
-struct batch_norm_parts_tag;
-struct batch_norm_chunks_tag;
-
-/// Chan's update: (mean, squares) of `seen` values takes in (m, q) of `count` more, without
-/// cancellation.
-template <class A>
-__device__ __forceinline__ void join_moments(A& mean, A& squares, A seen, A m, A q, A count) {
-    if (count == A(0))
-        return;
-    A const share = count / (seen + count);
-    A const delta = m - mean;
-    mean += delta * share;
-    squares += q + delta * delta * seen * share;
-}
-
-/// Geometry: 32 x 8 threads; a thread owns V neighbouring channels (blockIdx.x) and every eighth
-/// row of a chunk (blockIdx.y), of which it holds B at once. x (rows, c), partial (chunks, 2, c):
-/// mean, sum of squares about it.
-template <int B, int V, class T>
-__global__ void __launch_bounds__(256) batch_norm_moments_kernel(
-    const T* x, std::int64_t rows, std::int64_t c, std::int64_t chunk, accumulator_t<T>* partial) {
-    using A = accumulator_t<T>;
-    A* const meet = device::shared_array<A, 8 * 32 * 2 * V, batch_norm_parts_tag>();
-    const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
-    std::int64_t const begin = blockIdx.y * chunk;
-    std::int64_t const end = begin + chunk < rows ? begin + chunk : rows;
-    A mean[V] = {}, squares[V] = {};
-    A seen = 0;
-    if (column < c)
-        for (std::int64_t row = begin + part; row < end; row += 8 * B) {
-            std::int64_t const left = (end - row + 7) / 8;
-            const int count = left < B ? static_cast<int>(left) : B;
-            A value[B][V];
-#pragma unroll
-            for (int b = 0; b < B; ++b)
-                if (b < count) {
-                    device::load<V>(x + (row + 8 * b) * c + column, value[b]);
-                } else {
-#pragma unroll
-                    for (int v = 0; v < V; ++v)
-                        value[b][v] = 0;
-                }
-            A const share = A(1) / static_cast<A>(count);
-#pragma unroll
-            for (int v = 0; v < V; ++v) {
-                A m = 0, q = 0;
-#pragma unroll
-                for (int b = 0; b < B; ++b)
-                    m += value[b][v];
-                m *= share;
-#pragma unroll
-                for (int b = 0; b < B; ++b) {
-                    A const d = b < count ? value[b][v] - m : A(0);
-                    q += d * d;
-                }
-                join_moments(mean[v], squares[v], seen, m, q, static_cast<A>(count));
-            }
-            seen += static_cast<A>(count);
-        }
-#pragma unroll
-    for (int v = 0; v < V; ++v) {
-        meet[(part * 2 * V + v) * 32 + lane] = mean[v];
-        meet[(part * 2 * V + V + v) * 32 + lane] = squares[v];
-    }
-    __syncthreads();
-    if (part == 0 && column < c)
-#pragma unroll
-        for (int v = 0; v < V; ++v) {
-            A m = 0, q = 0, before = 0;
-            for (int p = 0; p < 8; ++p) {
-                A const count = begin + p < end ? static_cast<A>((end - begin - p + 7) / 8) : A(0);
-                join_moments(m, q, before, meet[(p * 2 * V + v) * 32 + lane],
-                             meet[(p * 2 * V + V + v) * 32 + lane], count);
-                before += count;
-            }
-            partial[(blockIdx.y * 2) * c + column + v] = m;
-            partial[(blockIdx.y * 2 + 1) * c + column + v] = q;
-        }
-}
-
-/// Geometry: 32 x 8 threads; a thread joins every eighth chunk of a channel (blockIdx.x), the eight
-/// meet in shared memory.
-template <class T>
-__global__ void __launch_bounds__(256)
-    batch_norm_join_kernel(const accumulator_t<T>* partial, // (chunks, 2, c)
-                           std::int64_t rows,
-                           std::int64_t c,
-                           std::int64_t chunk,
-                           std::int64_t chunks,
-                           T* mean,       // (c)
-                           T* variance) { // (c)
-    using A = accumulator_t<T>;
-    A* const meet = device::shared_array<A, 8 * 32 * 3, batch_norm_chunks_tag>();
-    const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = std::int64_t(blockIdx.x) * 32 + lane;
-    A m = 0, q = 0, seen = 0;
-    if (column < c)
-        for (std::int64_t k = part; k < chunks; k += 8) {
-            std::int64_t const left = rows - k * chunk;
-            A const count = static_cast<A>(left < chunk ? left : chunk);
-            join_moments(m, q, seen, partial[k * 2 * c + column], partial[(k * 2 + 1) * c + column],
-                         count);
-            seen += count;
-        }
-    meet[(part * 3) * 32 + lane] = m;
-    meet[(part * 3 + 1) * 32 + lane] = q;
-    meet[(part * 3 + 2) * 32 + lane] = seen;
-    __syncthreads();
-    if (part == 0 && column < c) {
-        for (int p = 1; p < 8; ++p) {
-            A const count = meet[(p * 3 + 2) * 32 + lane];
-            join_moments(m, q, seen, meet[(p * 3) * 32 + lane], meet[(p * 3 + 1) * 32 + lane],
-                         count);
-            seen += count;
-        }
-        mean[column] = static_cast<T>(m);
-        variance[column] = static_cast<T>(q / seen);
-    }
-}
 
 template <class T>
 struct batch_norm_running {
@@ -339,32 +216,8 @@ struct batch_norm_gradient {
 
 template <class T>
 void batch_norm_statistics(context& ctx, in<T, 4> x, out<T, 1> mean, out<T, 1> variance) {
-    using A = accumulator_t<T>;
-    constexpr int n = device::full_pack<T>;
-    std::int64_t const c = mean.size();
-    if (c == 0 || x.size() == 0)
-        return;
-    // As sum_rows splits: a function of the extents alone.
-    std::int64_t const rows = x.size() / c;
-    std::int64_t const chunk = std::max<std::int64_t>(64, divide_up(rows, 512));
-    std::int64_t const chunks = divide_up(rows, chunk);
-    const auto partial = empty<A>(ctx, shape<3>{{chunks, 2, c}});
-    const auto start = [&]<int V>(device::width<V>) {
-        constexpr int held = n > 4 ? 4 : 8; // rows at once, the same for any V
-        launch(ctx, "batch_norm_statistics",
-               {dim3(static_cast<unsigned>(divide_up(c, 32 * V)), static_cast<unsigned>(chunks)),
-                dim3(32, 8)},
-               kernels::batch_norm_moments_kernel<held, V, T>, x.data, rows, c, chunk,
-               partial.data());
-    };
-    if (c % n == 0 && device::aligned(x.data))
-        start(device::width<n>());
-    else
-        start(device::width<1>());
-    launch(ctx, "batch_norm_statistics",
-           {dim3(static_cast<unsigned>(divide_up(c, 32))), dim3(32, 8)},
-           kernels::batch_norm_join_kernel<T>, partial.data(), rows, c, chunk, chunks, mean.data,
-           variance.data);
+    column_moments(ctx, "batch_norm_statistics", x.data, mean.size(), x.size(), mean.data,
+                   variance.data);
 }
 
 template <class T>

@@ -21,6 +21,24 @@ __device__ __forceinline__ A cosine_sum(A v) {
     return v;
 }
 
+/// The sums of squares of two vectors of c elements, over a warp.
+template <int N, class T>
+__device__ __forceinline__ void
+cosine_squares(const T* t, const T* s, std::int64_t c, accumulator_t<T>& tt, accumulator_t<T>& ss) {
+    for (std::int64_t i = std::int64_t(threadIdx.x) * N; i < c; i += 32 * N) {
+        accumulator_t<T> a[N], b[N];
+        device::load<N>(t + i, a);
+        device::load<N>(s + i, b);
+#pragma unroll
+        for (int k = 0; k < N; ++k) {
+            tt += a[k] * a[k];
+            ss += b[k] * b[k];
+        }
+    }
+    tt = cosine_sum(tt);
+    ss = cosine_sum(ss);
+}
+
 /// Geometry: 32 x 8 threads, a warp (threadIdx.y) a pixel, in strides of the grid.
 template <int N, class T>
 __global__ void __launch_bounds__(256) cosine_value_kernel(std::int64_t pixels,
@@ -34,19 +52,10 @@ __global__ void __launch_bounds__(256) cosine_value_kernel(std::int64_t pixels,
     for (std::int64_t pixel = std::int64_t(blockIdx.x) * 8 + threadIdx.y; pixel < pixels;
          pixel += std::int64_t(gridDim.x) * 8) {
         A aa = 0, bb = 0;
-        for (std::int64_t i = first; i < c; i += 32 * N) {
-            A a[N], b[N];
-            device::load<N>(t + pixel * c + i, a);
-            device::load<N>(s + pixel * c + i, b);
-#pragma unroll
-            for (int k = 0; k < N; ++k) {
-                aa += a[k] * a[k];
-                bb += b[k] * b[k];
-            }
-        }
+        cosine_squares<N>(t + pixel * c, s + pixel * c, c, aa, bb);
         // One factor for each, as the product of both may overflow.
-        A const scale_a = A(1) / (std::sqrt(cosine_sum(aa)) + e);
-        A const scale_b = A(1) / (std::sqrt(cosine_sum(bb)) + e);
+        A const scale_a = A(1) / (std::sqrt(aa) + e);
+        A const scale_b = A(1) / (std::sqrt(bb) + e);
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N];
             device::load<N>(t + pixel * c + i, a);
@@ -74,18 +83,9 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
     for (std::int64_t pixel = std::int64_t(blockIdx.x) * 8 + threadIdx.y; pixel < pixels;
          pixel += std::int64_t(gridDim.x) * 8) {
         A aa = 0, bb = 0;
-        for (std::int64_t i = first; i < c; i += 32 * N) {
-            A a[N], b[N];
-            device::load<N>(t + pixel * c + i, a);
-            device::load<N>(s + pixel * c + i, b);
-#pragma unroll
-            for (int k = 0; k < N; ++k) {
-                aa += a[k] * a[k];
-                bb += b[k] * b[k];
-            }
-        }
-        A const scale_a = A(1) / (std::sqrt(cosine_sum(aa)) + e);
-        A const norm = std::sqrt(cosine_sum(bb));
+        cosine_squares<N>(t + pixel * c, s + pixel * c, c, aa, bb);
+        A const scale_a = A(1) / (std::sqrt(aa) + e);
+        A const norm = std::sqrt(bb);
         A const scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
         A ub = 0;
         for (std::int64_t i = first; i < c; i += 32 * N) {

@@ -39,6 +39,17 @@ struct depthwise_lines {
         const int k = row % rows;
         return {std::int64_t(row / rows) * image, (down ? k : unit) * run, down ? unit : k};
     }
+
+    /// N channels of pixel `at` of the line that begins at `from`, 0 outside.
+    template <int N, class T>
+    __device__ void fetch(const T* from, int at, accumulator_t<T> (&to)[N]) const {
+        if (at >= 0 && at < along)
+            device::load<N>(from + std::int64_t(at) * step_along, to);
+        else
+#pragma unroll
+            for (int k = 0; k < N; ++k)
+                to[k] = 0;
+    }
 };
 
 template <class T, int P>
@@ -74,10 +85,10 @@ struct depthwise_value {
             A window[P][N];
 #pragma unroll
             for (int p = 0; p < P - 1; ++p)
-                fetch<N>(from, start + p, window[p]);
+                l.fetch<N>(from, start + p, window[p]);
             for (int s = 0; s < l.taps_along; ++s) {
                 A v[N];
-                fetch<N>(from, start + s + P - 1, window[P - 1]);
+                l.fetch<N>(from, start + s + P - 1, window[P - 1]);
                 device::load<N>(weight, v);
                 weight += l.weight_along;
 #pragma unroll
@@ -97,17 +108,6 @@ struct depthwise_value {
         for (int p = 0; p < P; ++p)
             if (z.at + p < l.along)
                 device::save<N>(to + std::int64_t(z.at + p) * l.step_along, sum[p], how);
-    }
-
-private:
-    template <int N>
-    __device__ void fetch(const T* from, int at, accumulator_t<T> (&to)[N]) const {
-        if (at >= 0 && at < l.along)
-            device::load<N>(from + std::int64_t(at) * l.step_along, to);
-        else
-#pragma unroll
-            for (int k = 0; k < N; ++k)
-                to[k] = 0;
     }
 };
 
@@ -139,11 +139,11 @@ struct depthwise_term {
         A window[K][N];
 #pragma unroll
         for (int k = 0; k < K - 1; ++k)
-            fetch<N>(from, z.at + shift + k, window[k]);
+            l.fetch<N>(from, z.at + shift + k, window[k]);
 #pragma unroll 2 // more would cost registers
         for (int at = z.at; at < end; ++at) {
             A g[N];
-            fetch<N>(from, at + shift + K - 1, window[K - 1]);
+            l.fetch<N>(from, at + shift + K - 1, window[K - 1]);
             device::load<N>(gradient + std::int64_t(at) * l.step_along, g);
 #pragma unroll
             for (int k = 0; k < K; ++k)
@@ -156,17 +156,6 @@ struct depthwise_term {
                 for (int v = 0; v < N; ++v)
                     window[k][v] = window[k + 1][v];
         }
-    }
-
-private:
-    template <int N>
-    __device__ void fetch(const T* from, int at, accumulator_t<T> (&to)[N]) const {
-        if (at >= 0 && at < l.along)
-            device::load<N>(from + std::int64_t(at) * l.step_along, to);
-        else
-#pragma unroll
-            for (int k = 0; k < N; ++k)
-                to[k] = 0;
     }
 };
 

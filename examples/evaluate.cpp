@@ -201,7 +201,7 @@ int evaluate(const arguments& a, const std::string& command) {
     pfad::context ctx(a.threads);
     pfad::pfadseg<float> model(ctx, description.options);
     pfad::from_state_dict(model, file);
-    program::progress progress(0, static_cast<int>(pfad::data::list_test_items(a.data).size()));
+    program::progress progress(static_cast<int>(pfad::data::list_test_items(a.data).size()));
     const auto e = pfad::train::evaluate(ctx, model, description.size, a.data, [&](int done, int) {
         progress.show(done, 1, "evaluating");
     });

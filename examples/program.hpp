@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -84,20 +85,22 @@ inline std::string command_line(int argc, char** argv) {
     return text;
 }
 
-/// A line that rewrites itself on a terminal; elsewhere a plain line now and then.
+/// A line that rewrites itself on a terminal; elsewhere a plain line now and then. Speed and time
+/// left are those of the last steps: the two stages of training differ.
 class progress {
 public:
-    progress(int begin, int total) : begin_(begin), total_(total) {}
+    explicit progress(int total) : total_(total) {}
 
-    /// `done` of the total; `rate` items a step; `text` what to show beside.
+    /// Once a step. `done` of the total; `rate` items a step; `text` what to show beside.
     void show(int done, int rate, const std::string& text) {
         const double now = seconds();
+        pace_ += (now - before_ - pace_) / std::min(++steps_, 20);
+        before_ = now;
         const bool last = done == total_;
         if (!last && now - shown_ < (terminal_ ? 0.2 : 15))
             return;
         shown_ = now;
-        const double speed = now > 0 ? (done - begin_) / now : 0;
-        const double left = speed > 0 ? (total_ - done) / speed : 0;
+        const double speed = pace_ > 0 ? 1 / pace_ : 0, left = (total_ - done) * pace_;
         const int width = 24, filled = total_ > 0 ? width * done / total_ : width;
         std::string const bar = std::string(static_cast<std::size_t>(filled), '#') +
                                 std::string(static_cast<std::size_t>(width - filled), '.');
@@ -117,7 +120,9 @@ public:
     }
 
 private:
-    int begin_, total_;
+    int total_;
+    int steps_ = 0;
+    double before_ = 0, pace_ = 0; // of the last step; seconds a step
     bool terminal_ = isatty(STDOUT_FILENO) != 0;
     double shown_ = -1e9;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -124,7 +124,7 @@ int train(arguments& a, const std::string& command) {
         trainer.resume();
     std::optional<program::run_log> log; // made once every picture has been opened
     const int begin = trainer.iteration();
-    program::progress progress(trainer.iteration(), options.iterations());
+    program::progress progress(options.iterations());
     std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
                 pictures.size(), textures.size(), options.size, options.size, options.batch,
                 static_cast<long long>(pfad::parameter_count(model.student) +

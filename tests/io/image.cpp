@@ -201,6 +201,23 @@ TEST_CASE("image: more than 100 megapixels is refused from the header [io]") {
     CHECK(sentence_for(png_header(0, 5)) == "is truncated");
 }
 
+TEST_CASE("read_picture: a PNG whose data is far longer than its pixels is refused [io]") {
+    const auto with_data = [](std::uint32_t length) {
+        bytes png = png_header(1, 1);
+        const auto chunk = [&](std::uint32_t size, const char* type) {
+            for (const int shift : {24, 16, 8, 0})
+                png.push_back(static_cast<std::uint8_t>(size >> shift));
+            png.insert(png.end(), type, type + 4);
+            png.resize(png.size() + size + 4);
+        };
+        chunk(length, "IDAT");
+        chunk(0, "IEND");
+        return png;
+    };
+    CHECK(sentence_for(with_data(70000)) == "has more data than its pixels can be");
+    CHECK(has(sentence_for(with_data(1000)), "cannot be decoded"));
+}
+
 TEST_CASE("image: a picture cut anywhere is an error [io]") {
     const auto image = ramp(24, 18, 3);
     for (const bytes& whole : {pfad::encode_png(image), jpeg_of(image), bmp_of(image)}) {

@@ -95,9 +95,12 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     return value;
 }
 
-/// PNG: chunks of length, type, data and checksum, from IHDR to IEND.
+/// PNG: chunks of length, type, data and checksum, from IHDR to IEND. Coded data that is longer
+/// than any pixels of this size could be is refused: it would unpack to a thousand times its
+/// length.
 [[nodiscard]] inline picture_facts png_facts(byte_span bytes) {
     picture_facts facts;
+    std::int64_t coded = 0;
     for (std::size_t at = 8; bytes.size() - at >= 12;) {
         std::size_t const length = big_endian(bytes, at, 4);
         std::uint32_t const type = big_endian(bytes, at + 4, 4);
@@ -111,7 +114,15 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
             facts.complete = true;
             break;
         }
+        if (type == 0x49444154)
+            coded += static_cast<std::int64_t>(length);
         at += 12 + length;
+    }
+    if (facts.width > 0 && facts.height <= largest_picture / facts.width) {
+        // Eight bytes a pixel at the most, and room for what an encoder adds.
+        std::int64_t const pixels = (8 * facts.width + 2) * facts.height;
+        if (coded > pixels + pixels / 8 + 65536)
+            facts.problem = "has more data than its pixels can be";
     }
     return facts;
 }

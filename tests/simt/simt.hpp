@@ -5,8 +5,7 @@
 // programming guide, taken strictly:
 //   - every thread of a block comes to the same __syncthreads, and none has returned before;
 //   - a warp function names lanes that exist and run, the caller among them, and all of them come
-//   to
-//     the same call with the same mask;
+//     to the same call with the same mask;
 //   - a shuffle reads from a lane that takes part;
 //   - someone can go on.
 // What no barrier orders may run in any order: simt::order picks one. Under ThreadSanitizer threads

@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/files.hpp>
@@ -7,7 +7,7 @@ using namespace pfad;
 using namespace pfad::data;
 
 TEST_CASE("list_pictures: sorted, by extension in either case, hidden files apart [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     for (const char* const name :
          {"b.JPG", "a.png", "c.Jpeg", "d.bmp", ".hidden.png", "notes.txt", "plain", "e.gif"})
         folder.text(name);
@@ -21,7 +21,7 @@ TEST_CASE("list_pictures: sorted, by extension in either case, hidden files apar
 }
 
 TEST_CASE("list_pictures: a missing folder, a file and an empty folder are errors [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto missing = folder.path() / "nowhere";
     const auto said = sentence_of([&] { (void)list_pictures(missing); });
     CHECK(said == missing.string() + ": there is no such folder");

@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/loader.hpp>
@@ -15,7 +15,7 @@ using namespace pfad::data;
 namespace {
 
 struct small_set {
-    temporary_folder folder;
+    picture_folder folder;
     std::vector<std::filesystem::path> pictures, textures;
 
     small_set() {

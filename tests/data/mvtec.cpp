@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/mvtec.hpp>
@@ -7,7 +7,7 @@ using namespace pfad;
 using namespace pfad::data;
 
 TEST_CASE("mvtec: the layout is found, kinds and names in order [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     folder.text("nut/train/good/001.png");
     folder.text("nut/train/good/000.png");
     folder.text("nut/test/scratch/a.b.jpg");
@@ -34,7 +34,7 @@ TEST_CASE("mvtec: the layout is found, kinds and names in order [data]") {
 }
 
 TEST_CASE("mvtec: a missing mask names picture and mask [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     folder.text("test/bent/007.png");
     const auto said = sentence_of([&] { (void)list_test_items(folder.path()); });
     CHECK(contains(said, "test/bent/007.png"));
@@ -42,7 +42,7 @@ TEST_CASE("mvtec: a missing mask names picture and mask [data]") {
 }
 
 TEST_CASE("mvtec: missing and empty folders are errors that name them [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto missing = folder.path() / "nowhere";
     CHECK(contains(sentence_of([&] { (void)list_training_pictures(missing); }),
                    "nowhere: there is no such folder"));

@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/picture_store.hpp>
@@ -14,7 +14,7 @@ using pfad::data::picture_store;
 
 namespace {
 
-std::vector<std::filesystem::path> some_files(const temporary_folder& folder, int count) {
+std::vector<std::filesystem::path> some_files(const picture_folder& folder, int count) {
     std::vector<std::filesystem::path> result;
     for (int i = 0; i < count; ++i)
         result.push_back(
@@ -32,7 +32,7 @@ std::vector<std::uint8_t> pixels_of(const picture_store& store, int index) {
 
 TEST_CASE(
     "picture_store: pictures are resized ones, kept or not, by any number of threads [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto files = some_files(folder, 7);
     const picture_store all(files, 8, 1 << 20, 1);
     const picture_store some(files, 8, 3 * 8 * 8 * 3 + 5, 4);
@@ -50,7 +50,7 @@ TEST_CASE(
 }
 
 TEST_CASE("picture_store: the first bad file is named before any work [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     auto files = some_files(folder, 9);
     files[3] = folder.text("three.png");
     files[7] = folder.text("seven.png");
@@ -63,7 +63,7 @@ TEST_CASE("picture_store: the first bad file is named before any work [data]") {
 }
 
 TEST_CASE("picture_store: a file that vanishes later is named when it is asked for [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto files = some_files(folder, 3);
     const picture_store store(files, 8, 8 * 8 * 3, 1);
     std::filesystem::remove(files[0]);

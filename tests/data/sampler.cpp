@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/sampler.hpp>
@@ -16,7 +16,7 @@ using namespace pfad::data;
 namespace {
 
 struct small_set {
-    temporary_folder folder;
+    picture_folder folder;
     std::vector<std::filesystem::path> pictures, textures;
 
     explicit small_set(int count = 5) {

@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/mvtec.hpp>
@@ -13,7 +13,7 @@ using namespace pfad;
 using namespace pfad::data;
 
 TEST_CASE("demo category: a complete category that the reader accepts [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     make_demo_category(folder.path() / "flange", 1,
                        {.size = 48, .training = 4, .good = 2, .anomalous = 2});
     CHECK(list_training_pictures(folder.path() / "flange").size() == 4);
@@ -68,7 +68,7 @@ TEST_CASE("demo category: the mask is where the defect changes the picture [data
 }
 
 TEST_CASE("demo category: options that make no sense are refused [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     CHECK_THROWS_AS(make_demo_category(folder.path(), 1, {.size = 4}), error);
     CHECK_THROWS_AS(make_demo_category(folder.path(), 1, {.training = 0}), error);
 }

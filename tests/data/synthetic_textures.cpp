@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/synthetic_textures.hpp>
@@ -11,7 +11,7 @@ using namespace pfad;
 using namespace pfad::data;
 
 TEST_CASE("demo textures: the number asked for, all different, none flat [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     make_demo_textures(folder.path() / "deep" / "textures", 1, 10, 32);
     const auto files = list_textures(folder.path());
     REQUIRE(files.size() == 10);
@@ -38,7 +38,7 @@ TEST_CASE("demo textures: a pure function of seed and number [data]") {
 }
 
 TEST_CASE("demo textures: a folder that cannot be made is named [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto file = folder.text("file");
     CHECK(contains(sentence_of([&] { make_demo_textures(file / "below", 1, 1, 8); }),
                    (file / "below").string()));

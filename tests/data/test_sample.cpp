@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/cpu/context.hpp>
@@ -14,7 +14,7 @@ using namespace pfad::data;
 
 TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]") {
     cpu::context ctx(1);
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(20, 12, 3));
     const auto sample = load_test_sample(ctx, {file, "good", {}}, 8);
     CHECK_FALSE(sample.anomalous);
@@ -31,7 +31,7 @@ TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]
 
 TEST_CASE("test_sample: a grey picture becomes three equal channels [data]") {
     cpu::context ctx(1);
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto grey = folder.picture("a.png", some_picture(8, 8, 1));
     const auto sample = load_test_sample(ctx, {grey, "good", {}}, 8);
     for (std::size_t i = 0; i < 64; ++i) {
@@ -43,7 +43,7 @@ TEST_CASE("test_sample: a grey picture becomes three equal channels [data]") {
 
 TEST_CASE("test_sample: the mask is resized, the label comes from the folder [data]") {
     cpu::context ctx(1);
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(16, 16, 3));
     image_u8 mask = some_picture(16, 16, 1);
     for (std::size_t i = 0; i < 256; ++i)
@@ -61,7 +61,7 @@ TEST_CASE("test_sample: the mask is resized, the label comes from the folder [da
 
 TEST_CASE("test_sample: a mask of another size is an error naming both sizes [data]") {
     cpu::context ctx(1);
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(16, 10, 3));
     const auto mask = folder.picture("a_mask.png", some_picture(10, 16, 1));
     const auto said = sentence_of([&] { (void)load_test_sample(ctx, {file, "bent", mask}, 8); });
@@ -72,7 +72,7 @@ TEST_CASE("test_sample: a mask of another size is an error naming both sizes [da
 
 TEST_CASE("test_sample: a text file named .png is an error naming it [data]") {
     cpu::context ctx(1);
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto file = folder.text("a.png");
     CHECK(contains(sentence_of([&] {
                        (void)load_test_sample(ctx, {file, "good", {}}, 8);

@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/data/textures.hpp>
@@ -7,7 +7,7 @@ using namespace pfad;
 using namespace pfad::data;
 
 TEST_CASE("textures: found at any depth, sorted by path [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     folder.text("images/woven/woven_1.jpg");
     folder.text("images/banded/banded_2.jpg");
     folder.text("images/banded/deeper/x.PNG");
@@ -23,14 +23,14 @@ TEST_CASE("textures: found at any depth, sorted by path [data]") {
 }
 
 TEST_CASE("textures: a loop of links ends [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     folder.text("a/one.png");
     std::filesystem::create_directory_symlink(folder.path(), folder.path() / "a" / "up");
     CHECK(list_textures(folder.path()).size() == 1);
 }
 
 TEST_CASE("textures: none is an error [data]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     folder.text("labels/list.txt");
     CHECK(contains(sentence_of([&] { (void)list_textures(folder.path()); }),
                    folder.path().string() + ": there is no PNG, JPEG or BMP"));

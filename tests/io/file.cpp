@@ -1,4 +1,4 @@
-#include "io/temporary_folder.hpp"
+#include "io/files.hpp"
 
 #include <pfad/io/base64.hpp>
 #include <pfad/io/file.hpp>
@@ -51,7 +51,7 @@ TEST_CASE("file: what cannot be read is named with the reason [io]") {
         return error_of(errc::io, [&] { static_cast<void>(pfad::read_file(path)); });
     };
     CHECK(sentence(folder / "none") == folder / "none" + ": there is no such file");
-    CHECK(sentence(folder.path()) == folder.path() + ": is a folder, not a file");
+    CHECK(sentence(folder.path()) == folder.path().string() + ": is a folder, not a file");
     CHECK(sentence("/dev/null") == "/dev/null: is not a regular file");
     put_file(folder / "plain", bytes_of("x"));
     CHECK(has(sentence(folder / "plain/below"), "Not a directory"));

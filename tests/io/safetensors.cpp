@@ -1,4 +1,4 @@
-#include "io/temporary_folder.hpp"
+#include "io/files.hpp"
 
 #include <pfad/io/safetensors.hpp>
 

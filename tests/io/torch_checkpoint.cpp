@@ -1,4 +1,4 @@
-#include "io/temporary_folder.hpp"
+#include "io/files.hpp"
 
 #include <pfad/io/torch_checkpoint.hpp>
 
@@ -294,4 +294,20 @@ TEST_CASE("torch_checkpoint: damaged files give errors and nothing else [io]") {
     damage(archive(pickle(example)));
     damage(archive(pickle(example), true));
     damage(legacy_file());
+}
+
+TEST_CASE("torch_checkpoint: copies of one storage cannot grow beyond the file [io]") {
+    std::vector<tensor_code> tensors;
+    for (int i = 0; i < 20; ++i)
+        tensors.push_back({std::to_string(i), "DoubleStorage", "0", 1000, 0, {500, 2}, {1, 500}});
+    const auto file = [&](std::size_t count) {
+        const std::vector<tensor_code> some(tensors.begin(),
+                                            tensors.begin() + static_cast<std::ptrdiff_t>(count));
+        return zip({{"archive/data.pkl", pickle(some)},
+                    {"archive/data/0", raw(std::vector<double>(1000, 1.5))}});
+    };
+    const temporary_folder folder;
+    put_file(folder / "w.pth", file(1));
+    CHECK(pfad::load_torch_checkpoint(folder / "w.pth").at("0").values<double>()[999] == 1.5);
+    CHECK(has(sentence_for(file(20), errc::unsupported), "shares its elements with too many"));
 }

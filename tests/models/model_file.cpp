@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/cpu/context.hpp>
@@ -29,7 +29,7 @@ std::string refusal(state_dict file, const std::string& key, const std::string& 
 } // namespace
 
 TEST_CASE("model_file: a model comes back from its file, weights and all it says [models]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto path = (folder.path() / "m.safetensors").string();
     cpu::context ctx(1);
     model_description d{{.rcm = false, .aff = false, .pcar = false}, 96, 0.1234567890123456789, {}};
@@ -91,7 +91,7 @@ TEST_CASE("model_file: what a file must not say is told in one sentence [models]
 }
 
 TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const auto path = (folder.path() / "t.safetensors").string();
     cpu::context ctx(1);
     resnet18<float> teacher(ctx, 3, {}), other(ctx, 3, {});

@@ -1,7 +1,7 @@
 // A few pictures, textures and a network that is made once: what the tests of training share.
 #pragma once
 
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/pfadseg.hpp>
@@ -44,7 +44,7 @@ inline void restore(pfad::pfadseg<float>& model,
 
 /// Good pictures and textures of some size.
 struct small_pictures {
-    temporary_folder folder;
+    picture_folder folder;
     std::vector<std::filesystem::path> good, textures;
 
     small_pictures() {

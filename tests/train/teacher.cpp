@@ -1,4 +1,4 @@
-#include "data/temporary_folder.hpp"
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
 #include <pfad/nn/named_arrays.hpp>
@@ -11,7 +11,7 @@ using namespace pfad;
 
 TEST_CASE("teacher: a random one repeats, and its features neither vanish nor explode "
           "[train]") {
-    const temporary_folder folder;
+    const picture_folder folder;
     const std::vector<std::filesystem::path> pictures = {
         folder.picture("a.png", some_picture(40, 40, 3)),
         folder.picture("b.png", some_picture(33, 50, 3, 1))};

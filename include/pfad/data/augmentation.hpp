@@ -54,6 +54,7 @@ struct rotation_draw {
     double degrees = 0;
 };
 
+/// none stays; slight turns by up to 5 degrees either way; full by any quarter besides.
 [[nodiscard]] inline rotation_draw draw_rotation(rotation kind, random_stream& random) {
     rotation_draw result;
     if (kind == rotation::full)
@@ -69,8 +70,9 @@ struct opacity_range {
     double high = 1;
 };
 
-/// What the paper's text says, and what the published code of DeSTSeg does.
+/// What the paper's text says.
 inline constexpr opacity_range paper_opacity = {0.15, 1};
+/// What the published code of DeSTSeg does.
 inline constexpr opacity_range code_opacity = {0.2, 1};
 
 /// One anomaly: each lattice axis has 2^0 .. 2^5 cells, equally likely; the noise turns by up to 90

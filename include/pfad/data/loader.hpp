@@ -26,6 +26,7 @@ struct training_batch {
     tensor<float, 4> mask;       ///< (n, size, size, 1), 1 where painted, else 0
 };
 
+/// How batches are made; what is in them is up to sampler_options.
 struct loader_options {
     int threads = 1;                  ///< that make samples
     int ahead = 4;                    ///< batches made before they are asked for, at most

@@ -21,6 +21,7 @@
 
 namespace pfad::data {
 
+/// What a training batch looks like, and the memory that pictures may stay in.
 struct sampler_options {
     int size = 256; ///< pictures are size x size
     int batch = 16;

@@ -20,6 +20,7 @@
 
 namespace pfad::data {
 
+/// How many pictures make_demo_category draws, and of what size.
 struct demo_options {
     int size = 160; ///< pictures are size x size
     int training = 60;
@@ -27,6 +28,7 @@ struct demo_options {
     int anomalous = 8; ///< of each kind
 };
 
+/// The kinds of defects, which are folders under test/.
 inline constexpr std::array<std::string_view, 3> demo_defects = {"pit", "scratch", "stain"};
 
 /// A point of the picture, in units of its width from its centre.
@@ -159,12 +161,12 @@ public:
         const float radius = any(0.16, 0.38);
         at_ = {flange.centre().x + radius * std::cos(angle),
                flange.centre().y + radius * std::sin(angle)};
-        size_ = kind == "pit" ? any(0.016, 0.03) : any(0.05, 0.085);
+        size_ = kind == "pit" ? any(0.03, 0.05) : any(0.06, 0.095);
         strength_ = any(0.75, 1);
         seed_ = any(0, 60);
         // A scratch is an arc: a chord that leans away from the grooves, slightly bent.
         const float lean = angle + any(-0.9, 0.9);
-        const float half = any(0.09, 0.16);
+        const float half = any(0.11, 0.19);
         along_ = {std::cos(lean), std::sin(lean)};
         half_ = half;
         bend_ = any(-1.2, 1.2);
@@ -194,7 +196,7 @@ private:
         const float wander = 0.006f * (noise_->at(2 * t + seed_, seed_) - 0.5f);
         const float away = -q.x * along_.y + q.y * along_.x - bend_ * 0.03f * (1 - t * t) - wander;
         const float ends = 1 - ramp(0.75f, 1, std::abs(t));
-        const float width = 0.0075f;
+        const float width = 0.012f;
         const float bright = std::exp(-away * away / (0.5f * width * width));
         const float dark = std::exp(-(away - width) * (away - width) / (0.5f * width * width));
         return {shade{1, 1, 1} * (1 - 0.4f * dark * ends * strength_),
@@ -225,6 +227,8 @@ struct demo_photograph {
     image_u8 mask;
 };
 
+/// The photograph with this number in folder/kind, size x size pixels; kind is "good" or one of
+/// demo_defects.
 [[nodiscard]] inline demo_photograph make_demo_photograph(
     std::uint64_t seed, std::string_view folder, std::string_view kind, int number, int size) {
     const std::string purpose = "demo " + std::string(folder) + "/" + std::string(kind);

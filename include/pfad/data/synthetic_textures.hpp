@@ -28,6 +28,7 @@ struct shade {
     }
 };
 
+/// a at t = 0, b at t = 1.
 [[nodiscard]] inline shade mix(const shade& a, const shade& b, float t) {
     return a * (1 - t) + b * t;
 }

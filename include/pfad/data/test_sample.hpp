@@ -31,7 +31,6 @@ struct test_sample {
     tensor<float, 4> image;       ///< (1, size, size, 3), ImageNet statistics removed
     tensor<float, 4> mask;        ///< (1, size, size, 1): 1 where anomalous, else 0
     bool anomalous = false;       ///< by the name of its folder, even where the small mask is empty
-    picture_extent original = {}; ///< pixels of the file
 };
 
 /// Loads a test picture and its mask. Throws errc::io where one cannot be read, errc::value where
@@ -41,7 +40,6 @@ template <class C>
     const image_u8 picture = read_picture(item.picture);
     test_sample result;
     result.anomalous = item.anomalous();
-    result.original = {picture.width, picture.height};
     result.image = model_input(ctx, picture, size);
     std::int64_t const extent = size;
     result.mask = full<float>(ctx, shape{std::int64_t(1), extent, extent, std::int64_t(1)}, 0.0f);

@@ -36,10 +36,12 @@ enum class dtype { f32, f64, i64, u8 };
     return names[static_cast<int>(type)];
 }
 
+/// The element types that files hold.
 template <class T>
 concept stored = std::same_as<T, float> || std::same_as<T, double> ||
     std::same_as<T, std::int64_t> || std::same_as<T, std::uint8_t>;
 
+/// The dtype of a C++ type.
 template <stored T>
 inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
                                   : std::same_as<T, double>       ? dtype::f64

@@ -29,8 +29,10 @@ using torch_storages = std::map<std::string, byte_span, std::less<>>;
 /// Turns the values of a pickle into entries.
 class torch_object {
 public:
-    torch_object(const pickle_reader& pickle, const std::string& path)
-        : pickle_(pickle), path_(path) {}
+    /// Arrays that are not in row-major order are copied, as many bytes as the file has at most:
+    /// else tensors that share a storage could ask for any amount of memory.
+    torch_object(const pickle_reader& pickle, const std::string& path, std::uint64_t file_size)
+        : pickle_(pickle), path_(path), left_to_copy_(file_size) {}
 
     /// The element type and the key of a storage value, and its number of elements.
     struct storage_facts {
@@ -71,7 +73,7 @@ public:
     [[nodiscard]] state_entry entry(const std::string& name,
                                     const pickle_value& value,
                                     const torch_storages& storages,
-                                    const std::shared_ptr<const void>& owner) const {
+                                    const std::shared_ptr<const void>& owner) {
         const std::string subject = path_ + ": tensor `" + name + "`";
         if (value.kind != pickle_kind::tensor)
             fail(errc::unsupported, path_ + ": `" + name + "` is not a tensor");
@@ -91,7 +93,7 @@ public:
             fail(errc::io, subject + " has a damaged shape");
         std::uint64_t const first =
             check_extent(facts.count, offset.integer, result.dims, strides, subject);
-        gather(result, strides, found->second.subspan(first * width), owner);
+        gather(result, strides, found->second.subspan(first * width), owner, subject);
         return result;
     }
 
@@ -135,10 +137,11 @@ private:
     }
 
     /// Shares the bytes of a row-major tensor, copies those of any other into that order.
-    static void gather(state_entry& entry,
-                       const std::vector<std::int64_t>& strides,
-                       byte_span from,
-                       const std::shared_ptr<const void>& owner) {
+    void gather(state_entry& entry,
+                const std::vector<std::int64_t>& strides,
+                byte_span from,
+                const std::shared_ptr<const void>& owner,
+                const std::string& subject) {
         std::int64_t count = 1;
         bool dense = true;
         for (std::size_t axis = strides.size(); axis-- > 0;) {
@@ -152,6 +155,9 @@ private:
             entry.owner = owner;
             return;
         }
+        if (size > left_to_copy_)
+            fail(errc::unsupported, subject + " shares its elements with too many others");
+        left_to_copy_ -= size;
         const std::shared_ptr<std::uint8_t[]> copy(new std::uint8_t[size]);
         std::vector<std::int64_t> index(strides.size(), 0);
         for (std::size_t done = 0; done < size; done += width) {
@@ -172,6 +178,7 @@ private:
 
     const pickle_reader& pickle_;
     const std::string& path_;
+    std::uint64_t left_to_copy_;
 };
 
 /// The entries of the dict `root`, or of the "state_dict" inside it.
@@ -190,7 +197,7 @@ private:
     if (dict->kind != pickle_kind::dict)
         fail(errc::unsupported, path + ": does not hold a state dict");
     state_dict result{path, {}, {}};
-    const torch_object object(pickle, path);
+    torch_object object(pickle, path, file.size);
     for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2) {
         const pickle_value& key = pickle.at(dict->items[i]);
         if (key.kind != pickle_kind::text)
@@ -243,7 +250,7 @@ private:
     std::uint32_t const root = pickle.load();
     std::uint32_t const object_values = pickle.value_count();
     const pickle_value keys = pickle.at(pickle.load());
-    const torch_object object(pickle, path);
+    const torch_object object(pickle, path, file.size);
     std::map<std::string, dtype, std::less<>> types;
     for (std::uint32_t i = 0; i < object_values; ++i)
         if (const pickle_value& value = pickle.at(i); value.kind == pickle_kind::storage) {

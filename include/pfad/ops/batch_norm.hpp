@@ -29,6 +29,7 @@ namespace pfad {
 /// What follows the normalisation in the same pass.
 enum class tail : bool { none, relu };
 
+/// The defaults are PyTorch's.
 struct batch_norm_options {
     double epsilon = 1e-5;
     double momentum = 0.1;

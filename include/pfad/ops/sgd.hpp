@@ -11,6 +11,7 @@
 
 namespace pfad {
 
+/// The defaults are the paper's (section 4.3).
 struct sgd_options {
     double momentum = 0.9;
     double weight_decay = 1e-4;

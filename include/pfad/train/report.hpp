@@ -57,6 +57,7 @@ struct report_scores {
     std::optional<double> threshold;
 };
 
+/// A picture with its caption.
 struct report_panel {
     std::string label;
     image_u8 picture;
@@ -71,6 +72,7 @@ struct report_entry {
     std::vector<report_panel> panels;
 };
 
+/// Everything on the page, from top to bottom; what is empty is left out.
 struct report_data {
     std::string title;
     std::string summary;

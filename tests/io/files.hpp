@@ -1,43 +1,19 @@
-// A folder for the files of one test, removed at its end, and errors as text.
+// Files of a test as bytes, and errors as text.
 #pragma once
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <pfad/io/file.hpp>
 
-#include <stdlib.h>
-
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace io_test {
-
-class temporary_folder {
-public:
-    temporary_folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "pfad-io-XXXXXX").string();
-        path_ = ::mkdtemp(name.data()) != nullptr ? name : std::string();
-        REQUIRE(!path_.empty());
-    }
-    temporary_folder(const temporary_folder&) = delete;
-    temporary_folder& operator=(const temporary_folder&) = delete;
-    ~temporary_folder() { std::filesystem::remove_all(path_); }
-
-    std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    const std::string& path() const { return path_; }
-    int count() const {
-        int found = 0;
-        for (const auto& entry : std::filesystem::directory_iterator(path_))
-            found += entry.exists();
-        return found;
-    }
-
-private:
-    std::string path_;
-};
 
 using bytes = std::vector<std::uint8_t>;
 

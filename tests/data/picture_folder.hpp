@@ -1,15 +1,13 @@
-// A folder of a test's own, removed at its end, and small pictures to put into it.
+// A folder of a test's own with small pictures in it.
 #pragma once
+
+#include "support/temporary_folder.hpp"
 
 #include <pfad/io/image.hpp>
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 #include <string>
 
 /// A picture in which every pixel differs from its neighbours; `variant` makes others.
@@ -26,23 +24,8 @@ inline pfad::image_u8 some_picture(int width, int height, int channels, int vari
     return picture;
 }
 
-class temporary_folder {
+class picture_folder : public temporary_folder {
 public:
-    temporary_folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "pfad_test_XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr)
-            throw std::runtime_error("cannot make a temporary folder");
-        path_ = name;
-    }
-    temporary_folder(const temporary_folder&) = delete;
-    temporary_folder& operator=(const temporary_folder&) = delete;
-    ~temporary_folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-
-    const std::filesystem::path& path() const { return path_; }
-
     /// Writes a picture as PNG, whatever its name; makes the folders above it.
     std::filesystem::path picture(const std::string& name, const pfad::image_u8& picture) const {
         const auto file = made(name);
@@ -58,12 +41,10 @@ public:
 
 private:
     std::filesystem::path made(const std::string& name) const {
-        const auto file = path_ / name;
+        const auto file = path() / name;
         std::filesystem::create_directories(file.parent_path());
         return file;
     }
-
-    std::filesystem::path path_;
 };
 
 /// The sentence of the pfad::error that f() throws, or "" where it throws none.

@@ -39,11 +39,11 @@ void attention_fuse_forward(context& ctx,
             T const* const lr = local.data + row * c;
             T* const wr = w.data + row * c;
             T* const yr = y.data + row * c;
-            for (std::int64_t i = 0; i < c; ++i) {
-                T const a = math::sigmoid(lr[i] + g[i]);
-                wr[i] = a;
-                yr[i] = std::max(T(2) * (rr[i] + a * (xr[i] - rr[i])), floor);
-            }
+            // Several short loops: g++ keeps one with this many arrays scalar.
+            for (std::int64_t i = 0; i < c; ++i)
+                wr[i] = math::sigmoid(lr[i] + g[i]);
+            for (std::int64_t i = 0; i < c; ++i)
+                yr[i] = std::max(T(2) * (rr[i] + wr[i] * (xr[i] - rr[i])), floor);
         }
     });
 }
@@ -71,20 +71,30 @@ void attention_fuse_backward(context& ctx,
         std::int64_t const begin = part / chunks * area + part % chunks * chunk;
         std::int64_t const end = std::min(begin + chunk, (part / chunks + 1) * area);
         double* const sum = partial.data() + part * channels;
-        for (std::int64_t at = begin * channels; at < end * channels; at += channels)
-            for (std::int64_t i = 0; i < channels; ++i) {
-                std::int64_t const e = at + i;
-                T const g = after == tail::none || y.data[e] > T(0) ? T(2) * gy.data[e] : T(0);
-                T const a = w.data[e];
-                T const gl = g * (x.data[e] - r.data[e]) * a * (T(1) - a);
-                if (gx.to.data)
-                    put(gx.to.data[e], g * a, gx.how);
-                if (gr.to.data)
-                    put(gr.to.data[e], g * (T(1) - a), gr.how);
-                if (glocal.to.data)
-                    put(glocal.to.data[e], gl, glocal.how);
-                sum[i] += static_cast<double>(gl);
-            }
+        const auto row = empty<T>(ctx, shape<1>{{2 * channels}});
+        T* const g = row.data();
+        T* const gl = g + channels;
+        for (std::int64_t at = begin * channels; at < end * channels; at += channels) {
+            T const* const a = w.data + at;
+            for (std::int64_t i = 0; i < channels; ++i)
+                g[i] = T(2) * gy.data[at + i];
+            if (after == tail::relu)
+                for (std::int64_t i = 0; i < channels; ++i)
+                    g[i] = y.data[at + i] > T(0) ? g[i] : T(0);
+            for (std::int64_t i = 0; i < channels; ++i)
+                gl[i] = g[i] * (x.data[at + i] - r.data[at + i]) * a[i] * (T(1) - a[i]);
+            for (std::int64_t i = 0; i < channels; ++i)
+                sum[i] += static_cast<double>(gl[i]);
+            if (gx.to.data)
+                for (std::int64_t i = 0; i < channels; ++i)
+                    put(gx.to.data[at + i], g[i] * a[i], gx.how);
+            if (gr.to.data)
+                for (std::int64_t i = 0; i < channels; ++i)
+                    put(gr.to.data[at + i], g[i] * (T(1) - a[i]), gr.how);
+            if (glocal.to.data)
+                for (std::int64_t i = 0; i < channels; ++i)
+                    put(glocal.to.data[at + i], gl[i], glocal.how);
+        }
     });
     if (!gglobal.to.data)
         return;

@@ -35,7 +35,7 @@ check() {
     "$@" >"$log" 2>&1 || status=$?
     if [[ $status -eq 0 || $status -eq 77 ]]; then
         count $((status == 0)) 0 "$label" $((SECONDS - start))
-        grep -hE '^(layering|completeness|headers|format|clang|compile budget|cuda|setup):' "$log"
+        grep -hE '^(layering|completeness|headers|format|clang|compile budget|cuda|kernel table|setup):' "$log"
         return 0
     fi
     count 0 1 "$label" $((SECONDS - start))
@@ -166,6 +166,7 @@ if wanted checks; then
     check "headers" nice -n 5 bash scripts/check_headers.sh
     check "clang" nice -n 5 bash scripts/check_clang.sh
     check "cuda" nice -n 5 bash scripts/check_cuda.sh
+    check "kernel table" nice -n 5 bash scripts/kernel_table.sh
     check "compile budget" bash scripts/check_compile_budget.sh
 fi
 if wanted odr; then

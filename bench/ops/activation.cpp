@@ -7,35 +7,57 @@ namespace {
 
 using namespace pfad;
 
-template <class F>
-void activation_forward(benchmark::State& state) {
+template <class F, class T>
+void activation_value(benchmark::State& state) {
     bench::context ctx;
-    const auto x = bench::draw(ctx, bench::maps(state)).flat();
-    const auto y = empty<float>(ctx, x.dims());
-    bench::measure(state, bench::operations(1, x), bench::bytes(x, y),
+    const auto x = bench::draw<T>(ctx, bench::maps(state)).flat();
+    const auto y = empty<T>(ctx, x.dims());
+    bench::measure(ctx, state, bench::operations(1, x), bench::bytes(x, y),
                    [&] { activation_forward(ctx, F{}, x, y.view()); });
 }
-template <class F>
-void activation_backward(benchmark::State& state) {
+template <class F, class T>
+void activation_gradient(benchmark::State& state) {
     bench::context ctx;
-    const auto saved = bench::draw(ctx, bench::maps(state)).flat();
-    const auto gy = bench::draw(ctx, saved.dims());
-    const auto gx = empty<float>(ctx, saved.dims());
-    bench::measure(state, bench::operations(2, gx), bench::bytes(saved, gy, gx),
+    const auto saved = bench::draw<T>(ctx, bench::maps(state)).flat();
+    const auto gy = bench::draw<T>(ctx, saved.dims());
+    const auto gx = empty<T>(ctx, saved.dims());
+    bench::measure(ctx, state, bench::operations(2, gx), bench::bytes(saved, gy, gx),
                    [&] { activation_backward(ctx, F{}, saved, gy, gx.view(), store::set); });
 }
 
-void segmentation(benchmark::internal::Benchmark* b) {
-    b->ArgNames({"side", "channels"})->Args({64, 256})->UseRealTime();
+template <class T>
+void relu_forward(benchmark::State& state) {
+    activation_value<relu, T>(state);
 }
+template <class T>
+void relu_backward(benchmark::State& state) {
+    activation_gradient<relu, T>(state);
+}
+template <class T>
+void sigmoid_forward(benchmark::State& state) {
+    activation_value<sigmoid, T>(state);
+}
+template <class T>
+void sigmoid_backward(benchmark::State& state) {
+    activation_gradient<sigmoid, T>(state);
+}
+template <class T>
+void gelu_forward(benchmark::State& state) {
+    activation_value<gelu, T>(state);
+}
+template <class T>
+void gelu_backward(benchmark::State& state) {
+    activation_gradient<gelu, T>(state);
+}
+
 void hidden_layer(benchmark::internal::Benchmark* b) {
-    b->ArgNames({"side", "channels"})->Args({64, 512})->UseRealTime();
+    b->ArgNames({"side", "channels"})->Args({64, 512});
 }
-BENCHMARK_TEMPLATE(activation_forward, relu)->Apply(segmentation);
-BENCHMARK_TEMPLATE(activation_backward, relu)->Apply(segmentation);
-BENCHMARK_TEMPLATE(activation_forward, sigmoid)->Apply(segmentation);
-BENCHMARK_TEMPLATE(activation_backward, sigmoid)->Apply(segmentation);
-BENCHMARK_TEMPLATE(activation_forward, gelu)->Apply(hidden_layer);
-BENCHMARK_TEMPLATE(activation_backward, gelu)->Apply(hidden_layer);
+PFAD_BENCHMARK(relu_forward, bench::segmentation);
+PFAD_BENCHMARK(relu_backward, bench::segmentation);
+PFAD_BENCHMARK(sigmoid_forward, bench::segmentation);
+PFAD_BENCHMARK(sigmoid_backward, bench::segmentation);
+PFAD_BENCHMARK(gelu_forward, hidden_layer);
+PFAD_BENCHMARK(gelu_backward, hidden_layer);
 
 } // namespace

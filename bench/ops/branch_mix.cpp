@@ -2,38 +2,58 @@
 #include "support/op.hpp"
 
 #include <pfad/ops/branch_mix.hpp>
+#include <pfad/ops/concat_channels.hpp>
+#include <pfad/ops/multiply.hpp>
 
 namespace {
 
 using namespace pfad;
 
-constexpr std::int64_t branches = 3;
-
+template <class T>
 struct mix {
     bench::context ctx;
     shape<4> dims;
-    tensor<float, 4> f = bench::draw(ctx, bench::maps(dims[1], branches* dims[3]));
-    tensor<float, 4> a = bench::draw(ctx, shape<4>{{branches * dims[0], 1, 1, dims[3]}}, 0, 1);
-    tensor<float, 4> weights = bench::draw(ctx, a.dims(), 0, 1);
-    tensor<float, 4> y = bench::draw(ctx, dims);
+    bench::array<T, 4> f = bench::draw<T>(ctx, bench::maps(dims[1], bench::branches* dims[3]));
+    bench::array<T, 4> a =
+        bench::draw<T>(ctx, shape<4>{{bench::branches * dims[0], 1, 1, dims[3]}}, 0, 1);
+    bench::array<T, 4> weights = bench::draw<T>(ctx, a.dims(), 0, 1);
+    bench::array<T, 4> y = bench::draw<T>(ctx, dims);
 
     explicit mix(const benchmark::State& state) : dims(bench::maps(state)) {}
 };
 
+template <class T>
 void branch_mix_forward(benchmark::State& state) {
-    mix m(state);
-    bench::measure(state, bench::operations(2, m.f), bench::bytes(m.f, m.y),
+    mix<T> m(state);
+    bench::measure(m.ctx, state, bench::operations(2, m.f), bench::bytes(m.f, m.y),
                    [&] { branch_mix_forward(m.ctx, m.f, m.a, m.weights.view(), m.y.view()); });
 }
+// For each branch a copy of its channels, a copy of its weight to every pixel, and a product.
+template <class T>
+void branch_mix_forward_unfused(benchmark::State& state) {
+    mix<T> m(state);
+    const auto part = empty<T>(m.ctx, m.dims), weight = empty<T>(m.ctx, m.dims);
+    const shape<4> one = {{m.dims[0], 1, 1, m.dims[3]}};
+    bench::measure(m.ctx, state, bench::operations(2, m.f), bench::bytes(m.f, m.y), [&] {
+        for (std::int64_t k = 0; k < bench::branches; ++k) {
+            concat_channels_backward(m.ctx, m.f, part.view(), store::set, k * m.dims[3]);
+            concat_channels_forward(m.ctx, m.weights.slice(k * one.size(), one), weight.view(), 0);
+            multiply_forward(m.ctx, part.flat(), weight.flat(), m.y.flat().view(),
+                             k == 0 ? store::set : store::add);
+        }
+    });
+}
+template <class T>
 void branch_mix_backward(benchmark::State& state) {
-    mix m(state);
-    const auto gf = empty<float>(m.ctx, m.f.dims()), ga = empty<float>(m.ctx, m.a.dims());
-    bench::measure(state, bench::operations(3, m.f), bench::bytes(m.f, m.y, gf), [&] {
+    mix<T> m(state);
+    const auto gf = empty<T>(m.ctx, m.f.dims()), ga = empty<T>(m.ctx, m.a.dims());
+    bench::measure(m.ctx, state, bench::operations(3, m.f), bench::bytes(m.f, m.y, gf), [&] {
         branch_mix_backward(m.ctx, m.f, m.weights, m.y, gf.view(), store::set, ga.view(),
                             store::set);
     });
 }
-BENCHMARK(branch_mix_forward)->Apply(bench::stages);
-BENCHMARK(branch_mix_backward)->Apply(bench::stages);
+PFAD_BENCHMARK(branch_mix_forward, bench::stages);
+PFAD_BENCHMARK(branch_mix_forward_unfused, bench::stages);
+PFAD_BENCHMARK(branch_mix_backward, bench::stages);
 
 } // namespace

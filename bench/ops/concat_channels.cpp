@@ -7,31 +7,33 @@ namespace {
 
 using namespace pfad;
 
-constexpr std::int64_t side = 64, channels = 256, branches = 3;
+constexpr std::int64_t side = 64, channels = 256, atrous = 3;
 
+template <class T>
 void concat_channels_forward(benchmark::State& state) {
     bench::context ctx;
-    const auto mean = bench::draw(ctx, bench::maps(1, channels));
-    const auto x = bench::draw(ctx, bench::maps(side, channels));
-    const auto y = empty<float>(ctx, bench::maps(side, (1 + branches) * channels));
-    bench::measure(state, 0, bench::bytes(mean, x, x, x, y), [&] {
+    const auto mean = bench::draw<T>(ctx, bench::maps(1, channels));
+    const auto x = bench::draw<T>(ctx, bench::maps(side, channels));
+    const auto y = empty<T>(ctx, bench::maps(side, (1 + atrous) * channels));
+    bench::measure(ctx, state, 0, bench::bytes(mean, x, x, x, y), [&] {
         concat_channels_forward(ctx, mean, y.view(), 0);
-        for (std::int64_t k = 1; k <= branches; ++k)
+        for (std::int64_t k = 1; k <= atrous; ++k)
             concat_channels_forward(ctx, x, y.view(), k * channels);
     });
 }
+template <class T>
 void concat_channels_backward(benchmark::State& state) {
     bench::context ctx;
-    const auto gy = bench::draw(ctx, bench::maps(side, (1 + branches) * channels));
-    const auto gmean = empty<float>(ctx, bench::maps(1, channels));
-    const auto gx = empty<float>(ctx, bench::maps(side, channels));
-    bench::measure(state, bench::operations(1, gx), bench::bytes(gy, gx, gx, gx), [&] {
+    const auto gy = bench::draw<T>(ctx, bench::maps(side, (1 + atrous) * channels));
+    const auto gmean = empty<T>(ctx, bench::maps(1, channels));
+    const auto gx = empty<T>(ctx, bench::maps(side, channels));
+    bench::measure(ctx, state, bench::operations(1, gx), bench::bytes(gy, gx, gx, gx), [&] {
         concat_channels_backward(ctx, gy, gmean.view(), store::set, 0);
-        for (std::int64_t k = 1; k <= branches; ++k)
+        for (std::int64_t k = 1; k <= atrous; ++k)
             concat_channels_backward(ctx, gy, gx.view(), store::set, k * channels);
     });
 }
-BENCHMARK(concat_channels_forward)->UseRealTime();
-BENCHMARK(concat_channels_backward)->UseRealTime();
+PFAD_BENCHMARK(concat_channels_forward, bench::once);
+PFAD_BENCHMARK(concat_channels_backward, bench::once);
 
 } // namespace

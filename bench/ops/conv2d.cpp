@@ -1,6 +1,7 @@
-// Every different convolution of the model at 256 x 256 pictures, each way.
+// Every different convolution of the model at 256 x 256 pictures, each way. On a GPU these are a
+// vendor's, and only the gradient of the bias is measured.
 //   bench_ops --benchmark_filter='conv2d/onednn' --benchmark_repetitions=5
-#include "support/roofline.hpp"
+#include "support/op.hpp"
 
 #include <pfad/core/philox.hpp>
 #include <pfad/ops/conv2d.hpp>
@@ -19,6 +20,18 @@
 namespace {
 
 using namespace pfad;
+
+template <class T>
+void conv2d_backward_bias(benchmark::State& state) {
+    bench::context ctx;
+    const auto gy = bench::draw<T>(ctx, bench::maps(state));
+    const auto gb = empty<T>(ctx, shape<1>{{gy.extent(3)}});
+    bench::measure(ctx, state, bench::operations(1, gy), bench::bytes(gy),
+                   [&] { conv2d_backward_bias(ctx, gy, gb.view(), store::set); });
+}
+PFAD_BENCHMARK(conv2d_backward_bias, bench::stages);
+
+#if !defined(__CUDACC__)
 
 struct layer {
     const char* name;
@@ -128,5 +141,7 @@ const bool added = [] {
 #endif
     return true;
 }();
+
+#endif
 
 } // namespace

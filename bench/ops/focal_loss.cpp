@@ -6,27 +6,27 @@ namespace {
 
 using namespace pfad;
 
-constexpr double focusing = 4;
-
+template <class T>
 void focal_loss_forward(benchmark::State& state) {
     bench::context ctx;
-    const auto p = bench::draw(ctx, bench::maps(64, 1), 0, 1).flat();
-    const auto mask = bench::draw_mask(ctx, p.dims());
-    const auto loss = empty<float>(ctx, shape<1>{{1}});
-    bench::measure(state, bench::operations(8, p), bench::bytes(p, mask),
-                   [&] { focal_loss_forward(ctx, p, mask, focusing, loss.view()); });
+    const auto p = bench::draw<T>(ctx, bench::maps(64, 1), 0, 1).flat();
+    const auto mask = bench::draw_mask<T>(ctx, p.dims());
+    const auto loss = empty<T>(ctx, shape<1>{{1}});
+    bench::measure(ctx, state, bench::operations(8, p), bench::bytes(p, mask),
+                   [&] { focal_loss_forward(ctx, p, mask, bench::focusing, loss.view()); });
 }
+template <class T>
 void focal_loss_backward(benchmark::State& state) {
     bench::context ctx;
-    const auto p = bench::draw(ctx, bench::maps(64, 1), 0, 1).flat();
-    const auto mask = bench::draw_mask(ctx, p.dims());
-    const auto gloss = full(ctx, shape<1>{{1}}, 1.0f);
-    const auto gp = empty<float>(ctx, p.dims());
-    bench::measure(state, bench::operations(14, p), bench::bytes(p, mask, gp), [&] {
-        focal_loss_backward(ctx, p, mask, focusing, gloss, gp.view(), store::set);
+    const auto p = bench::draw<T>(ctx, bench::maps(64, 1), 0, 1).flat();
+    const auto mask = bench::draw_mask<T>(ctx, p.dims());
+    const auto gloss = full(ctx, shape<1>{{1}}, T(1));
+    const auto gp = empty<T>(ctx, p.dims());
+    bench::measure(ctx, state, bench::operations(14, p), bench::bytes(p, mask, gp), [&] {
+        focal_loss_backward(ctx, p, mask, bench::focusing, gloss, gp.view(), store::set);
     });
 }
-BENCHMARK(focal_loss_forward)->UseRealTime();
-BENCHMARK(focal_loss_backward)->UseRealTime();
+PFAD_BENCHMARK(focal_loss_forward, bench::once);
+PFAD_BENCHMARK(focal_loss_backward, bench::once);
 
 } // namespace

@@ -6,24 +6,26 @@ namespace {
 
 using namespace pfad;
 
+template <class T>
 void l1_loss_forward(benchmark::State& state) {
     bench::context ctx;
-    const auto p = bench::draw(ctx, bench::maps(64, 1), 0, 1).flat();
-    const auto mask = bench::draw_mask(ctx, p.dims());
-    const auto loss = empty<float>(ctx, shape<1>{{1}});
-    bench::measure(state, bench::operations(3, p), bench::bytes(p, mask),
+    const auto p = bench::draw<T>(ctx, bench::maps(64, 1), 0, 1).flat();
+    const auto mask = bench::draw_mask<T>(ctx, p.dims());
+    const auto loss = empty<T>(ctx, shape<1>{{1}});
+    bench::measure(ctx, state, bench::operations(3, p), bench::bytes(p, mask),
                    [&] { l1_loss_forward(ctx, p, mask, loss.view()); });
 }
+template <class T>
 void l1_loss_backward(benchmark::State& state) {
     bench::context ctx;
-    const auto p = bench::draw(ctx, bench::maps(64, 1), 0, 1).flat();
-    const auto mask = bench::draw_mask(ctx, p.dims());
-    const auto gloss = full(ctx, shape<1>{{1}}, 1.0f);
-    const auto gp = empty<float>(ctx, p.dims());
-    bench::measure(state, bench::operations(2, p), bench::bytes(p, mask, gp),
+    const auto p = bench::draw<T>(ctx, bench::maps(64, 1), 0, 1).flat();
+    const auto mask = bench::draw_mask<T>(ctx, p.dims());
+    const auto gloss = full(ctx, shape<1>{{1}}, T(1));
+    const auto gp = empty<T>(ctx, p.dims());
+    bench::measure(ctx, state, bench::operations(2, p), bench::bytes(p, mask, gp),
                    [&] { l1_loss_backward(ctx, p, mask, gloss, gp.view(), store::set); });
 }
-BENCHMARK(l1_loss_forward)->UseRealTime();
-BENCHMARK(l1_loss_backward)->UseRealTime();
+PFAD_BENCHMARK(l1_loss_forward, bench::once);
+PFAD_BENCHMARK(l1_loss_backward, bench::once);
 
 } // namespace

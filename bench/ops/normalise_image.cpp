@@ -7,15 +7,23 @@ namespace {
 
 using namespace pfad;
 
-template <class Pixel>
-void normalise_image(benchmark::State& state) {
+template <class Pixel, class T>
+void normalised(benchmark::State& state) {
     bench::context ctx;
-    const auto x = full(ctx, bench::maps(256, 3), Pixel(1));
-    const auto y = empty<float>(ctx, x.dims());
-    bench::measure(state, bench::operations(2, y), bench::bytes(x, y),
+    const auto x = bench::make<Pixel>(ctx, bench::maps(256, 3), [] { return 1.0f; });
+    const auto y = empty<T>(ctx, x.dims());
+    bench::measure(ctx, state, bench::operations(2, y), bench::bytes(x, y),
                    [&] { normalise_image_forward(ctx, x.view(), y.view(), imagenet_statistics); });
 }
-BENCHMARK_TEMPLATE(normalise_image, float)->UseRealTime();
-BENCHMARK_TEMPLATE(normalise_image, std::uint8_t)->UseRealTime();
+template <class T>
+void normalise_image(benchmark::State& state) {
+    normalised<T, T>(state);
+}
+template <class T>
+void normalise_image_of_bytes(benchmark::State& state) {
+    normalised<std::uint8_t, T>(state);
+}
+PFAD_BENCHMARK(normalise_image, bench::once);
+PFAD_BENCHMARK(normalise_image_of_bytes, bench::once);
 
 } // namespace

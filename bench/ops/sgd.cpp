@@ -7,13 +7,18 @@ namespace {
 
 using namespace pfad;
 
+template <class T>
 void sgd_update(benchmark::State& state) {
     bench::context ctx;
     const shape<1> dims = {{state.range(0)}};
-    const auto w = bench::draw(ctx, dims), g = bench::draw(ctx, dims), v = bench::draw(ctx, dims);
-    bench::measure(state, bench::operations(6, w), bench::bytes(w, g, v, w, v),
+    const auto w = bench::draw<T>(ctx, dims), g = bench::draw<T>(ctx, dims),
+               v = bench::draw<T>(ctx, dims);
+    bench::measure(ctx, state, bench::operations(6, w), bench::bytes(w, g, v, w, v),
                    [&] { sgd_update(ctx, w.view(), g, v.view(), 1e-3, {}); });
 }
-BENCHMARK(sgd_update)->ArgName("values")->Arg(51680304)->Arg(5462816)->Arg(863489)->UseRealTime();
+void networks(benchmark::internal::Benchmark* b) {
+    b->ArgName("values")->Arg(51680304)->Arg(5462816)->Arg(863489);
+}
+PFAD_BENCHMARK(sgd_update, networks);
 
 } // namespace

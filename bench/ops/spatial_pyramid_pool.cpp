@@ -7,29 +7,31 @@ namespace {
 
 using namespace pfad;
 
-constexpr std::int64_t branches = 3;
-
+template <class T>
 struct pyramid {
     bench::context ctx;
-    tensor<float, 4> x, y;
+    bench::array<T, 4> x, y;
 
     explicit pyramid(const benchmark::State& state)
-        : x(bench::draw(ctx, bench::maps(state.range(0), branches * state.range(1)))),
-          y(bench::draw(ctx, shape<4>{{branches * bench::batch, 1, 1, 5 * state.range(1)}})) {}
+        : x(bench::draw<T>(ctx, bench::maps(state.range(0), bench::branches * state.range(1)))),
+          y(bench::draw<T>(ctx,
+                           shape<4>{{bench::branches * bench::batch, 1, 1, 5 * state.range(1)}})) {}
 };
 
+template <class T>
 void spatial_pyramid_pool_forward(benchmark::State& state) {
-    pyramid p(state);
-    bench::measure(state, bench::operations(1, p.x), bench::bytes(p.x, p.y),
+    pyramid<T> p(state);
+    bench::measure(p.ctx, state, bench::operations(1, p.x), bench::bytes(p.x, p.y),
                    [&] { spatial_pyramid_pool_forward(p.ctx, p.x, p.y.view()); });
 }
 // branch_mix has written to the same gradient before.
+template <class T>
 void spatial_pyramid_pool_backward(benchmark::State& state) {
-    pyramid p(state);
-    bench::measure(state, bench::operations(1, p.x), bench::bytes(p.x, p.y, p.x),
+    pyramid<T> p(state);
+    bench::measure(p.ctx, state, bench::operations(1, p.x), bench::bytes(p.x, p.y, p.x),
                    [&] { spatial_pyramid_pool_backward(p.ctx, p.y, p.x.view(), store::add); });
 }
-BENCHMARK(spatial_pyramid_pool_forward)->Apply(bench::stages);
-BENCHMARK(spatial_pyramid_pool_backward)->Apply(bench::stages);
+PFAD_BENCHMARK(spatial_pyramid_pool_forward, bench::stages);
+PFAD_BENCHMARK(spatial_pyramid_pool_backward, bench::stages);
 
 } // namespace

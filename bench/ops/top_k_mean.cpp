@@ -1,25 +1,24 @@
-#include <pfad/core/philox.hpp>
+// The score of a picture: the mean of its hundred highest pixels.
+#include "support/op.hpp"
+
 #include <pfad/ops/top_k_mean.hpp>
-
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <cstdint>
 
 namespace {
 
-constexpr std::int64_t side = 256;
+using namespace pfad;
 
+template <class T>
 void top_k_mean(benchmark::State& state) {
-    pfad::cpu::context ctx;
-    const auto map = pfad::empty<float>(ctx, pfad::shape<4>{{state.range(0), side, side, 1}});
-    pfad::random_stream draws(1, "top");
-    std::generate_n(map.data(), map.size(), [&] { return static_cast<float>(draws.uniform()); });
-    for (auto _ : state)
-        benchmark::DoNotOptimize(pfad::top_k_mean(ctx, map, 100).data());
-    state.SetItemsProcessed(state.iterations() * map.size());
-    state.SetBytesProcessed(state.iterations() * map.size() * 4);
+    bench::context ctx;
+    const auto map = bench::draw<T>(ctx, shape<4>{{state.range(0), 256, 256, 1}}, 0, 1);
+    const auto score = empty<T>(ctx, shape<1>{{map.extent(0)}});
+    bench::measure(ctx, state, 0, bench::bytes(map),
+                   [&] { top_k_mean_forward(ctx, map, 100, score.view()); });
 }
-BENCHMARK(top_k_mean)->ArgName("pictures")->Arg(1)->Arg(8)->UseRealTime();
+
+void test_batches(benchmark::internal::Benchmark* b) {
+    b->ArgName("pictures")->Arg(1)->Arg(8)->Arg(bench::batch);
+}
+PFAD_BENCHMARK(top_k_mean, test_batches);
 
 } // namespace

@@ -33,8 +33,8 @@ auto wanted(tail after) {
 } // namespace
 
 TEMPLATE_LIST_TEST_CASE("attention_fuse: value and gradients [ops]", "[ops]", backends) {
-    for (const shape<4>& x :
-         {shape<4>{{2, 5, 6, 3}}, shape<4>{{1, 1, 1, 1}}, shape<4>{{3, 1, 17, 2}}}) {
+    for (const shape<4>& x : {shape<4>{{2, 5, 6, 3}}, shape<4>{{1, 1, 1, 1}},
+                              shape<4>{{3, 1, 17, 2}}, shape<4>{{2, 3, 1, 8}}}) {
         INFO(to_string(x));
         check_op<TestType>(op(tail::none), wanted(tail::none), thorough::everything,
                            static_cast<double>(x[1] * x[2]), 4, random_array(x, "x"),

@@ -37,8 +37,9 @@ TEMPLATE_LIST_TEST_CASE("branch_mix: value and gradients [ops]", "[ops]", backen
         shape<4> f;
         int branches;
     };
-    for (const size& z : {size{{{2, 5, 6, 12}}, 3}, size{{{1, 1, 1, 3}}, 3},
-                          size{{{3, 1, 7, 2}}, 1}, size{{{2, 3, 3, 35}}, 5}}) {
+    for (const size& z :
+         {size{{{2, 5, 6, 12}}, 3}, size{{{1, 1, 1, 3}}, 3}, size{{{3, 1, 7, 2}}, 1},
+          size{{{2, 3, 3, 35}}, 5}, size{{{2, 3, 5, 24}}, 3}}) {
         INFO(to_string(z.f) << ", branches " << z.branches);
         const shape<4> a = {{z.f[0] * z.branches, 1, 1, z.f[3] / z.branches}};
         check_op<TestType>(op(z.branches), reference, thorough::everything,

@@ -39,6 +39,8 @@ TEMPLATE_LIST_TEST_CASE("concat_channels: value and gradients [ops]", "[ops]", b
     check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(2, 3, 5, 4));
     check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(2, 3, 5, 4), x(2, 3, 5, 1));
     check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(1, 1, 1, 2), x(1, 1, 1, 3));
+    check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(1, 1, 1, 1), x(1, 1, 1, 1));
+    check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(2, 3, 1, 8), x(2, 3, 1, 16));
     check_op<TestType>(op, wanted, thorough::everything, 1, 1, x(1, 1, 7, 2), x(1, 1, 7, 3));
     check_op<TestType>(op, wanted, thorough::value_and_bits, 1, 1, x(2, 33, 31, 20),
                        x(2, 33, 31, 3), x(2, 33, 31, 17));

@@ -36,6 +36,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients [ops]", "[ops
                            random_array(x, "s"));
     };
     run({{1, 1, 1, 2}}, thorough::everything);
+    run({{2, 1, 3, 1}}, thorough::value_and_bits);
     run({{3, 5, 2, 17}}, thorough::everything);
     run({{1, 3, 7, 16}}, thorough::everything);
     run({{2, 17, 19, 40}}, thorough::value_and_bits);

@@ -90,6 +90,8 @@ TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: value and gradients [ops]", "[op
     };
     run({{2, 8, 6, 4}}, {{2, 4, 3, 6}}, {{2, 2, 2, 8}}, thorough::everything);
     run({{1, 5, 3, 17}}, {{1, 5, 3, 2}}, {{1, 7, 1, 3}}, thorough::everything);
+    run({{1, 3, 5, 8}}, {{1, 2, 3, 16}}, {{1, 1, 1, 24}}, thorough::everything);
+    run({{1, 1, 1, 3}}, {{1, 1, 1, 2}}, {{1, 1, 1, 1}}, thorough::value_and_bits);
     run({{1, 12, 10, 36}}, {{1, 6, 5, 70}}, {{1, 3, 3, 35}}, thorough::value_and_bits);
 }
 

@@ -28,6 +28,7 @@ TEMPLATE_LIST_TEST_CASE("layer_scale_add: value and gradients [ops]", "[ops]", b
     };
     run({{1, 1, 1, 1}}, thorough::everything);
     run({{2, 5, 3, 7}}, thorough::everything);
+    run({{1, 3, 5, 8}}, thorough::everything);
     run({{2, 37, 41, 24}}, thorough::value_and_bits);
 }
 

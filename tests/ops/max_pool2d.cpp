@@ -39,7 +39,8 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: value and gradient [ops]", "[ops]", backend
     for (const size& z : {size{{{2, 9, 8, 5}}, {3, 2, 1}}, size{{{1, 7, 11, 67}}, {3, 2, 1}},
                           size{{{2, 1, 1, 3}}, {3, 2, 1}}, size{{{1, 6, 5, 2}}, {2, 2, 0}},
                           size{{{1, 5, 6, 2}}, {3, 1, 1}}, size{{{1, 5, 9, 1}}, {2, 3, 1}},
-                          size{{{1, 8, 7, 2}}, {5, 3, 2}}, size{{{1, 3, 4, 2}}, {1, 1, 0}}}) {
+                          size{{{1, 8, 7, 2}}, {5, 3, 2}}, size{{{1, 3, 4, 2}}, {1, 1, 0}},
+                          size{{{1, 1, 1, 1}}, {3, 2, 1}}, size{{{2, 5, 7, 8}}, {3, 2, 1}}}) {
         INFO(to_string(z.x) << ", kernel " << z.g.kernel << ", stride " << z.g.stride);
         check_op<TestType>([g = z.g](auto& t, const auto& x) { return max_pool2d(t, x, g); },
                            [g = z.g](const array<4>& x) { return reference(x, g); },

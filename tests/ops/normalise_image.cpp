@@ -1,5 +1,6 @@
 #include "support/backends.hpp"
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 #include "support/guarded.hpp"
 
 #include <pfad/ops/normalise_image.hpp>
@@ -28,13 +29,13 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: every 8-bit level of every channel [op
     for (std::size_t i = 0; i < pixels.size(); ++i)
         pixels[i] = static_cast<std::uint8_t>(i / 3);
     write_elements(ctx, x, pixels);
-    const auto y = normalise_image<float>(ctx, x);
-    CHECK(y.dims() == x.dims());
-    const auto got = read_elements(ctx, y);
-    for (std::size_t i = 0; i < pixels.size(); ++i) {
-        const double want = (pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3];
-        CHECK(std::abs(got[i] - want) < 1e-6);
-    }
+    array<4> want(x.dims());
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+        want.data[i] = (pixels[i] / 255.0 - mean[i % 3]) / deviation[i % 3];
+    for_each_element<TestType>([&](auto of) {
+        using T = decltype(of);
+        check_close(download(ctx, normalise_image<T>(ctx, x)), want, tolerance<T>(0, 2.64));
+    });
 }
 
 TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels, in place, with other statistics [ops]",
@@ -58,7 +59,8 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bi
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
-    for (const shape<4>& dims : {shape<4>{1, 16, 16, 3}, shape<4>{1, 17, 19, 3}}) {
+    for (const shape<4>& dims :
+         {shape<4>{1, 16, 16, 3}, shape<4>{1, 17, 19, 3}, shape<4>{1, 1, 1, 3}}) {
         const auto bytes = empty<std::uint8_t>(ctx, dims);
         const auto reals = empty<float>(ctx, dims);
         std::vector<std::uint8_t> levels(static_cast<std::size_t>(dims.size()));
@@ -74,6 +76,23 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bi
         for (std::size_t i = 0; i < a.size(); ++i)
             CHECK(a[i] == b[i]);
     }
+}
+
+TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels of every element type [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(2);
+    for_each_element<TestType>([&](auto of) {
+        using T = decltype(of);
+        for (const shape<4>& dims : {shape<4>{2, 7, 11, 3}, shape<4>{1, 16, 8, 3}}) {
+            const auto x = rounded<T>(random_array(dims, "x", 0, 1));
+            auto want = x;
+            for (std::size_t i = 0; i < x.data.size(); ++i)
+                want.data[i] = (x.data[i] - mean[i % 3]) / deviation[i % 3];
+            check_close(download(ctx, normalise_image<T>(ctx, upload<T>(ctx, x))), want,
+                        tolerance<T>(0, 2.64));
+        }
+    });
 }
 
 TEST_CASE("normalise_image: grey pictures are refused [ops]") {

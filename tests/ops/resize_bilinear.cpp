@@ -42,7 +42,8 @@ TEMPLATE_LIST_TEST_CASE("resize_bilinear: value and gradient [ops]", "[ops]", ba
     for (const size& z :
          {size{{{2, 4, 4, 3}}, 8, 8}, size{{{1, 7, 5, 2}}, 13, 9}, size{{{2, 8, 6, 2}}, 4, 3},
           size{{{1, 2, 2, 5}}, 9, 16}, size{{{1, 1, 1, 2}}, 4, 5}, size{{{1, 5, 3, 2}}, 1, 1},
-          size{{{1, 3, 11, 1}}, 7, 2}, size{{{1, 4, 3, 2}}, 4, 3}}) {
+          size{{{1, 3, 11, 1}}, 7, 2}, size{{{1, 4, 3, 2}}, 4, 3}, size{{{1, 1, 1, 1}}, 1, 1},
+          size{{{2, 5, 3, 8}}, 7, 4}}) {
         INFO(to_string(z.x) << " to " << z.h << " x " << z.w);
         check_op<TestType>([z](auto& t, const auto& x) { return resize_bilinear(t, x, z.h, z.w); },
                            [z](const array<4>& x) { return reference(x, z.h, z.w); },

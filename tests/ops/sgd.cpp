@@ -10,26 +10,29 @@ using namespace pfad::test;
 
 TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
-    for (const std::int64_t count : {1, 37, 40007}) {
-        const shape<1> dims = {{count}};
-        auto w = random_array(dims, "w");
-        array<1> v(dims);
-        guarded<float, 1, TestType> weights(ctx, dims, 0), velocity(ctx, dims, 0);
-        write_elements(ctx, weights.tensor(), std::vector<float>(w.data.begin(), w.data.end()));
-        for (const char* const name : {"g1", "g2", "g3"}) {
-            const auto g = random_array(dims, name);
-            sgd_update(ctx, weights.tensor().view(), upload<float>(ctx, g),
-                       velocity.tensor().view(), 0.5, {.momentum = 0.9, .weight_decay = 0.25});
-            for (std::size_t i = 0; i < w.data.size(); ++i) {
-                v.data[i] = 0.9 * v.data[i] + g.data[i] + 0.25 * w.data[i];
-                w.data[i] -= 0.5 * v.data[i];
+    for_each_element<TestType>([&](auto of) {
+        using T = decltype(of);
+        for (const std::int64_t count : {1, 37, 40007}) {
+            const shape<1> dims = {{count}};
+            auto w = rounded<T>(random_array(dims, "w"));
+            array<1> v(dims);
+            guarded<T, 1, TestType> weights(ctx, dims, T(0)), velocity(ctx, dims, T(0));
+            write_elements(ctx, weights.tensor(), elements<T>(w));
+            for (const char* const name : {"g1", "g2", "g3"}) {
+                const auto g = rounded<T>(random_array(dims, name));
+                sgd_update(ctx, weights.tensor().view(), upload<T>(ctx, g),
+                           velocity.tensor().view(), 0.5, {.momentum = 0.9, .weight_decay = 0.25});
+                for (std::size_t i = 0; i < w.data.size(); ++i) {
+                    v.data[i] = 0.9 * v.data[i] + g.data[i] + 0.25 * w.data[i];
+                    w.data[i] -= 0.5 * v.data[i];
+                }
             }
+            check_close(download(ctx, weights.tensor()), w, tolerance<T>(8, 4));
+            check_close(download(ctx, velocity.tensor()), v, tolerance<T>(8, 4));
+            CHECK(weights.intact(ctx));
+            CHECK(velocity.intact(ctx));
         }
-        check_close(download(ctx, weights.tensor()), w, tolerance<float>(8, 4));
-        check_close(download(ctx, velocity.tensor()), v, tolerance<float>(8, 4));
-        CHECK(weights.intact(ctx));
-        CHECK(velocity.intact(ctx));
-    }
+    });
 }
 
 TEMPLATE_LIST_TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]",

@@ -52,9 +52,9 @@ TEMPLATE_LIST_TEST_CASE("spatial_pyramid_pool: value and gradient [ops]", "[ops]
         shape<4> x;
         int groups;
     };
-    for (const size& z :
-         {size{{{2, 6, 8, 12}}, 3}, size{{{1, 5, 7, 4}}, 2}, size{{{2, 1, 1, 3}}, 1},
-          size{{{1, 1, 4, 6}}, 3}, size{{{1, 3, 2, 5}}, 5}}) {
+    for (const size& z : {size{{{2, 6, 8, 12}}, 3}, size{{{1, 5, 7, 4}}, 2},
+                          size{{{2, 1, 1, 3}}, 1}, size{{{1, 1, 4, 6}}, 3}, size{{{1, 3, 2, 5}}, 5},
+                          size{{{1, 1, 1, 1}}, 1}, size{{{2, 5, 3, 16}}, 2}}) {
         INFO(to_string(z.x) << ", groups " << z.groups);
         check_op<TestType>(op(z.groups), wanted(z.groups), thorough::everything, 4, 2,
                            random_array(z.x, "x"));

@@ -1,5 +1,6 @@
 #include "support/backends.hpp"
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 
 #include <pfad/core/philox.hpp>
 #include <pfad/ops/top_k_mean.hpp>
@@ -21,7 +22,7 @@ template <class T>
 std::vector<T> noise(std::int64_t count) {
     std::vector<T> values(static_cast<std::size_t>(count));
     pfad::random_stream draws(9, "map");
-    std::generate(values.begin(), values.end(), [&] { return static_cast<T>(draws.normal()); });
+    std::generate(values.begin(), values.end(), [&] { return element<T>(draws.normal()); });
     return values;
 }
 
@@ -43,9 +44,8 @@ void check_highest(Context& ctx, const pfad::shape<4>& dims, const std::vector<T
         std::vector<double> sorted(values.begin() + n * pixels, values.begin() + (n + 1) * pixels);
         std::sort(sorted.begin(), sorted.end(), std::greater<>());
         const double want = std::accumulate(sorted.begin(), sorted.begin() + k, 0.0) / k;
-        const double u = std::numeric_limits<T>::epsilon();
         CHECK(std::abs(static_cast<double>(score[static_cast<std::size_t>(n)]) - want) <=
-              4 * u * std::abs(want));
+              tolerance<T>(0, std::abs(want)));
     }
 }
 
@@ -54,15 +54,24 @@ void check_highest(Context& ctx, const pfad::shape<4>& dims, const std::vector<T
 TEMPLATE_LIST_TEST_CASE("top_k_mean: is the mean of the highest pixels [ops]", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for (const int k : {1, 2, 99, 100}) {
-        check_highest(ctx, {{3, 13, 17, 1}}, noise<float>(3 * 221), k);
+        for_each_element<TestType>([&](auto of) {
+            check_highest(ctx, {{3, 13, 17, 1}}, noise<decltype(of)>(3 * 221), k);
+        });
         check_highest(ctx, {{3, 13, 17, 1}}, noise<double>(3 * 221), k);
     }
+    for_each_element<TestType>([&](auto of) {
+        check_highest(ctx, {{2, 1, 1, 1}}, noise<decltype(of)>(2), 1);
+    });
     // Many of one value, among them the k-th highest, of both signs; and more than fit in a block.
     auto coarse = noise<float>(2 * 48 * 48);
     for (float& value : coarse)
         value = std::round(4 * value) / 4;
-    for (const int k : {100, 1500})
-        check_highest(ctx, {{2, 48, 48, 1}}, coarse, k);
+    for_each_element<TestType>([&](auto of) {
+        std::vector<decltype(of)> values(coarse.size());
+        std::transform(coarse.begin(), coarse.end(), values.begin(), element<decltype(of)>);
+        for (const int k : {100, 1500})
+            check_highest(ctx, {{2, 48, 48, 1}}, values, k);
+    });
     // Few bits each, so that sums of so many are exact in any order.
     auto fine = noise<double>(2 * 48 * 48);
     for (double& value : fine)

@@ -47,6 +47,14 @@ template <class Context>
         return Context();
 }
 
+/// Calls f(T()) for the element types of activations: float, and bf16 where the backend has it.
+template <class Context, class F>
+void for_each_element(F&& f) {
+    f(float());
+    if constexpr (!on_host<Context>)
+        f(bf16());
+}
+
 /// Calls f(context) once for every way to run that must give the same bits: twice on one thread
 /// and, for the plain loops, on two (a vendor library splits its sums as it likes); under the
 /// emulator in three orders of the threads.
@@ -101,13 +109,17 @@ template <class Context, class T, int R, class S>
     return result;
 }
 
+template <class T, int R>
+[[nodiscard]] std::vector<T> elements(const array<R>& from) {
+    std::vector<T> result(from.data.size());
+    std::transform(from.data.begin(), from.data.end(), result.begin(), element<T>);
+    return result;
+}
+
 template <class T, int R, class Context>
 tensor<T, R, typename Context::space> upload(Context& ctx, const array<R>& from) {
     auto result = empty<T>(ctx, from.dims);
-    std::vector<T> elements(from.data.size());
-    std::transform(from.data.begin(), from.data.end(), elements.begin(),
-                   [](double x) { return static_cast<T>(x); });
-    write_elements(ctx, result, elements);
+    write_elements(ctx, result, elements<T>(from));
     return result;
 }
 

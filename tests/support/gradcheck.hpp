@@ -28,10 +28,10 @@ struct evaluation {
     std::tuple<array<R>...> gradients;
 };
 
-/// The upstream gradient of every check.
+/// The upstream gradient of every check, exact in every element type.
 template <int Q>
 array<Q> cotangent(const shape<Q>& dims) {
-    return random_array(dims, "cotangent", 0.25, 1.25);
+    return rounded<bf16>(random_array(dims, "cotangent", 0.25, 1.25));
 }
 
 /// The values times `factor`.
@@ -42,12 +42,15 @@ array<R> scaled(array<R> x, double factor) {
     return x;
 }
 
+template <class T>
+[[nodiscard]] T not_a_number() {
+    return element<T>(std::numeric_limits<double>::quiet_NaN());
+}
+
 /// Puts NaN where a tensor was, before its memory goes back to the pool.
 template <class Context, class T, int R, class S>
 void poison(Context& ctx, const tensor<T, R, S>& x) {
-    write_elements(
-        ctx, x,
-        std::vector<T>(static_cast<std::size_t>(x.size()), std::numeric_limits<T>::quiet_NaN()));
+    write_elements(ctx, x, std::vector<T>(static_cast<std::size_t>(x.size()), not_a_number<T>()));
 }
 
 /// Runs op(tape, variables...) forward and backward. `prepare(slot, i)` may touch the gradient slot
@@ -144,7 +147,7 @@ void check_store(Context& ctx,
                  const std::tuple<array<R>...>& expected,
                  const array<R>&... inputs) {
     for (const store how : {store::set, store::add}) {
-        const T before = how == store::set ? std::numeric_limits<T>::quiet_NaN() : T(3);
+        const T before = how == store::set ? not_a_number<T>() : T(3);
         const std::tuple<guarded<T, R, Context>...> memory(
             guarded<T, R, Context>(ctx, inputs.dims, before)...);
         const auto prepare = [&](auto& slot, int wanted) {
@@ -207,8 +210,33 @@ void check_repeats(Op& op, const array<R>&... inputs) {
 /// How much a check does: numerical differences suit small inputs only.
 enum class thorough : bool { value_and_bits, everything };
 
+/// The op in T against its own results in double from the same inputs, which T holds exactly.
+template <class T, class Context, class Op, int Q, int... R>
+void check_precision(Context& ctx,
+                     Op& op,
+                     thorough how_much,
+                     double terms,
+                     double term,
+                     const array<Q>& want,
+                     const std::tuple<array<R>...>& gradients,
+                     const array<R>&... inputs) {
+    INFO(sizeof(T) * 8 << " bit");
+    const auto got = evaluate<T>(ctx, op, inputs...);
+    check_close(got.y, want, tolerance<T>(terms, term));
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (check_close(std::get<I>(got.gradients), std::get<I>(gradients),
+                     tolerance<T>(terms + 16, std::max(term, 2 * largest(std::get<I>(gradients))))),
+         ...);
+    }
+    (std::index_sequence_for<array<R>...>());
+    check_repeats<T, Context>(op, inputs...);
+    if (how_much == thorough::everything)
+        check_store<T>(ctx, op, got.gradients, inputs...);
+}
+
 /// All of it. `op(tape, variables...)` gives a variable; `reference(arrays...)` the array that it
-/// should hold; `terms` is the length of the longest sum, `largest` the largest term.
+/// should hold; `terms` is the length of the longest sum, `largest` the largest term. In double and
+/// float, and in bf16 where the backend has it.
 template <class Context, class Op, class Reference, int... R>
 void check_op(Op op,
               Reference reference,
@@ -220,22 +248,17 @@ void check_op(Op op,
     const auto want = reference(inputs...);
     const auto exact = evaluate<double>(ctx, op, inputs...);
     check_close(exact.y, want, tolerance<double>(4 * terms, term));
-    const auto rounded = evaluate<float>(ctx, op, inputs...);
-    check_close(rounded.y, want, tolerance<float>(terms, term));
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (check_close(std::get<I>(rounded.gradients), std::get<I>(exact.gradients),
-                     tolerance<float>(terms + 16,
-                                      std::max({term, 2 * largest(std::get<I>(exact.gradients))}))),
-         ...);
-    }
-    (std::index_sequence_for<array<R>...>());
-    check_repeats<float, Context>(op, inputs...);
     check_repeats<double, Context>(op, inputs...);
+    check_precision<float>(ctx, op, how_much, terms, term, want, exact.gradients, inputs...);
     if (how_much == thorough::everything) {
         check_gradients(ctx, op, exact.gradients, inputs...);
         check_store<double>(ctx, op, exact.gradients, inputs...);
-        check_store<float>(ctx, op, rounded.gradients, inputs...);
     }
+    if constexpr (!on_host<Context>)
+        [&](const array<R>&... coarse) {
+            check_precision<bf16>(ctx, op, how_much, terms, term, reference(coarse...),
+                                  evaluate<double>(ctx, op, coarse...).gradients, coarse...);
+        }(rounded<bf16>(inputs)...);
 }
 
 /// A variable as a parameter, whose gradient lands in the variable's slot.

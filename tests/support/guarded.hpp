@@ -38,7 +38,7 @@ public:
 
 private:
     static constexpr std::int64_t margin = 64;
-    static constexpr T sentinel = T(-12345.5);
+    static inline const T sentinel = element<T>(-12352); // exact in bf16
     pfad::tensor<T, 1, typename Context::space> memory_;
     shape<R> dims_;
 };

@@ -2,6 +2,7 @@
 // double see the same numbers.
 #pragma once
 
+#include <pfad/core/element.hpp>
 #include <pfad/core/philox.hpp>
 #include <pfad/core/shape.hpp>
 
@@ -42,6 +43,20 @@ private:
         return static_cast<std::size_t>(result);
     }
 };
+
+/// A number as an element, rounded to nearest.
+template <class T>
+[[nodiscard]] T element(double x) {
+    return static_cast<T>(static_cast<accumulator_t<T>>(x));
+}
+
+/// The same with every value rounded to T.
+template <class T, int R>
+array<R> rounded(array<R> x) {
+    for (double& value : x.data)
+        value = static_cast<double>(element<T>(value));
+    return x;
+}
 
 /// Uniform in [low, high); another name gives other values.
 template <int R>

@@ -11,16 +11,19 @@ namespace pfad::cuda {
 namespace kernels {
 
 /// Geometry: a grid-stride loop over packs of N elements, the last count % N elements one by one.
+/// The second launch bound keeps ptxas from spilling registers for the sake of more blocks (0:
+/// unset).
 template <int N, class F>
-__global__ void __launch_bounds__(256) map_kernel(std::int64_t count, F f) {
+__global__ void __launch_bounds__(256, N == 1 ? 1 : 0) map_kernel(std::int64_t count, F f) {
     std::int64_t const first = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
     std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
     std::int64_t const packs = count / N;
     for (std::int64_t i = first; i < packs; i += step)
         f(device::width<N>(), i * N);
+    // Fewer than there are threads in any block.
     if constexpr (N > 1)
-        for (std::int64_t i = packs * N + first; i < count; i += step)
-            f(device::width<1>(), i);
+        if (packs * N + first < count)
+            f(device::width<1>(), packs * N + first);
 }
 
 } // namespace kernels

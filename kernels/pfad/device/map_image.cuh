@@ -16,8 +16,9 @@ struct image_rows {
 };
 
 /// What a thread divides by to find its pixel, where 64 bits would cost it many times as much.
+/// Leaves room for a stride of the grid beyond the end.
 [[nodiscard]] inline int index(std::int64_t x) {
-    expect(x <= std::numeric_limits<int>::max(), "cuda", "extents fit into 31 bits");
+    expect(x <= std::numeric_limits<int>::max() - 65535, "cuda", "extents fit into 31 bits");
     return static_cast<int>(x);
 }
 

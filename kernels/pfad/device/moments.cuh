@@ -32,9 +32,9 @@ __device__ __forceinline__ void join_moments(A& mean, A& squares, A seen, A m, A
 
 /// Geometry: 32 x 8 threads; a thread owns V neighbouring channels (blockIdx.x) and every eighth
 /// row of a chunk (blockIdx.y), of which it holds B at once. x (rows, c), partial (chunks, 2, c):
-/// mean, sum of squares about it.
+/// mean, sum of squares about it. The second launch bound: see map_kernel.
 template <int B, int V, class T>
-__global__ void __launch_bounds__(256) moments_kernel(
+__global__ void __launch_bounds__(256, 1) moments_kernel(
     const T* x, std::int64_t rows, std::int64_t c, std::int64_t chunk, accumulator_t<T>* partial) {
     using A = accumulator_t<T>;
     A* const meet = device::shared_array<A, 8 * 32 * 2 * V, moments_parts_tag>();

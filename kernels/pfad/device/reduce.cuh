@@ -24,9 +24,9 @@ struct sum_rows_tag;
 /// Geometry: 32 x 8 threads; a thread owns V neighbouring columns (blockIdx.x) of one group
 /// (blockIdx.z) and every eighth row of a chunk (blockIdx.y); the eight meet in shared memory.
 /// term(width<V>, group, row, column, sum) adds K values for each of V columns to sum[K][V].
-/// partial (groups, chunks, K, columns).
+/// partial (groups, chunks, K, columns). The second launch bound: see map_kernel.
 template <int K, int V, class A, class F>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 1)
     sum_rows_kernel(row_blocks x, std::int64_t chunk, F term, A* partial) {
     A* const meet = device::shared_array<A, 8 * 32 * K * V, sum_rows_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);

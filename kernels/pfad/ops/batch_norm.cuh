@@ -24,20 +24,12 @@ struct batch_norm_running {
     T* running_variance; // (c)
     accumulator_t<T> unbiased, momentum;
 
-    template <int N>
-    __device__ void operator()(device::width<N>, std::int64_t i) const {
-        accumulator_t<T> m[N], v[N], to_m[N], to_v[N];
-        device::load<N>(mean + i, m);
-        device::load<N>(variance + i, v);
-        device::load<N>(running_mean + i, to_m);
-        device::load<N>(running_variance + i, to_v);
-#pragma unroll
-        for (int k = 0; k < N; ++k) {
-            to_m[k] += momentum * (m[k] - to_m[k]);
-            to_v[k] += momentum * (v[k] * unbiased - to_v[k]);
-        }
-        device::save<N>(running_mean + i, to_m, store::set);
-        device::save<N>(running_variance + i, to_v, store::set);
+    __device__ void operator()(device::width<1>, std::int64_t i) const {
+        using A = accumulator_t<T>;
+        A const m = static_cast<A>(running_mean[i]), v = static_cast<A>(running_variance[i]);
+        running_mean[i] = static_cast<T>(m + momentum * (static_cast<A>(mean[i]) - m));
+        running_variance[i] =
+            static_cast<T>(v + momentum * (static_cast<A>(variance[i]) * unbiased - v));
     }
 };
 
@@ -52,20 +44,12 @@ struct batch_norm_affine {
     std::int64_t c;
     accumulator_t<T> epsilon;
 
-    template <int N>
-    __device__ void operator()(device::width<N>, std::int64_t i) const {
-        accumulator_t<T> w[N], b[N], m[N], v[N];
-        device::load<N>(weight + i, w);
-        device::load<N>(bias + i, b);
-        device::load<N>(mean + i, m);
-        device::load<N>(variance + i, v);
-#pragma unroll
-        for (int k = 0; k < N; ++k) {
-            w[k] /= std::sqrt(v[k] + epsilon);
-            b[k] -= m[k] * w[k];
-        }
-        device::save<N>(factor + i, w, store::set);
-        device::save<N>(factor + c + i, b, store::set);
+    __device__ void operator()(device::width<1>, std::int64_t i) const {
+        using A = accumulator_t<T>;
+        A const scale =
+            static_cast<A>(weight[i]) / std::sqrt(static_cast<A>(variance[i]) + epsilon);
+        factor[i] = scale;
+        factor[c + i] = static_cast<A>(bias[i]) - static_cast<A>(mean[i]) * scale;
     }
 };
 

@@ -56,6 +56,7 @@ __global__ void __launch_bounds__(256) cosine_value_kernel(std::int64_t pixels,
         // One factor for each, as the product of both may overflow.
         A const scale_a = A(1) / (std::sqrt(aa) + e);
         A const scale_b = A(1) / (std::sqrt(bb) + e);
+#pragma unroll 1 // one or two rounds; more at once would split the stores
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N];
             device::load<N>(t + pixel * c + i, a);
@@ -88,6 +89,7 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
         A const norm = std::sqrt(bb);
         A const scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
         A ub = 0;
+#pragma unroll 1
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N], g[N];
             device::load<N>(t + pixel * c + i, a);
@@ -100,6 +102,7 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
         // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
         ub = cosine_sum(ub);
         A const along = norm > A(0) ? ub * scale_b / norm * scale_b : A(0);
+#pragma unroll 1
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N], g[N];
             device::load<N>(t + pixel * c + i, a);

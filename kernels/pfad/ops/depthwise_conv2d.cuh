@@ -140,7 +140,9 @@ struct depthwise_term {
 #pragma unroll
         for (int k = 0; k < K - 1; ++k)
             l.fetch<N>(from, z.at + shift + k, window[k]);
-#pragma unroll 2 // more would cost registers
+        // More would cost registers, and spill them in bf16.
+        [[maybe_unused]] constexpr int unrolled = sizeof(T) == 2 ? 1 : 2;
+#pragma unroll(unrolled)
         for (int at = z.at; at < end; ++at) {
             A g[N];
             l.fetch<N>(from, at + shift + K - 1, window[K - 1]);

@@ -28,16 +28,16 @@ struct max_pool_value {
         const int s0 = left < 0 ? -left : 0;
         const int r1 = top + g.kernel > h ? h - top : g.kernel;
         const int s1 = left + g.kernel > w ? w - left : g.kernel;
-        const T* const from = x + (std::int64_t(row / oh * h + top) * w + left) * c + channel;
+        const T* const from = x + ((std::int64_t(row / oh) * h + top) * w + left) * c + channel;
         accumulator_t<T> best[N], v[N];
         std::uint8_t winner[N];
-        device::load<N>(from + (r0 * w + s0) * c, best);
+        device::load<N>(from + (std::int64_t(r0) * w + s0) * c, best);
 #pragma unroll
         for (int k = 0; k < N; ++k)
             winner[k] = static_cast<std::uint8_t>(r0 * g.kernel + s0);
         for (int r = r0; r < r1; ++r)
             for (int s = s0; s < s1; ++s) {
-                device::load<N>(from + (r * w + s) * c, v);
+                device::load<N>(from + (std::int64_t(r) * w + s) * c, v);
 #pragma unroll
                 for (int k = 0; k < N; ++k)
                     // A NaN wins and stays; the first of equals stays.
@@ -81,7 +81,7 @@ struct max_pool_gradient {
         for (int i = first(p); i < below; ++i)
 #pragma unroll 1 // rarely more than two, and registers are worth more
             for (int j = first(q); j < right; ++j) {
-                std::int64_t const from = (std::int64_t(row / h * oh + i) * ow + j) * c + channel;
+                std::int64_t const from = ((std::int64_t(row / h) * oh + i) * ow + j) * c + channel;
                 const int tap = (p - i * g.stride) * g.kernel + q - j * g.stride;
                 device::load<N>(taps + from, winner);
                 device::load<N>(gy + from, v);

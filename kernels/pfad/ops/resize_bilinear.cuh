@@ -56,9 +56,9 @@ struct resize_value {
         A const w10 = static_cast<A>(i.weight * (1 - j.weight));
         A const w01 = static_cast<A>((1 - i.weight) * j.weight);
         A const w00 = static_cast<A>((1 - i.weight) * (1 - j.weight));
-        const int image = row / down.out * down.in;
-        const T* const above = x + std::int64_t(image + i.low) * across.in * c + channel;
-        const T* const below = x + std::int64_t(image + i.high) * across.in * c + channel;
+        std::int64_t const image = std::int64_t(row / down.out) * down.in;
+        const T* const above = x + (image + i.low) * across.in * c + channel;
+        const T* const below = x + (image + i.high) * across.in * c + channel;
         A p[N], q[N], r[N], s[N];
         device::load<N>(above + j.low * c, p);
         device::load<N>(above + j.high * c, q);
@@ -83,7 +83,8 @@ struct resize_gradient {
     template <int N>
     __device__ void operator()(device::width<N>, int row, int column, int channel) const {
         using A = accumulator_t<T>;
-        const int p = row % down.in, image = row / down.in * down.out;
+        const int p = row % down.in;
+        std::int64_t const image = std::int64_t(row / down.in) * down.out;
         const int left = across.first(column);
         A sum[N] = {};
         for (int i = down.first(p); i < down.out; ++i) {
@@ -99,8 +100,7 @@ struct resize_gradient {
                 A const part =
                     static_cast<A>(beside.low == column ? 1 - beside.weight : beside.weight);
                 A g[N];
-                device::load<N>(gy + (std::int64_t(image + i) * across.out + j) * stride + channel,
-                                g);
+                device::load<N>(gy + ((image + i) * across.out + j) * stride + channel, g);
 #pragma unroll
                 for (int k = 0; k < N; ++k)
                     line[k] += part * g[k];

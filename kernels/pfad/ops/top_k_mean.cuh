@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace pfad::cuda {
@@ -50,7 +51,7 @@ struct top_k_sum_tag;
 /// Geometry: a block a map. V elements at a time; `wide`: V divides the pixels and all is aligned.
 /// A NaN in a map makes its score one.
 template <int V, class T>
-__global__ void __launch_bounds__(top_k_threads)
+__global__ void __launch_bounds__(top_k_threads, 1)
     top_k_mean_kernel(std::int64_t pixels,
                       std::int64_t top,
                       bool wide,
@@ -187,6 +188,8 @@ void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
     constexpr int n = device::full_pack<T>;
     std::int64_t const pixels = map.extent(1) * map.extent(2);
     std::int64_t const top = k < pixels ? k : pixels;
+    expect(pixels <= std::numeric_limits<std::uint32_t>::max(), "top_k_mean",
+           "a map has fewer than 2^32 pixels", map.dims);
     const bool apart = top > kernels::top_k_shared;
     const auto scratch = empty<A>(ctx, shape<1>{{apart ? score.size() * top : 0}});
     launch(ctx, "top_k_mean_forward", {static_cast<unsigned>(score.size()), kernels::top_k_threads},

@@ -101,6 +101,10 @@ TEXT
         LC_ALL=C sort | awk -F '\t' '{ print $2 "  " $1 }'
 } >"$folder/table.txt"
 
+if awk '!/^#/ && $10 + 0 > 0 { print; bad = 1 } END { exit !bad }' "$folder/table.txt"; then
+    echo "kernel table: these kernels spill registers"
+    exit 1
+fi
 if [[ ${1:-} == --renew ]]; then
     cp "$folder/table.txt" "$table"
     echo "kernel table: written, $(grep -vc '^#' "$table") lines, in $seconds s"

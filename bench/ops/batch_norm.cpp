@@ -13,16 +13,20 @@ template <class T>
 struct layer {
     bench::context ctx;
     bench::array<T, 4> x, y;
-    bench::array<T, 1> weight, bias, mean, variance, running_mean, running_variance;
+    bench::array<T, 1> weight, bias;
+    bench::array<accumulator_t<T>, 1> mean, variance, running_mean, running_variance;
     const double epsilon = batch_norm_options{}.epsilon;
 
     explicit layer(const benchmark::State& state)
         : x(bench::draw<T>(ctx, bench::maps(state))), y(bench::draw<T>(ctx, x.dims())),
-          weight(channels(0.5)), bias(channels(-0.5)), mean(channels(-0.5)),
-          variance(channels(0.5)), running_mean(channels(-0.5)), running_variance(channels(0.5)) {}
+          weight(channels<T>(0.5)), bias(channels<T>(-0.5)), mean(statistic(-0.5)),
+          variance(statistic(0.5)), running_mean(statistic(-0.5)),
+          running_variance(statistic(0.5)) {}
 
-    bench::array<T, 1> channels(double low) {
-        return bench::draw<T>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
+    auto statistic(double low) { return channels<accumulator_t<T>>(low); }
+    template <class U>
+    bench::array<U, 1> channels(double low) {
+        return bench::draw<U>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
     }
     void forward() {
         batch_norm_forward(ctx, x, weight, bias, mean, variance, epsilon, {}, tail::relu, y.view());
@@ -33,7 +37,7 @@ template <class T>
 void batch_norm_train_forward(benchmark::State& state) {
     layer<T> l(state);
     bench::measure(l.ctx, state, bench::operations(7, l.x), bench::bytes(l.x, l.x, l.y), [&] {
-        batch_norm_statistics(l.ctx, l.x, l.mean.view(), l.variance.view());
+        batch_norm_statistics<T>(l.ctx, l.x, l.mean.view(), l.variance.view());
         batch_norm_update(l.ctx, l.mean, l.variance, l.x.size() / l.x.extent(3), 0.1,
                           l.running_mean.view(), l.running_variance.view());
         l.forward();

@@ -41,8 +41,8 @@ batch_norm_parameters<T, S>
 parameters(C& ctx, const variable<T, 1, S>& weight, const variable<T, 1, S>& bias) {
     return {as_parameter(weight),
             as_parameter(bias),
-            {full(ctx, weight.dims(), T(0.25))},
-            {full(ctx, weight.dims(), T(2))}};
+            {full(ctx, weight.dims(), accumulator_t<T>(0.25))},
+            {full(ctx, weight.dims(), accumulator_t<T>(2))}};
 }
 
 /// Evaluation inside of a training tape: the same tape settings, another phase.
@@ -145,7 +145,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: a large mean does not cancel the variance [
         value = static_cast<double>(static_cast<float>(1000 + value));
     const auto variance = empty<float>(ctx, shape<1>{{3}});
     const auto mean = empty<float>(ctx, shape<1>{{3}});
-    batch_norm_statistics(ctx, upload<float>(ctx, x), mean.view(), variance.view());
+    batch_norm_statistics<float>(ctx, upload<float>(ctx, x), mean.view(), variance.view());
     const auto wanted = statistics(x);
     for (std::size_t c = 0; c < 3; ++c) {
         CHECK(download(ctx, mean).data[c] == Approx(wanted.first[c]).epsilon(1e-6));

@@ -39,7 +39,10 @@ namespace cpu {
 
 /// mean[c] and biased variance[c] of the rows of x.
 template <class T>
-void batch_norm_statistics(context& ctx, in<T, 4> x, out<T, 1> mean, out<T, 1> variance) {
+void batch_norm_statistics(context& ctx,
+                           in<T, 4> x,
+                           out<accumulator_t<T>, 1> mean,
+                           out<accumulator_t<T>, 1> variance) {
     std::int64_t const c = mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0); // mean, sum of squares
@@ -115,8 +118,8 @@ void batch_norm_forward(context& ctx,
                         in<T, 4> x,
                         in<T, 1> weight,
                         in<T, 1> bias,
-                        in<T, 1> mean,
-                        in<T, 1> variance,
+                        in<accumulator_t<T>, 1> mean,
+                        in<accumulator_t<T>, 1> variance,
                         double epsilon,
                         in<T, 4> residual,
                         tail after,
@@ -152,8 +155,8 @@ void batch_norm_backward_sums(context& ctx,
                               in<T, 4> x,
                               in<T, 4> y,
                               in<T, 4> gy,
-                              in<T, 1> mean,
-                              in<T, 1> variance,
+                              in<accumulator_t<T>, 1> mean,
+                              in<accumulator_t<T>, 1> variance,
                               double epsilon,
                               tail after,
                               out<T, 1> sums) {
@@ -202,8 +205,8 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> y,
                                in<T, 4> gy,
                                in<T, 1> weight,
-                               in<T, 1> mean,
-                               in<T, 1> variance,
+                               in<accumulator_t<T>, 1> mean,
+                               in<accumulator_t<T>, 1> variance,
                                double epsilon,
                                tail after,
                                in<T, 1> sums,
@@ -249,11 +252,13 @@ void batch_norm_backward_input(context& ctx,
 
 } // namespace cpu
 
-/// What a batch norm owns: weight, bias (c), running mean and variance (c).
+/// What a batch norm owns: weight, bias (c), running mean and variance (c). Statistics keep the
+/// digits of what they are computed in: a mean rounded to bf16 would shift every value of a channel
+/// the same way.
 template <class T, class S = host>
 struct batch_norm_parameters {
     parameter<T, 1, S> weight, bias;
-    state<T, 1, S> running_mean, running_variance;
+    state<accumulator_t<T>, 1, S> running_mean, running_variance;
 };
 
 /// Normalises x; adds `residual` where it holds something; then `after`. The tape's phase picks
@@ -275,9 +280,9 @@ image<T, S> batch_norm(tape<C>& t,
            "training needs at least two values a channel (a batch of two or more)", x.dims());
     auto mean = p.running_mean.value, variance = p.running_variance.value;
     if (batch) {
-        mean = empty<T>(t.context, shape<1>{{c}});
-        variance = empty<T>(t.context, shape<1>{{c}});
-        batch_norm_statistics(t.context, x.value, mean.view(), variance.view());
+        mean = empty<accumulator_t<T>>(t.context, shape<1>{{c}});
+        variance = empty<accumulator_t<T>>(t.context, shape<1>{{c}});
+        batch_norm_statistics<T>(t.context, x.value, mean.view(), variance.view());
         batch_norm_update(t.context, mean, variance, rows, options.momentum,
                           p.running_mean.value.view(), p.running_variance.value.view());
     }

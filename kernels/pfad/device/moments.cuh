@@ -98,16 +98,14 @@ __global__ void __launch_bounds__(256, 1) moments_kernel(
 
 /// Geometry: 32 x 8 threads; a thread joins every eighth chunk of a channel (blockIdx.x), the eight
 /// meet in shared memory.
-template <class T>
-__global__ void __launch_bounds__(256)
-    join_moments_kernel(const accumulator_t<T>* partial, // (chunks, 2, c)
-                        std::int64_t rows,
-                        std::int64_t c,
-                        std::int64_t chunk,
-                        std::int64_t chunks,
-                        T* mean,       // (c)
-                        T* variance) { // (c)
-    using A = accumulator_t<T>;
+template <class A>
+__global__ void __launch_bounds__(256) join_moments_kernel(const A* partial, // (chunks, 2, c)
+                                                           std::int64_t rows,
+                                                           std::int64_t c,
+                                                           std::int64_t chunk,
+                                                           std::int64_t chunks,
+                                                           A* mean,       // (c)
+                                                           A* variance) { // (c)
     A* const meet = device::shared_array<A, 8 * 32 * 3, moments_chunks_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
     std::int64_t const column = std::int64_t(blockIdx.x) * 32 + lane;
@@ -131,8 +129,8 @@ __global__ void __launch_bounds__(256)
                          count);
             seen += count;
         }
-        mean[column] = static_cast<T>(m);
-        variance[column] = static_cast<T>(q / seen);
+        mean[column] = m;
+        variance[column] = q / seen;
     }
 }
 
@@ -145,8 +143,8 @@ void column_moments(context& ctx,
                     const T* x,
                     std::int64_t c,
                     std::int64_t size,
-                    T* mean,
-                    T* variance) {
+                    accumulator_t<T>* mean,
+                    accumulator_t<T>* variance) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     if (c == 0 || size == 0)
@@ -168,7 +166,7 @@ void column_moments(context& ctx,
     else
         start(device::width<1>());
     launch(ctx, what, {dim3(static_cast<unsigned>(divide_up(c, 32))), dim3(32, 8)},
-           kernels::join_moments_kernel<T>, partial.data(), rows, c, chunk, chunks, mean, variance);
+           kernels::join_moments_kernel<A>, partial.data(), rows, c, chunk, chunks, mean, variance);
 }
 
 } // namespace pfad::cuda

@@ -16,40 +16,36 @@ namespace pfad::cuda {
 
 namespace kernels {
 
-template <class T>
+template <class A>
 struct batch_norm_running {
-    const T* mean;       // (c)
-    const T* variance;   // (c)
-    T* running_mean;     // (c)
-    T* running_variance; // (c)
-    accumulator_t<T> unbiased, momentum;
+    const A* mean;       // (c)
+    const A* variance;   // (c)
+    A* running_mean;     // (c)
+    A* running_variance; // (c)
+    A unbiased, momentum;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        using A = accumulator_t<T>;
-        A const m = static_cast<A>(running_mean[i]), v = static_cast<A>(running_variance[i]);
-        running_mean[i] = static_cast<T>(m + momentum * (static_cast<A>(mean[i]) - m));
-        running_variance[i] =
-            static_cast<T>(v + momentum * (static_cast<A>(variance[i]) * unbiased - v));
+        running_mean[i] += momentum * (mean[i] - running_mean[i]);
+        running_variance[i] += momentum * (variance[i] * unbiased - running_variance[i]);
     }
 };
 
 /// y = scale x + offset.
 template <class T>
 struct batch_norm_affine {
-    const T* weight;          // (c)
-    const T* bias;            // (c)
-    const T* mean;            // (c)
-    const T* variance;        // (c)
-    accumulator_t<T>* factor; // (2, c): scale, offset
+    const T* weight;                  // (c)
+    const T* bias;                    // (c)
+    const accumulator_t<T>* mean;     // (c)
+    const accumulator_t<T>* variance; // (c)
+    accumulator_t<T>* factor;         // (2, c): scale, offset
     std::int64_t c;
     accumulator_t<T> epsilon;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        A const scale =
-            static_cast<A>(weight[i]) / std::sqrt(static_cast<A>(variance[i]) + epsilon);
+        A const scale = static_cast<A>(weight[i]) / std::sqrt(variance[i] + epsilon);
         factor[i] = scale;
-        factor[c + i] = static_cast<A>(bias[i]) - static_cast<A>(mean[i]) * scale;
+        factor[c + i] = static_cast<A>(bias[i]) - mean[i] * scale;
     }
 };
 
@@ -96,10 +92,10 @@ batch_norm_masked(const T* y, const T* gy, std::int64_t i, accumulator_t<T> (&g)
 
 template <class T>
 struct batch_norm_sums_term {
-    const T* x;    // (rows, c)
-    const T* y;    // (rows, c), null without ReLU
-    const T* gy;   // (rows, c)
-    const T* mean; // (c)
+    const T* x;                   // (rows, c)
+    const T* y;                   // (rows, c), null without ReLU
+    const T* gy;                  // (rows, c)
+    const accumulator_t<T>* mean; // (c)
     std::int64_t c;
 
     template <int N>
@@ -122,32 +118,31 @@ struct batch_norm_sums_term {
 
 template <class T>
 struct batch_norm_sums_result {
-    const T* variance; // (c)
-    T* sums;           // (2, c)
+    const accumulator_t<T>* variance; // (c)
+    T* sums;                          // (2, c)
     std::int64_t c;
     accumulator_t<T> epsilon;
 
     __device__ void
     operator()(std::int64_t, std::int64_t column, const accumulator_t<T> (&sum)[2]) const {
         sums[column] = static_cast<T>(sum[0]);
-        sums[c + column] = static_cast<T>(
-            sum[1] / std::sqrt(static_cast<accumulator_t<T>>(variance[column]) + epsilon));
+        sums[c + column] = static_cast<T>(sum[1] / std::sqrt(variance[column] + epsilon));
     }
 };
 
 /// gx = scale g + slope (x - mean) + offset.
 template <class T>
 struct batch_norm_slopes {
-    const T* weight;          // (c)
-    const T* variance;        // (c)
-    const T* sums;            // (2, c), null where the statistics are constants
-    accumulator_t<T>* factor; // (3, c): scale, slope, offset
+    const T* weight;                  // (c)
+    const accumulator_t<T>* variance; // (c)
+    const T* sums;                    // (2, c), null where the statistics are constants
+    accumulator_t<T>* factor;         // (3, c): scale, slope, offset
     std::int64_t c;
     accumulator_t<T> epsilon, rows;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        A const inv = A(1) / std::sqrt(static_cast<A>(variance[i]) + epsilon);
+        A const inv = A(1) / std::sqrt(variance[i] + epsilon);
         A const scale = static_cast<A>(weight[i]) * inv;
         factor[i] = scale;
         factor[c + i] = sums ? -scale * inv * static_cast<A>(sums[c + i]) / rows : A(0);
@@ -160,7 +155,7 @@ struct batch_norm_gradient {
     const T* x;                     // (rows, c), null where its slope is 0
     const T* y;                     // (rows, c), null without ReLU
     const T* gy;                    // (rows, c)
-    const T* mean;                  // (c)
+    const accumulator_t<T>* mean;   // (c)
     const accumulator_t<T>* factor; // (3, c): scale, slope, offset
     T* gx;                          // (rows, c) or null
     T* gresidual;                   // (rows, c) or null
@@ -199,7 +194,10 @@ struct batch_norm_gradient {
 } // namespace kernels
 
 template <class T>
-void batch_norm_statistics(context& ctx, in<T, 4> x, out<T, 1> mean, out<T, 1> variance) {
+void batch_norm_statistics(context& ctx,
+                           in<T, 4> x,
+                           out<accumulator_t<T>, 1> mean,
+                           out<accumulator_t<T>, 1> variance) {
     column_moments(ctx, "batch_norm_statistics", x.data, mean.size(), x.size(), mean.data,
                    variance.data);
 }
@@ -212,12 +210,11 @@ void batch_norm_update(context& ctx,
                        double momentum,
                        out<T, 1> running_mean,
                        out<T, 1> running_variance) {
-    using A = accumulator_t<T>;
     map<1>(ctx, "batch_norm_update", running_mean.size(), false,
            kernels::batch_norm_running<T>{
                mean.data, variance.data, running_mean.data, running_variance.data,
-               static_cast<A>(static_cast<double>(rows) / static_cast<double>(rows - 1)),
-               static_cast<A>(momentum)});
+               static_cast<T>(static_cast<double>(rows) / static_cast<double>(rows - 1)),
+               static_cast<T>(momentum)});
 }
 
 template <class T>
@@ -225,8 +222,8 @@ void batch_norm_forward(context& ctx,
                         in<T, 4> x,
                         in<T, 1> weight,
                         in<T, 1> bias,
-                        in<T, 1> mean,
-                        in<T, 1> variance,
+                        in<accumulator_t<T>, 1> mean,
+                        in<accumulator_t<T>, 1> variance,
                         double epsilon,
                         in<T, 4> residual,
                         tail after,
@@ -249,8 +246,8 @@ void batch_norm_backward_sums(context& ctx,
                               in<T, 4> x,
                               in<T, 4> y,
                               in<T, 4> gy,
-                              in<T, 1> mean,
-                              in<T, 1> variance,
+                              in<accumulator_t<T>, 1> mean,
+                              in<accumulator_t<T>, 1> variance,
                               double epsilon,
                               tail after,
                               out<T, 1> sums) {
@@ -273,8 +270,8 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> y,
                                in<T, 4> gy,
                                in<T, 1> weight,
-                               in<T, 1> mean,
-                               in<T, 1> variance,
+                               in<accumulator_t<T>, 1> mean,
+                               in<accumulator_t<T>, 1> variance,
                                double epsilon,
                                tail after,
                                in<T, 1> sums,

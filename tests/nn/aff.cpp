@@ -13,14 +13,14 @@ TEST_CASE("aff: c^2 + 7.5 c parameters [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("aff: gradients, with and without ReLU [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::aff<double> m(ctx, 4, 2);
-    fill(m);
+TEMPLATE_LIST_TEST_CASE("aff: gradients, with and without ReLU [nn]", "[nn]", backends) {
     const shape<4> dims = {{3, 3, 4, 4}};
     for (const tail after : {tail::none, tail::relu})
-        check_block(
-            m, [&](auto& t, const auto& x, const auto& r) { return m(t, x, r, after); },
+        check_block<TestType, nn::aff>(
+            std::tuple(4, 2),
+            [after](const auto& m, auto& t, const auto& x, const auto& r) {
+                return m(t, x, r, after);
+            },
             random_array(dims, "x"), random_array(dims, "r"));
 }
 

@@ -13,13 +13,9 @@ TEST_CASE("aspp: 64 c^2 + 10 c parameters [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("aspp: gradients [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::aspp<double> m(ctx, 2, 3);
-    fill(m);
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x); },
-        random_array(shape<4>{{3, 7, 8, 2}}, "x"));
+TEMPLATE_LIST_TEST_CASE("aspp: gradients [nn]", "[nn]", backends) {
+    check_block<TestType, nn::aspp>(std::tuple(2, 3), run_block,
+                                    random_array(shape<4>{{3, 7, 8, 2}}, "x"));
 }
 
 TEST_CASE("aspp: the pooled branch is the same everywhere in the picture [nn]", "[nn]") {

@@ -5,22 +5,21 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("batch_norm layer: gradients with residual and ReLU [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::batch_norm<double> m(ctx, 3);
-    CHECK(parameter_count(m) == 6);
-    fill(m);
+TEMPLATE_LIST_TEST_CASE("batch_norm layer: gradients with residual and ReLU [nn]",
+                        "[nn]",
+                        backends) {
     const shape<4> dims = {{2, 4, 3, 3}};
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x); }, random_array(dims, "x"));
-    check_block(
-        m, [&](auto& t, const auto& x, const auto& r) { return m(t, x, tail::relu, r); },
+    check_block<TestType, nn::batch_norm>(std::tuple(3), run_block, random_array(dims, "x"));
+    check_block<TestType, nn::batch_norm>(
+        std::tuple(3),
+        [](const auto& m, auto& t, const auto& x, const auto& r) { return m(t, x, tail::relu, r); },
         random_array(dims, "x"), random_array(dims, "r"));
 }
 
 TEST_CASE("batch_norm layer: starts as nothing but the normalisation [nn]", "[nn]") {
     cpu::context ctx(1);
     nn::batch_norm<double> m(ctx, 3);
+    CHECK(parameter_count(m) == 6);
     const auto x = random_array(shape<4>{{2, 4, 3, 3}}, "x");
     auto scaled_down = x;
     for (double& value : scaled_down.data)

@@ -25,17 +25,14 @@ std::pair<double, double> mean_and_deviation(M& m, const char* wanted) {
 
 } // namespace
 
-TEST_CASE("conv2d layer: gradients with stride, dilation and bias [nn]", "[nn]") {
-    cpu::context ctx(2);
+TEMPLATE_LIST_TEST_CASE("conv2d layer: gradients with stride, dilation and bias [nn]",
+                        "[nn]",
+                        backends) {
     for (const nn::conv2d_options& o : {nn::conv2d_options{.in = 3, .out = 4, .bias = true},
                                         nn::conv2d_options{.in = 3, .out = 4, .stride = 2},
-                                        nn::conv2d_options{.in = 3, .out = 4, .dilation = 2}}) {
-        nn::conv2d<double> m(ctx, o);
-        fill(m);
-        check_block(
-            m, [&](auto& t, const auto& x) { return m(t, x); },
-            random_array(shape<4>{{2, 5, 6, 3}}, "x"));
-    }
+                                        nn::conv2d_options{.in = 3, .out = 4, .dilation = 2}})
+        check_block<TestType, nn::conv2d>(std::tuple(o), run_block,
+                                          random_array(shape<4>{{2, 5, 6, 3}}, "x"));
 }
 
 TEST_CASE("conv2d layer: keeps the size at stride 1, halves it upwards at stride 2 [nn]", "[nn]") {
@@ -86,16 +83,21 @@ TEST_CASE("conv2d layer: parts count as convolutions of their own at the start [
     CHECK(mean_and_deviation(m, "weight").second == Approx(std::sqrt(2 / (8 * 9.0))).epsilon(0.05));
 }
 
-TEST_CASE("depthwise_conv2d layer: gradients of squares and strips [nn]", "[nn]") {
-    cpu::context ctx(2);
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d layer: gradients of squares and strips [nn]",
+                        "[nn]",
+                        backends) {
+    for (const auto& sizes : {std::tuple(4, 3, 3), std::tuple(4, 1, 11), std::tuple(4, 11, 1)})
+        check_block<TestType, nn::depthwise_conv2d>(sizes, run_block,
+                                                    random_array(shape<4>{{2, 5, 6, 4}}, "x"));
+}
+
+TEST_CASE("depthwise_conv2d layer: keeps the size [nn]", "[nn]") {
+    cpu::context ctx(1);
+    const auto x = random_array(shape<4>{{2, 5, 6, 4}}, "x");
     for (const auto& [height, width] : {std::pair(3, 3), std::pair(1, 11), std::pair(11, 1)}) {
         nn::depthwise_conv2d<double> m(ctx, 4, height, width);
         CHECK(parameter_count(m) == 4 * height * width + 4);
-        fill(m);
-        const shape<4> dims = {{2, 5, 6, 4}};
-        check_block(
-            m, [&](auto& t, const auto& x) { return m(t, x); }, random_array(dims, "x"));
-        CHECK(value_of(ctx, m, mode::eval, random_array(dims, "x")).dims == dims);
+        CHECK(value_of(ctx, m, mode::eval, x).dims == x.dims);
     }
 }
 

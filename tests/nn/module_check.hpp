@@ -1,5 +1,6 @@
 // What every block promises: its parameters and its inputs get the gradients that numerical
-// differences give, in double, in training mode.
+// differences give, in double, in training mode; on every backend it gives the same values and
+// gradients up to rounding, and the same bits again in every schedule.
 #pragma once
 
 #include "support/gradcheck.hpp"
@@ -9,14 +10,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace pfad::test {
 
 /// Small values that keep a block lively: weights around 0, batch norm's scale and running variance
-/// around 1.
+/// around 1. They are exact in float.
 template <class M>
 void fill(M& m, const std::string& salt = "") {
     visit(m, "", [&](const std::string& name, auto& p) {
@@ -25,37 +30,38 @@ void fill(M& m, const std::string& salt = "") {
         const auto values = random_array(shape<1>{{p.value.size()}}, salt + name, -0.5, 0.5);
         for (std::int64_t i = 0; i < p.value.size(); ++i) {
             using element = std::remove_cvref_t<decltype(p.value.data()[i])>;
-            p.value.data()[i] =
-                static_cast<element>(values.data[static_cast<std::size_t>(i)] + (one ? 1 : 0));
+            const double value = values.data[static_cast<std::size_t>(i)] + (one ? 1 : 0);
+            p.value.data()[i] = static_cast<element>(static_cast<float>(value));
         }
         if constexpr (requires { p.stamp; })
             p.stamp.touch();
     });
 }
 
-/// A block of doubles as an op (tape, all its parameters in one row, inputs...). The row's gradient
-/// is gathered last, since it is recorded first.
+/// A block as an op (tape, all its parameters in one row, inputs...), which calls
+/// call(block, tape, inputs...). The row's gradient is gathered last, since it is recorded first.
 template <class M, class Call>
 auto as_op(M& m, Call call) {
     return [&m, call](auto& t, const auto& row, const auto&... x) {
         std::int64_t at = 0;
         visit_parameters(m, "", [&](const std::string&, auto& p) {
-            std::copy_n(row.value.data() + at, p.value.size(), p.value.data());
+            copy(t.context, row.value.slice(at, p.dims()), p.value.view());
+            p.stamp.touch();
             at += p.value.size();
         });
         if (t.wants(row))
             t.record([&m, slot = row.slot, dims = row.dims()](auto& ctx) {
-                const auto target = slot->claim(ctx, dims);
+                static_cast<void>(slot->claim(ctx, dims));
                 std::int64_t to = 0;
                 visit_parameters(m, "", [&](const std::string& name, auto& p) {
                     INFO(name);
                     REQUIRE(p.slot->written());
-                    std::copy_n(p.slot->data(), p.value.size(), target.to.data + to);
+                    copy(ctx, p.slot->gradient(), slot->gradient().slice(to, p.dims()).view());
                     p.slot->reset();
                     to += p.value.size();
                 });
             });
-        return call(t, x...);
+        return call(m, t, x...);
     };
 }
 
@@ -104,11 +110,54 @@ void check_slopes(Context& ctx,
     x = start;
 }
 
-/// `call(tape, inputs...)` runs the block m, whose parameters it has as they are.
-template <class M, class Call, int... R>
-void check_block(M& m, Call call, const array<R>&... inputs) {
-    cpu::context ctx(2);
-    auto op = as_op(m, call);
+/// The block's values and gradients on a backend, from the parameters in `row`.
+template <class T, template <class, class> class M, class Context, class Call, class... A, int... R>
+auto evaluate_block(Context& ctx,
+                    const std::tuple<A...>& sizes,
+                    Call call,
+                    const array<1>& row,
+                    const array<R>&... inputs) {
+    auto m = std::apply([&](const A&... all) { return M<T, typename Context::space>(ctx, all...); },
+                        sizes);
+    const auto op = as_op(m, call);
+    return evaluate<T>(ctx, op, row, inputs...);
+}
+
+/// Every schedule gives the same bits, and what `exact` has up to rounding.
+template <class T, template <class, class> class M, class Context, class Call, class... A, int... R>
+void check_on_backend(const evaluation<4, 1, R...>& exact,
+                      const std::tuple<A...>& sizes,
+                      Call call,
+                      const array<1>& row,
+                      const array<R>&... inputs) {
+    INFO(sizeof(T) * 8 << " bit");
+    const auto terms = static_cast<double>(row.data.size() + (inputs.data.size() + ...));
+    const auto close = [terms](const auto& got, const auto& want) {
+        check_close(got, want, tolerance<T>(terms, largest(want)));
+    };
+    std::optional<evaluation<4, 1, R...>> first;
+    for_each_schedule<Context>([&](Context& ctx) {
+        const auto got = evaluate_block<T, M>(ctx, sizes, call, row, inputs...);
+        if (first) {
+            CHECK(same_bits(*first, got));
+            return;
+        }
+        close(got.y, exact.y);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (close(std::get<I>(got.gradients), std::get<I>(exact.gradients)), ...);
+        }
+        (std::make_index_sequence<1 + sizeof...(R)>{});
+        first = got;
+    });
+}
+
+/// All of it for the block M<T, space>(context, sizes...), filled by `fill`, which
+/// call(block, tape, inputs...) runs. The plain loops in double are the reference.
+template <class Context, template <class, class> class M, class... A, class Call, int... R>
+void check_block(const std::tuple<A...>& sizes, Call call, const array<R>&... inputs) {
+    cpu::context plain(2);
+    auto m = std::apply([&](const A&... all) { return M<double, host>(plain, all...); }, sizes);
+    fill(m);
     array<1> row(shape<1>{{parameter_count(m)}});
     std::vector<part> parts;
     std::size_t at = 0;
@@ -117,20 +166,26 @@ void check_block(M& m, Call call, const array<R>&... inputs) {
         parts.push_back({name, at, at + static_cast<std::size_t>(p.value.size())});
         at = parts.back().end;
     });
-    const auto exact = evaluate<double>(ctx, op, row, inputs...);
-    const std::tuple<array<1>, array<R>...> all(row, inputs...);
-    check_slopes<0>(ctx, op, exact.gradients, all, parts);
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (check_slopes<I + 1>(ctx, op, exact.gradients, all,
-                             {{"input " + std::to_string(I), 0, inputs.data.size()}}),
-         ...);
+    const auto op = as_op(m, call);
+    const auto exact = evaluate<double>(plain, op, row, inputs...);
+    if constexpr (std::is_same_v<Context, cpu::context>) {
+        const std::tuple<array<1>, array<R>...> all(row, inputs...);
+        check_slopes<0>(plain, op, exact.gradients, all, parts);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (check_slopes<I + 1>(plain, op, exact.gradients, all,
+                                 {{"input " + std::to_string(I), 0, inputs.data.size()}}),
+             ...);
+        }
+        (std::index_sequence_for<array<R>...>());
     }
-    (std::index_sequence_for<array<R>...>());
-    // The parameters are left as they were.
-    tape<cpu::context> t(ctx, mode::train, recording::off);
-    static_cast<void>(
-        op(t, constant(upload<double>(ctx, row)), constant(upload<double>(ctx, inputs))...));
+    check_on_backend<double, M, Context>(exact, sizes, call, row, inputs...);
+    check_on_backend<float, M, Context>(exact, sizes, call, row, inputs...);
 }
+
+/// The usual call of a block.
+inline constexpr auto run_block = [](const auto& m, auto& t, const auto&... x) {
+    return m(t, x...);
+};
 
 /// What f complains of; empty where it does not.
 template <class F>

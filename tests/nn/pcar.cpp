@@ -28,13 +28,9 @@ TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("pcar: gradients [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::pcar<double> m(ctx, 4);
-    fill(m);
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x); },
-        random_array(shape<4>{{2, 5, 4, 4}}, "x"));
+TEMPLATE_LIST_TEST_CASE("pcar: gradients [nn]", "[nn]", backends) {
+    check_block<TestType, nn::pcar>(std::tuple(4), run_block,
+                                    random_array(shape<4>{{2, 5, 4, 4}}, "x"));
 }
 
 TEST_CASE("pcar: three equal kernels are that convolution [nn]", "[nn]") {

@@ -13,13 +13,9 @@ TEST_CASE("rcm: 4 c^2 + 42 c parameters [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("rcm: gradients [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::rcm<double> m(ctx, 3, {.band = 5});
-    fill(m);
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x); },
-        random_array(shape<4>{{2, 4, 5, 3}}, "x"));
+TEMPLATE_LIST_TEST_CASE("rcm: gradients [nn]", "[nn]", backends) {
+    check_block<TestType, nn::rcm>(std::tuple(3, nn::rcm_options{.band = 5}), run_block,
+                                   random_array(shape<4>{{2, 4, 5, 3}}, "x"));
 }
 
 TEST_CASE("rcm: without layer scale it is the identity, and at the start nearly so [nn]", "[nn]") {

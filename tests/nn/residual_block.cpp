@@ -28,16 +28,12 @@ TEST_CASE("residual_block: parameter counts of the four kinds [nn]", "[nn]") {
     CHECK(parameter_count(whole) == 548680);
 }
 
-TEST_CASE("residual_block: gradients of the four kinds [nn]", "[nn]") {
-    cpu::context ctx(2);
+TEMPLATE_LIST_TEST_CASE("residual_block: gradients of the four kinds [nn]", "[nn]", backends) {
     for (const auto& kind : kinds)
         for (const auto& [out, stride] : {std::pair(4, 1), std::pair(6, 2)}) {
             INFO("pcar " << kind.pcar << ", aff " << kind.aff << ", stride " << stride);
-            nn::residual_block<double> m(ctx, 4, out, stride, kind);
-            fill(m);
-            check_block(
-                m, [&](auto& t, const auto& x) { return m(t, x); },
-                random_array(shape<4>{{3, 4, 5, 4}}, "x"));
+            check_block<TestType, nn::residual_block>(std::tuple(4, out, stride, kind), run_block,
+                                                      random_array(shape<4>{{3, 4, 5, 4}}, "x"));
         }
 }
 

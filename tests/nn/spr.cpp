@@ -13,15 +13,11 @@ TEST_CASE("spr: 6 c^2 / 16 + c / 16 + c parameters [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("spr: gradients of one group and of three [nn]", "[nn]") {
-    cpu::context ctx(2);
-    nn::spr<double> m(ctx, 4, 2);
-    fill(m);
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x); },
-        random_array(shape<4>{{2, 5, 4, 4}}, "x"));
-    check_block(
-        m, [&](auto& t, const auto& x) { return m(t, x, 3); },
+TEMPLATE_LIST_TEST_CASE("spr: gradients of one group and of three [nn]", "[nn]", backends) {
+    check_block<TestType, nn::spr>(std::tuple(4, 2), run_block,
+                                   random_array(shape<4>{{2, 5, 4, 4}}, "x"));
+    check_block<TestType, nn::spr>(
+        std::tuple(4, 2), [](const auto& m, auto& t, const auto& x) { return m(t, x, 3); },
         random_array(shape<4>{{2, 3, 4, 12}}, "x"));
 }
 

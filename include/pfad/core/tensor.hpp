@@ -22,6 +22,7 @@ template <class T, int R, class Space = host>
 class tensor {
 public:
     using element = T;
+    using space = Space;
     static constexpr int rank = R;
 
     tensor() = default;

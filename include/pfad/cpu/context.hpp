@@ -1,10 +1,13 @@
 // Where CPU work runs: memory and threads. Passed by reference to every op; never global.
 #pragma once
 
+#include <pfad/core/error.hpp>
 #include <pfad/core/pool.hpp>
 #include <pfad/core/space.hpp>
+#include <pfad/core/view.hpp>
 #include <pfad/cpu/executor.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -23,5 +26,15 @@ struct context {
 protected:
     explicit context(std::unique_ptr<executor> team) : threads(std::move(team)) {}
 };
+
+/// Copies elements; the arrays do not overlap.
+template <class T, int R>
+void copy(context&, in<T, R> from, out<T, R> to) {
+    expect(from.dims == to.dims, "copy", "shapes are equal", from.dims, to.dims);
+    std::copy_n(from.data, to.size(), to.data);
+}
+
+/// Nothing: work on the host is done when its function returns.
+inline void synchronise(context&) {}
 
 } // namespace pfad::cpu

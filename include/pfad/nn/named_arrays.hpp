@@ -11,7 +11,8 @@
 
 namespace pfad {
 
-/// One named array of a host network.
+/// One named array of a network. Of a network on a device it is the names and extents that count:
+/// `values` and `gradient()` point into the device.
 template <class T>
 struct named_array {
     std::string name;
@@ -32,7 +33,7 @@ struct named_array {
             to[static_cast<std::size_t>(there)] = static_cast<U>(from[here]);
         });
     }
-    /// `from` in PyTorch's order, into the network.
+    /// `from` in PyTorch's order, into the network, which is on the host.
     template <class U>
     void from_torch(std::span<const U> from) {
         each([&](std::int64_t here, std::int64_t there) {

@@ -13,7 +13,7 @@ namespace pfad {
 
 /// Moves parameters into three equally laid out blocks: values, gradients, velocities. Each
 /// parameter becomes a view into them; one that was copied before keeps its old memory.
-template <class T>
+template <class T, class S = host>
 class flat_parameters {
 public:
     /// A run of the blocks that shares a learning rate.
@@ -22,7 +22,7 @@ public:
         double rate;
     };
 
-    tensor<T, 1> values, gradients, velocities;
+    tensor<T, 1, S> values, gradients, velocities;
 
     /// `add(part, rate)` is called by `list` once for every part of the network to train.
     template <class C, class List>
@@ -40,7 +40,7 @@ public:
         list([&](auto&& part, double) {
             visit_parameters(part, "", [&](auto const&, auto& p) {
                 auto const place = values.slice(at, p.dims());
-                std::copy_n(p.value.data(), p.value.size(), place.data());
+                copy(ctx, p.value, place.view());
                 p.value = place;
                 p.slot->place(gradients.slice(at, p.dims()));
                 p.stamp.touch();

@@ -10,7 +10,7 @@ namespace pfad {
 
 /// v = momentum v + (g + decay w); w = w - rate v. Weight decay applies to every parameter, batch
 /// norm and biases included, as the paper's baseline has it.
-template <class T>
+template <class T, class S = host>
 class sgd {
 public:
     /// `list(add)` calls add(part of the network, learning rate) for each group.
@@ -32,10 +32,10 @@ public:
     }
 
     /// The momentum, to be saved and restored with a checkpoint.
-    [[nodiscard]] const tensor<T, 1>& velocities() const { return flat_.velocities; }
+    [[nodiscard]] const tensor<T, 1, S>& velocities() const { return flat_.velocities; }
 
 private:
-    flat_parameters<T> flat_;
+    flat_parameters<T, S> flat_;
     sgd_options options_;
 };
 

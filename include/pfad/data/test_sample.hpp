@@ -28,9 +28,9 @@ template <class C>
 
 /// One test picture at the size of the model.
 struct test_sample {
-    tensor<float, 4> image;       ///< (1, size, size, 3), ImageNet statistics removed
-    tensor<float, 4> mask;        ///< (1, size, size, 1): 1 where anomalous, else 0
-    bool anomalous = false;       ///< by the name of its folder, even where the small mask is empty
+    tensor<float, 4> image; ///< (1, size, size, 3), ImageNet statistics removed
+    tensor<float, 4> mask;  ///< (1, size, size, 1): 1 where anomalous, else 0
+    bool anomalous = false; ///< by the name of its folder, even where the small mask is empty
 };
 
 /// Loads a test picture and its mask. Throws errc::io where one cannot be read, errc::value where

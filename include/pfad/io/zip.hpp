@@ -1,6 +1,6 @@
 // The entries of a zip archive that are stored as they are, which is how PyTorch writes its files.
-// Sizes come from the central directory: a local header may leave them to a later record. Check sums
-// are not looked at, since PyTorch may be told to leave them out.
+// Sizes come from the central directory: a local header may leave them to a later record. Check
+// sums are not looked at, since PyTorch may be told to leave them out.
 //   errors  errc::io for a damaged archive, errc::unsupported for a compressed entry
 #pragma once
 

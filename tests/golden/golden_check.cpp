@@ -27,7 +27,7 @@ const std::vector<std::string> backends = {"simt"};
 /// Why the emulator does not run a file; empty where it does.
 std::string left_out(const fs::path& file) {
     if (fs::file_size(file) > 1'000'000)
-        return "whole networks in training are too large for it";
+        return "larger than 1 MB";
     if (file.stem() == "downsample_mask")
         return "it runs on the host whatever the backend is";
     return "";

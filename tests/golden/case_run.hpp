@@ -4,6 +4,7 @@
 
 #include "values.hpp"
 
+#include <pfad/nn/copy_arrays.hpp>
 #include <pfad/ops/all.hpp>
 
 #include <nlohmann/json.hpp>
@@ -13,6 +14,8 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace golden {
@@ -34,7 +37,14 @@ using results = std::map<std::string, std::vector<double>>;
 template <class T, class C>
 class case_run {
 public:
+    using space = typename C::space;
+    static constexpr bool on_host = std::is_same_v<space, pfad::host>;
+    template <template <class, class> class M>
+    using placed = M<T, space>;
+    using image = pfad::image<T, space>;
+
     C& ctx;
+    pfad::cpu::context plain{1}; ///< for what is prepared on the host
     const pfad::state_dict& want;
     const nlohmann::json& attrs;
     const std::string& kind;
@@ -53,23 +63,56 @@ public:
             shake_.apply(name, values);
         return values;
     }
-    [[nodiscard]] pfad::tensor<T, 4> input(const std::string& name) const {
-        return to_nhwc<T>(ctx, want.at(name).dims, given(name));
+    [[nodiscard]] auto input(const std::string& name) { return on_backend(host_input(name)); }
+    [[nodiscard]] pfad::tensor<T, 4> host_input(const std::string& name) {
+        return to_nhwc<T>(plain, want.at(name).dims, given(name));
     }
-    [[nodiscard]] pfad::image<T> leaf(const std::string& name) const {
-        return pfad::leaf(input(name));
-    }
-    [[nodiscard]] pfad::tensor<T, 1> row(const std::string& name) const {
+    [[nodiscard]] image leaf(const std::string& name) { return pfad::leaf(input(name)); }
+    [[nodiscard]] auto row(const std::string& name) {
         const auto values = given(name);
         const auto x =
-            pfad::empty<T>(ctx, pfad::shape<1>{{static_cast<std::int64_t>(values.size())}});
+            pfad::empty<T>(plain, pfad::shape<1>{{static_cast<std::int64_t>(values.size())}});
         std::transform(values.begin(), values.end(), x.data(),
                        [](double v) { return static_cast<T>(v); });
-        return x;
+        return on_backend(x);
     }
-    template <class M>
-    void fill(M& m) const {
+    /// M<T, space>(context, sizes...) with the values that belong to its names.
+    template <template <class, class> class M, class... A>
+    [[nodiscard]] placed<M> filled(const A&... sizes) {
+        M<T, pfad::host> m(plain, sizes...);
         fill_by_name<T>(m, attrs["prefix"], shake_);
+        if constexpr (on_host)
+            return m;
+        else {
+            placed<M> there(ctx, sizes...);
+            pfad::copy_arrays(ctx, m, there);
+            return there;
+        }
+    }
+
+    /// The same elements in the backend's memory.
+    template <int R>
+    [[nodiscard]] pfad::tensor<T, R, space> on_backend(const pfad::tensor<T, R>& x) {
+        if constexpr (on_host)
+            return x;
+        else {
+            const auto there = pfad::empty<T>(ctx, x.dims());
+            copy(ctx, x, there.view());
+            synchronise(ctx);
+            return there;
+        }
+    }
+    /// The same elements on the host.
+    template <int R>
+    [[nodiscard]] pfad::tensor<T, R> on_the_host(const pfad::tensor<T, R, space>& x) {
+        if constexpr (on_host)
+            return x;
+        else {
+            const auto here = pfad::empty<T>(plain, x.dims());
+            copy(ctx, x, here.view());
+            synchronise(ctx);
+            return here;
+        }
     }
 
     void record(const std::string& name, std::vector<double> values) {
@@ -77,6 +120,12 @@ public:
             throw std::runtime_error(name + " was computed twice");
     }
     void record_value(const std::string& name, double value) { record(name, {value}); }
+    void record_image(const std::string& name, const pfad::tensor<T, 4, space>& x) {
+        record(name, to_nchw(on_the_host(x)));
+    }
+    void record_row(const std::string& name, const pfad::tensor<T, 1, space>& x) {
+        record(name, to_row(on_the_host(x)));
+    }
     /// Under "prefix.name", or as a digest where the file keeps only that.
     void record_or_digest(const std::string& prefix,
                           const std::string& name,
@@ -88,18 +137,15 @@ public:
     }
 
     /// Writes the file's upstream gradient of an output.
-    void seed(const pfad::image<T>& y, const std::string& name) const {
-        const auto cot = input("cot." + name);
-        const auto target = y.slot->claim(ctx, y.dims());
-        std::copy_n(cot.data(), cot.size(), target.to.data);
+    void seed(const image& y, const std::string& name) {
+        copy(ctx, input("cot." + name), y.slot->claim(ctx, y.dims()).to);
     }
-    void seed(const pfad::variable<T, 1>& y, const std::string& name) const {
-        const auto cot = row("cot." + name);
-        std::copy_n(cot.data(), cot.size(), y.slot->claim(ctx, y.dims()).to.data);
+    void seed(const pfad::variable<T, 1, space>& y, const std::string& name) {
+        copy(ctx, row("cot." + name), y.slot->claim(ctx, y.dims()).to);
     }
-    void record_gradient(const std::string& name, const pfad::image<T>& x) {
+    void record_gradient(const std::string& name, const image& x) {
         if (has("grad." + name))
-            record("grad." + name, to_nchw(x.gradient()));
+            record_image("grad." + name, x.gradient());
     }
     /// Every gradient of a network's parameters, and in training its running statistics.
     template <class M>
@@ -112,10 +158,14 @@ public:
         }
     }
     /// NaN where `from` is null: a gradient that was not computed.
-    static std::vector<double> torch_values(const pfad::named_array<T>& entry, T const* from) {
+    std::vector<double> torch_values(const pfad::named_array<T>& entry, T const* from) {
         std::vector<double> values(static_cast<std::size_t>(entry.size()), std::nan(""));
-        if (from)
-            entry.to_torch(from, std::span<double>(values));
+        if (from) {
+            const auto here = pfad::empty<T>(plain, pfad::shape<1>{{entry.size()}});
+            copy(ctx, pfad::view<const T, 1>{from, here.dims()}, here.view());
+            synchronise(ctx);
+            entry.to_torch(here.data(), std::span<double>(values));
+        }
         return values;
     }
 

@@ -26,11 +26,11 @@ void run_op(case_run<T, C>& file,
             F&& f,
             mode phase = mode::train) {
     pfad::tape<C> t(file.ctx, phase, recording::on);
-    std::vector<pfad::image<T>> x;
+    std::vector<pfad::image<T, typename C::space>> x;
     for (const auto& name : names)
         x.push_back(file.leaf("in." + name));
     const auto y = f(t, x);
-    file.record("out.y", to_nchw(y.value));
+    file.record_image("out.y", y.value);
     file.seed(y, "y");
     t.run();
     for (std::size_t i = 0; i < names.size(); ++i)
@@ -46,30 +46,32 @@ void run_conv2d(case_run<T, C>& file) {
                    : otherwise;
     };
     const bool depthwise = number("groups", 1) > 1;
-    pfad::parameter<T, 4> w{file.input("in.w")};
+    using space = typename C::space;
+    pfad::parameter<T, 4, space> w{file.input("in.w")};
     if (depthwise) {
         // (c, r, s, 1) to (1, r, s, c).
-        const auto [c, r, s, one] = w.dims().extent;
-        const auto moved = pfad::empty<T>(file.ctx, pfad::shape<4>{{1, r, s, c}});
+        const auto given = file.host_input("in.w");
+        const auto [c, r, s, one] = given.dims().extent;
+        const auto moved = pfad::empty<T>(file.plain, pfad::shape<4>{{1, r, s, c}});
         for (std::int64_t tap = 0; tap < r * s; ++tap)
             for (std::int64_t i = 0; i < c; ++i)
-                moved.data()[tap * c + i] = w.value.data()[i * r * s + tap];
-        w.value = moved;
+                moved.data()[tap * c + i] = given.data()[i * r * s + tap];
+        w.value = file.on_backend(moved);
         w.form = pfad::parameter_form::depthwise;
     }
-    std::optional<pfad::parameter<T, 1>> b;
+    std::optional<pfad::parameter<T, 1, space>> b;
     if (file.has("in.b"))
-        b = pfad::parameter<T, 1>{file.row("in.b")};
+        b = pfad::parameter<T, 1, space>{file.row("in.b")};
     run_op(file, {"x"}, [&](auto& t, const auto& x) {
         if (depthwise)
             return pfad::depthwise_conv2d(t, x[0], w, b);
         return pfad::conv2d(t, x[0], w, b,
                             {number("stride", 1), number("padding", 0), number("dilation", 1)});
     });
-    auto gw = w.slot->gradient();
+    auto gw = file.on_the_host(w.slot->gradient());
     if (depthwise) {
         const auto [one, r, s, c] = gw.dims().extent;
-        const auto moved = pfad::empty<T>(file.ctx, pfad::shape<4>{{c, r, s, 1}});
+        const auto moved = pfad::empty<T>(file.plain, pfad::shape<4>{{c, r, s, 1}});
         for (std::int64_t tap = 0; tap < r * s; ++tap)
             for (std::int64_t i = 0; i < c; ++i)
                 moved.data()[i * r * s + tap] = gw.data()[tap * c + i];
@@ -77,44 +79,44 @@ void run_conv2d(case_run<T, C>& file) {
     }
     file.record("grad.w", to_nchw(gw));
     if (b)
-        file.record("grad.b", to_row(b->slot->gradient()));
+        file.record_row("grad.b", b->slot->gradient());
 }
 
 template <class T, class C>
 void run_batch_norm(case_run<T, C>& file) {
     const bool train = file.attrs["train"];
-    pfad::batch_norm_parameters<T> p{{file.row("in.weight")},
-                                     {file.row("in.bias")},
-                                     {file.row("state.running_mean_before")},
-                                     {file.row("state.running_var_before")}};
+    pfad::batch_norm_parameters<T, typename C::space> p{{file.row("in.weight")},
+                                                        {file.row("in.bias")},
+                                                        {file.row("state.running_mean_before")},
+                                                        {file.row("state.running_var_before")}};
     run_op(
         file, {"x"}, [&](auto& t, const auto& x) { return pfad::batch_norm(t, x[0], p); },
         train ? mode::train : mode::eval);
-    file.record("grad.weight", to_row(p.weight.slot->gradient()));
-    file.record("grad.bias", to_row(p.bias.slot->gradient()));
-    file.record("state.running_mean", to_row(p.running_mean.value));
-    file.record("state.running_var", to_row(p.running_variance.value));
+    file.record_row("grad.weight", p.weight.slot->gradient());
+    file.record_row("grad.bias", p.bias.slot->gradient());
+    file.record_row("state.running_mean", p.running_mean.value);
+    file.record_row("state.running_var", p.running_variance.value);
 }
 
 template <class T, class C>
 void run_branch_mix(case_run<T, C>& file) {
     // f (n, 3, c, h, w) to (n, h, w, 3 c); w (n, 3, c) to (3 n, 1, 1, c).
     const auto d = file.want.at("in.f").dims;
-    const auto f =
-        pfad::leaf(to_nhwc<T>(file.ctx, {d[0], d[1] * d[2], d[3], d[4]}, file.given("in.f")));
+    const auto f = pfad::leaf(file.on_backend(
+        to_nhwc<T>(file.plain, {d[0], d[1] * d[2], d[3], d[4]}, file.given("in.f"))));
     const auto a = pfad::leaf(file.row("in.w").reshape(pfad::shape<4>{{d[0] * d[1], 1, 1, d[2]}}));
     pfad::tape<C> t(file.ctx, mode::train);
     const auto y = pfad::branch_mix(t, f, a, static_cast<int>(d[1]));
-    file.record("out.y", to_nchw(y.value));
+    file.record_image("out.y", y.value);
     file.seed(y, "y");
     t.run();
-    file.record("grad.f", to_nchw(f.gradient()));
-    file.record("grad.w", to_row(a.gradient().flat()));
+    file.record_image("grad.f", f.gradient());
+    file.record_row("grad.w", a.gradient().flat());
 }
 
 template <class T, class C>
 void run_levels(case_run<T, C>& file) {
-    std::vector<pfad::image<T>> teacher, student;
+    std::vector<pfad::image<T, typename C::space>> teacher, student;
     for (const char level : {'1', '2', '3'}) {
         teacher.push_back(file.leaf(std::string("in.t") + level));
         student.push_back(file.leaf(std::string("in.s") + level));
@@ -122,14 +124,14 @@ void run_levels(case_run<T, C>& file) {
     pfad::tape<C> t(file.ctx, mode::train);
     if (file.kind == "similarity") {
         const auto y = pfad::cosine_similarity_map(t, teacher, student);
-        file.record("out.y", to_nchw(y.value));
+        file.record_image("out.y", y.value);
         file.seed(y, "y");
         t.run();
     } else {
         auto loss = pfad::cosine_distance_loss(t, teacher[0], student[0]);
         for (std::size_t i = 1; i < 3; ++i)
             loss = pfad::add(t, loss, pfad::cosine_distance_loss(t, teacher[i], student[i]));
-        file.record("out.loss", to_row(loss.value));
+        file.record_row("out.loss", loss.value);
         file.seed(loss, "loss");
         t.run();
     }
@@ -146,27 +148,27 @@ void run_loss(case_run<T, C>& file) {
     pfad::tape<C> t(file.ctx, mode::train);
     const auto loss = file.kind == "l1_loss" ? pfad::l1_loss(t, p, mask)
                                              : pfad::focal_loss(t, p, mask, file.attrs["gamma"]);
-    file.record("out.loss", to_row(loss.value));
+    file.record_row("out.loss", loss.value);
     file.seed(loss, "loss");
     t.run();
-    file.record("grad.p", to_nchw(p.gradient()));
+    file.record_image("grad.p", p.gradient());
 }
 
-/// A network or block: f(module, tape, inputs) gives the outputs.
-template <class T, class C, class M, class F>
-void run_module(case_run<T, C>& file, M m, F&& f) {
+/// A network or block M<T, space>(context, sizes...): f(module, tape, inputs) gives the outputs.
+template <template <class, class> class M, class T, class C, class F, class... A>
+void run_module(case_run<T, C>& file, F&& f, const A&... sizes) {
     const bool train = file.attrs["train"];
-    file.fill(m);
+    auto m = file.template filled<M>(sizes...);
     pfad::tape<C> t(file.ctx, train ? mode::train : mode::eval, recording::on);
     const std::vector<std::string> names =
         file.has("in.y") ? std::vector<std::string>{"x", "y"} : std::vector<std::string>{"x"};
-    std::vector<pfad::image<T>> x;
+    std::vector<pfad::image<T, typename C::space>> x;
     for (const auto& name : names)
         x.push_back(file.leaf("in." + name));
-    const std::vector<pfad::image<T>> y = f(m, t, x);
+    const std::vector<pfad::image<T, typename C::space>> y = f(m, t, x);
     for (std::size_t i = 0; i < y.size(); ++i) {
         std::string const name = y.size() == 1 ? "y" : "y" + std::to_string(i + 1);
-        file.record("out." + name, to_nchw(y[i].value));
+        file.record_image("out." + name, y[i].value);
         file.seed(y[i], name);
     }
     t.run();
@@ -177,46 +179,43 @@ void run_module(case_run<T, C>& file, M m, F&& f) {
 
 template <class T, class C>
 bool run_modules(case_run<T, C>& file) {
-    auto& ctx = file.ctx;
+    using images = std::vector<pfad::image<T, typename C::space>>;
     const auto flag = [&](const char* key) { return file.attrs.value(key, true); };
-    const auto one = [](const auto& m, auto& t, const auto& x) {
-        return std::vector<pfad::image<T>>{m(t, x[0])};
-    };
+    const auto one = [](const auto& m, auto& t, const auto& x) { return images{m(t, x[0])}; };
     const auto many = [](const auto& m, auto& t, const auto& x) { return m(t, x[0]); };
-    const auto c = [&] { return file.attrs["c"].template get<int>(); };
+    const auto number = [&](const char* key) { return file.attrs[key].template get<int>(); };
     pfad::nn::block_kind const kind = {flag("pcar"), flag("aff")};
     if (file.kind == "spr")
-        run_module(file, pfad::nn::spr<T>(ctx, c()), one);
+        run_module<pfad::nn::spr>(file, one, number("c"));
     else if (file.kind == "pcar")
-        run_module(file, pfad::nn::pcar<T>(ctx, c()), one);
+        run_module<pfad::nn::pcar>(file, one, number("c"));
     else if (file.kind == "rcm")
-        run_module(file, pfad::nn::rcm<T>(ctx, c()), one);
+        run_module<pfad::nn::rcm>(file, one, number("c"));
     else if (file.kind == "aff")
-        run_module(file, pfad::nn::aff<T>(ctx, c()), [](const auto& m, auto& t, const auto& x) {
-            return std::vector<pfad::image<T>>{m(t, x[0], x[1])};
-        });
+        run_module<pfad::nn::aff>(
+            file, [](const auto& m, auto& t, const auto& x) { return images{m(t, x[0], x[1])}; },
+            number("c"));
     else if (file.kind == "aspp")
-        run_module(file, pfad::nn::aspp<T>(ctx, file.attrs["cin"], file.attrs["cout"]), one);
+        run_module<pfad::nn::aspp>(file, one, number("cin"), number("cout"));
     else if (file.kind == "residual_block")
-        run_module(file,
-                   pfad::nn::residual_block<T>(ctx, file.attrs["cin"], file.attrs["cout"],
-                                               file.attrs["stride"], kind),
-                   one);
+        run_module<pfad::nn::residual_block>(file, one, number("cin"), number("cout"),
+                                             number("stride"), kind);
     else if (file.kind == "teacher")
-        run_module(file, pfad::resnet18<T>(ctx, 3, {false, false}), many);
+        run_module<pfad::resnet18>(file, many, 3, pfad::nn::block_kind{false, false});
     else if (file.kind == "student")
-        run_module(file, pfad::student<T>(ctx, kind, kind), many);
+        run_module<pfad::student>(file, many, kind, kind);
     else if (file.kind == "segmentation")
-        run_module(file, pfad::segmentation<T>(ctx, kind, flag("rcm")),
-                   [](const auto& m, auto& t, const auto& x) {
-                       return std::vector<pfad::image<T>>{
-                           pfad::activate(t, pfad::sigmoid{}, m(t, x[0]))};
-                   });
+        run_module<pfad::segmentation>(
+            file,
+            [](const auto& m, auto& t, const auto& x) {
+                return images{pfad::activate(t, pfad::sigmoid{}, m(t, x[0]))};
+            },
+            kind, flag("rcm"));
     else if (file.kind == "pfadseg") {
-        pfad::pfadseg<T> m(ctx, {.rcm = flag("rcm"), .aff = flag("aff"), .pcar = flag("pcar")});
-        file.fill(m);
-        pfad::tape<C> t(ctx, mode::eval);
-        file.record("out.y", to_nchw(m(t, file.leaf("in.x")).value));
+        const auto m = file.template filled<pfad::pfadseg>(
+            pfad::pfadseg_options{.rcm = flag("rcm"), .aff = flag("aff"), .pcar = flag("pcar")});
+        pfad::tape<C> t(file.ctx, mode::eval);
+        file.record_image("out.y", m(t, file.leaf("in.x")).value);
     } else
         return false;
     return true;
@@ -229,9 +228,10 @@ void run_metrics(case_run<T, C>& file) {
     const auto truth = file.want.at("in.mask").template values<float>();
     const std::vector<std::uint8_t> mask(truth.begin(), truth.end());
     std::int64_t const n = in.dims[0], h = in.dims[1], w = in.dims[2];
-    const auto maps = pfad::empty<T>(file.ctx, pfad::shape<4>{{n, h, w, 1}});
+    const auto maps = pfad::empty<T>(file.plain, pfad::shape<4>{{n, h, w, 1}});
     std::copy(scores.begin(), scores.end(), maps.data()); // as they are in any type
-    const auto top = pfad::top_k_mean(file.ctx, maps, file.attrs["top"]);
+    const auto top =
+        file.on_the_host(pfad::top_k_mean(file.ctx, file.on_backend(maps), file.attrs["top"]));
     const std::vector<double> image = {top.data(), top.data() + n};
     std::vector<std::uint8_t> label;
     for (std::int64_t i = 0; i < n; ++i)
@@ -281,9 +281,9 @@ bool run_ops(case_run<T, C>& file) {
             return pfad::resize_bilinear(t, x, file.attrs["size"][0], file.attrs["size"][1]);
         });
     else if (file.kind == "downsample_mask") {
-        const auto mask = file.input("in.mask");
+        const auto mask = file.host_input("in.mask"); // on the host whatever the backend is
         const auto d = file.want.at("out.mask").dims;
-        const auto small = pfad::empty<T>(file.ctx, pfad::shape<4>{{d[0], d[2], d[3], 1}});
+        const auto small = pfad::empty<T>(file.plain, pfad::shape<4>{{d[0], d[2], d[3], 1}});
         pfad::data::downsample_mask(mask, small.view());
         file.record("out.mask", to_nchw(small));
     } else

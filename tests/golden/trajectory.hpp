@@ -30,15 +30,21 @@ void run_trajectory(case_run<T, C>& file) {
     auto& ctx = file.ctx;
     const auto& attrs = file.attrs;
     const int steps = attrs["steps"];
-    pfad::pfadseg<T> m(ctx, {.rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"]});
-    file.fill(m);
+    using space = typename C::space;
+    auto m = file.template filled<pfad::pfadseg>(
+        pfad::pfadseg_options{.rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"]});
     pfad::sgd_options const options{attrs["momentum"], attrs["weight_decay"]};
     const auto input = [&](const char* name, int i) {
         return pfad::constant(file.input(std::string("in.") + name + std::to_string(i)));
     };
+    const auto add_values = [&](const auto& values, auto&... to) {
+        const auto here = file.on_the_host(values);
+        int at = 0;
+        (to.push_back(static_cast<double>(here.data()[at++])), ...);
+    };
     std::vector<double> cosine, focal, l1;
     {
-        pfad::sgd<T> optimiser(ctx, options, [&](auto&& add) {
+        pfad::sgd<T, space> optimiser(ctx, options, [&](auto&& add) {
             add(m.student, attrs["lr"]["student"].template get<double>());
         });
         for (int i = 0; i < steps; ++i) {
@@ -52,27 +58,26 @@ void run_trajectory(case_run<T, C>& file) {
             if (i == 0)
                 record_gradients(file, m.student, "stage1.");
             optimiser.step(ctx);
-            cosine.push_back(static_cast<double>(loss.value.data()[0]));
+            add_values(loss.value, cosine);
         }
         record_state(file, m.student, "stage1.");
     }
     auto rest = m.segmentation.context_and_head();
-    pfad::sgd<T> optimiser(ctx, options, [&](auto&& add) {
+    pfad::sgd<T, space> optimiser(ctx, options, [&](auto&& add) {
         add(m.segmentation.res, attrs["lr"]["res"].template get<double>());
         add(rest, attrs["lr"]["context_and_head"].template get<double>());
     });
     for (int i = steps; i < 2 * steps; ++i) {
         pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
         const auto logits = m.segmentation(t, m.similarity(fixed, input("noisy", i)));
-        const auto mask = pfad::empty<T>(ctx, logits.dims());
-        pfad::data::downsample_mask(input("mask", i).value, mask.view());
-        const auto loss = pfad::focal_l1_loss(t, logits, mask, attrs["gamma"]);
+        const auto mask = pfad::empty<T>(file.plain, logits.dims());
+        pfad::data::downsample_mask(file.host_input("in.mask" + std::to_string(i)), mask.view());
+        const auto loss = pfad::focal_l1_loss(t, logits, file.on_backend(mask), attrs["gamma"]);
         t.backward(loss.total);
         if (i == steps)
             record_gradients(file, m.segmentation, "stage2.");
         optimiser.step(ctx);
-        focal.push_back(static_cast<double>(loss.parts.data()[0]));
-        l1.push_back(static_cast<double>(loss.parts.data()[1]));
+        add_values(loss.parts, focal, l1);
     }
     record_state(file, m.segmentation, "stage2.");
     file.record("out.stage1.cosine", cosine);

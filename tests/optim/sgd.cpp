@@ -1,7 +1,9 @@
 #include "optim/network.hpp"
+#include "support/backends.hpp"
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 
+#include <pfad/nn/copy_arrays.hpp>
 #include <pfad/nn/residual_block.hpp>
 #include <pfad/ops/focal_l1_loss.hpp>
 #include <pfad/optim/sgd.hpp>
@@ -136,37 +138,38 @@ TEST_CASE("sgd: velocities are what the next step continues from [optim]", "[opt
 
 namespace {
 
+template <class S>
 struct tiny_segmenter {
-    nn::residual_block<float> block;
-    nn::conv2d<float> out;
+    nn::residual_block<float, S> block;
+    nn::conv2d<float, S> out;
 
-    explicit tiny_segmenter(cpu::context& ctx)
+    template <class C>
+    explicit tiny_segmenter(C& ctx)
         : block(ctx, 3, 8, 1, {}), out(ctx, {.in = 8, .out = 1, .kernel = 1, .bias = true}) {}
     auto fields() { return pfad::fields("block", block, "out", out); }
 };
 
 } // namespace
 
-TEST_CASE("sgd: one batch can be learned by heart [optim]", "[optim]") {
-    cpu::context ctx(2);
-    tiny_segmenter m(ctx);
-    initialise(m, "m", initialiser::kaiming_fan_out, 3);
-    const shape<4> dims = {{2, 8, 8, 3}};
-    const auto pictures = random_array(dims, "pictures");
-    const auto wanted = random_mask(shape<4>{{2, 8, 8, 1}}, "mask");
-    const auto x = empty<float>(ctx, dims), mask = empty<float>(ctx, wanted.dims);
-    const auto narrow = [](double value) { return static_cast<float>(value); };
-    std::transform(pictures.data.begin(), pictures.data.end(), x.data(), narrow);
-    std::transform(wanted.data.begin(), wanted.data.end(), mask.data(), narrow);
-    sgd<float> optimiser(ctx, {}, [&](auto&& add) { add(m, 0.05); });
+TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart [optim]", "[optim]", backends) {
+    using space = typename TestType::space;
+    cpu::context plain(1);
+    auto ctx = make_context<TestType>(2);
+    tiny_segmenter<host> start(plain);
+    initialise(start, "m", initialiser::kaiming_fan_out, 3);
+    tiny_segmenter<space> m(ctx);
+    copy_arrays(ctx, start, m);
+    const auto x = upload<float>(ctx, random_array(shape<4>{{2, 8, 8, 3}}, "pictures"));
+    const auto mask = upload<float>(ctx, random_mask(shape<4>{{2, 8, 8, 1}}, "mask"));
+    sgd<float, space> optimiser(ctx, {}, [&](auto&& add) { add(m, 0.05); });
     double first = 0, last = 0;
     for (int step = 0; step < 200; ++step) {
-        tape<cpu::context> t(ctx, mode::train);
+        tape<TestType> t(ctx, mode::train);
         const auto logits = m.out(t, m.block(t, constant(x)));
         const auto loss = focal_l1_loss(t, logits, mask);
         t.backward(loss.total);
         optimiser.step(ctx);
-        last = static_cast<double>(loss.total.value.data()[0]);
+        last = download(ctx, loss.total.value)(0);
         first = step == 0 ? last : first;
     }
     CHECK(first > 0.3);

@@ -1,0 +1,172 @@
+// Whole networks through the CUDA launchers under the emulator: a training step of each stage, and
+// the anomaly map. In double against the plain loops; in float in every order of the threads with
+// equal bits. Too slow for the sanitizers, under which the blocks run.
+#include "support/backends.hpp"
+#include "support/compare.hpp"
+
+#include <pfad/nn/copy_arrays.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+using namespace pfad;
+using namespace pfad::test;
+
+namespace {
+
+/// Everything that a run leaves, by name: losses, gradients, weights and running statistics, map.
+template <class T>
+using outcome = std::map<std::string, std::vector<T>>;
+
+template <class T, class C>
+class run_of_both_stages {
+public:
+    run_of_both_stages(C& ctx, pfadseg_options options) : ctx_(ctx), model_(ctx, options) {
+        cpu::context plain(1);
+        pfadseg<T> start(plain, options);
+        start.initialise(7);
+        copy_arrays(ctx, start, model_);
+    }
+
+    outcome<T> operator()() {
+        first_stage();
+        second_stage();
+        tape<C> t(ctx_, mode::eval);
+        record("map", model_(t, pictures("corrupted")).value);
+        visit(model_, "", [&](const std::string& name, auto& p) { record(name, p.value); });
+        return std::move(result_);
+    }
+
+private:
+    using space = typename C::space;
+
+    image<T, space> pictures(const char* name) {
+        return constant(upload<T>(ctx_, random_array(shape<4>{{4, 32, 32, 3}}, name)));
+    }
+    template <int R>
+    void record(const std::string& name, const tensor<T, R, space>& x) {
+        result_[name] = read_elements(ctx_, x);
+    }
+    template <class M>
+    void record_gradients(M& m, const std::string& stage) {
+        visit_parameters(m, stage, [&](const std::string& name, auto& p) {
+            INFO(name);
+            REQUIRE(p.slot->written());
+            record("gradient." + name, p.slot->gradient());
+        });
+    }
+
+    void first_stage() {
+        sgd<T, space> optimiser(ctx_, {}, [&](auto&& add) { add(model_.student, 0.4); });
+        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
+        const auto target = model_.teacher(fixed, pictures("clean"));
+        const auto found = model_.student(t, pictures("corrupted"));
+        auto loss = cosine_distance_loss(t, target[0], found[0]);
+        for (std::size_t level = 1; level < found.size(); ++level)
+            loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
+        t.backward(loss);
+        record("cosine", loss.value);
+        record_gradients(model_.student, "student");
+        optimiser.step(ctx_);
+    }
+
+    void second_stage() {
+        auto rest = model_.segmentation.context_and_head();
+        sgd<T, space> optimiser(ctx_, {}, [&](auto&& add) {
+            add(model_.segmentation.res, 0.1);
+            add(rest, 0.01);
+        });
+        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
+        const auto logits = model_.segmentation(t, model_.similarity(fixed, pictures("corrupted")));
+        const auto mask = upload<T>(ctx_, random_mask(logits.dims(), "mask"));
+        const auto loss = focal_l1_loss(t, logits, mask);
+        t.backward(loss.total);
+        record("focal and l1", loss.parts);
+        record_gradients(model_.segmentation, "segmentation");
+        optimiser.step(ctx_);
+    }
+
+    C& ctx_;
+    pfadseg<T, space> model_;
+    outcome<T> result_;
+};
+
+template <class T, class C>
+outcome<T> run(C& ctx, pfadseg_options options) {
+    return run_of_both_stages<T, C>(ctx, options)();
+}
+
+template <class T>
+bool same_bits(const outcome<T>& a, const outcome<T>& b) {
+    for (const auto& [name, values] : a) {
+        const auto& others = b.at(name);
+        INFO(name);
+        REQUIRE(values.size() == others.size());
+        CHECK(std::memcmp(values.data(), others.data(), values.size() * sizeof(T)) == 0);
+    }
+    return a.size() == b.size();
+}
+
+double largest(const std::vector<double>& x) {
+    double result = 0;
+    for (const double value : x)
+        result = std::max(result, std::abs(value));
+    return result;
+}
+
+/// Within 1e-7 of each array's size, the bound of golden trajectories in double. The gradient of a
+/// bias in front of batch norm is zero but for rounding, so that no array counts as smaller than a
+/// thousandth of the largest gradient.
+void check_close(const outcome<double>& got, const outcome<double>& want) {
+    REQUIRE(got.size() == want.size());
+    double smallest = 0;
+    for (const auto& [name, values] : want)
+        if (name.starts_with("gradient."))
+            smallest = std::max(smallest, largest(values) / 1000);
+    for (const auto& [name, values] : want) {
+        const auto& found = got.at(name);
+        REQUIRE(found.size() == values.size());
+        const double allowed = 1e-7 * std::max(largest(values), smallest);
+        double error = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const double gap = std::abs(found[i] - values[i]);
+            error = std::isnan(gap) ? HUGE_VAL : std::max(error, gap);
+        }
+        INFO(name << ": " << error << " off, allowed " << allowed);
+        CHECK((error <= allowed));
+    }
+}
+
+void check_networks(pfadseg_options options) {
+    {
+        cpu::context plain(2);
+        cuda::context ctx;
+        check_close(run<double>(ctx, options), run<double>(plain, options));
+    }
+    std::optional<outcome<float>> first;
+    for_each_schedule<cuda::context>([&](cuda::context& ctx) {
+        auto now = run<float>(ctx, options);
+        if (first)
+            CHECK(same_bits(*first, now));
+        else
+            first = std::move(now);
+    });
+}
+
+} // namespace
+
+TEST_CASE("networks: a step of each stage of PFADSeg [simt]", "[simt]") {
+    check_networks({});
+}
+
+TEST_CASE("networks: a step of each stage of DeSTSeg [simt]", "[simt]") {
+    check_networks({.rcm = false, .aff = false, .pcar = false});
+}

@@ -26,7 +26,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 start=$SECONDS
 
-if ! nvcc -std=c++20 -O3 -gencode "arch=compute_75,code=[${codes#,}]" -Werror all-warnings -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter \
+if ! nvcc -std=c++20 -O3 --threads 0 -gencode "arch=compute_75,code=[${codes#,}]" -Werror all-warnings \
+    -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter \
     -Iinclude -Ikernels -Ibench --resource-usage --keep --keep-dir "$folder" \
     -c bench/kernels.cu -o "$folder/kernels.o" >"$folder/usage.txt" 2>&1; then
     grep -vE '^ptxas info|bytes stack frame|^ +Function' "$folder/usage.txt" | head -n 40

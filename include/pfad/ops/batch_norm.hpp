@@ -1,17 +1,14 @@
-// Batch normalisation over all axes but the last, with an optional residual and ReLU in the same
-// pass.
+// Batch normalisation over all axes but the last, with an optional residual and ReLU in one pass.
 //   y = act(weight (x - mean) / sqrt(var + epsilon) + bias + residual)
 // train     mean and biased variance of the batch; running <- (1 - momentum) running + momentum
-// batch,
-//           where the running variance takes the unbiased one
+//           batch, where the running variance takes the unbiased one
 // eval      the running statistics, which stay
 // requires  c channels everywhere; in training at least two values a channel
 // gradient  train: gx = weight inv (g - mean(g) - xhat mean(g xhat)); eval: gx = weight inv g;
-//           gweight = sum g xhat; gbias = sum g; gresidual = g; g = gy where y > 0, if there is a
-//           ReLU
-// precision statistics in double over float sums of 64 rows; the same bits for any number of
-// threads cost      forward 2 reads 1 write (eval 1 read); backward 2 passes over x, gy (and y) and
-// 1 write
+//           gweight = sum g xhat; gbias = sum g; gresidual = g;
+//           g = gy where y > 0, if there is a ReLU
+// precision statistics in double over float sums of 64 rows; any number of threads, the same bits
+// cost      forward 2 reads 1 write (eval 1 read); backward 2 passes over x, gy (and y), 1 write
 #pragma once
 
 #include <pfad/autograd/tape.hpp>

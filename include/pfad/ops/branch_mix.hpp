@@ -1,7 +1,7 @@
 // Sum of branches weighted by a softmax over the branches, per sample and channel (parallel
 // convolutional attention recalibration, equations 7 to 9 of the PFADSeg paper).
-//   W[n,b,c] = exp(a[n,b,c]) / sum_k exp(a[n,k,c])        y[n,i,j,c] = sum_b W[n,b,c] f[n,i,j,b*C +
-//   c]
+//   W[n,b,c]   = exp(a[n,b,c]) / sum_k exp(a[n,k,c])
+//   y[n,i,j,c] = sum_b W[n,b,c] f[n,i,j,b*C + c]
 // f (n, h, w, b*C), a (n*b, 1, 1, C) with row n*branches + b, y (n, h, w, C)
 // requires  the extents above; branches >= 1
 // gradient  gf = W gy;  gW = sum_{i,j} f gy;  ga = W (gW - sum_k W gW)

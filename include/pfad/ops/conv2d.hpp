@@ -1,8 +1,11 @@
 // 2-D convolution (cross-correlation) with zero padding.
 //   y[n,i,j,k] = b[k] + sum_{r,s,c} x[n, i*stride - pad + r*dilation, j*..., c] w[k,r,s,c]
-// x (n, h, w, c), w (k, r, s, c), b (k), y (n, oh, ow, k); oh = (h + 2 pad - dilation (r-1) -
-// 1)/stride + 1 requires  equal c; an output of at least 1 x 1 gradient  three named functions:
-// input, weight, bias precision accumulates in T cost      n oh ow k r s c multiply-adds each way
+// x (n, h, w, c), w (k, r, s, c), b (k), y (n, oh, ow, k);
+// oh = (h + 2 pad - dilation (r - 1) - 1)/stride + 1
+// requires  equal c; an output of at least 1 x 1
+// gradient  three named functions: input, weight, bias
+// precision accumulates in T
+// cost      n oh ow k r s c multiply-adds each way
 #pragma once
 
 #include <pfad/autograd/tape.hpp>

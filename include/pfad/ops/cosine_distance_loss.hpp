@@ -1,6 +1,6 @@
 // cosine_distance_loss: equations (3) and (4) of the paper for one pair of feature maps.
-//   loss = sum_n 1/(h w) sum_{i,j} (1 - cos(t, s)),  cos = t.s / ((|t| + eps) (|s| + eps)), eps =
-//   1e-12
+//   loss = sum_n 1/(h w) sum_{i,j} (1 - cos(t, s))
+//   cos  = t.s / ((|t| + eps) (|s| + eps)), eps = 1e-12
 // Mean over the map, sum over the batch: what the paper's learning rate is meant for.
 // requires  t, s (n,h,w,c), equal shapes
 // gradient  gs = -g/(h w) (t^ - cos' s^)/(|s| + eps), and the same for t; 0 at a zero vector

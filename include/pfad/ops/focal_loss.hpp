@@ -1,9 +1,8 @@
 // focal_loss: equation (10) of the paper, on probabilities.
 //   loss = mean( -(1 - q)^gamma max(log q, -100) ),  q = m p + (1 - m)(1 - p)
 // requires  p, m equal shapes, p in [0, 1], m in {0, 1}, gamma >= 0
-// gradient  (2m - 1) (gamma (1-q)^(gamma-1) log q - (1-q)^gamma / q) g / count; the second term is
-// 0
-//           where the logarithm is clamped
+// gradient  (2m - 1) (gamma (1-q)^(gamma-1) log q - (1-q)^gamma / q) g / count;
+//           the second term is 0 where the logarithm is clamped
 // precision sums in double
 #pragma once
 

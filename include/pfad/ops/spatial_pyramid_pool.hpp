@@ -3,9 +3,11 @@
 //   y[n*g + k, 0, 0, c]                 mean over the image of x[n, ., ., k*C + c]
 //   y[n*g + k, 0, 0, C + 4c + 2p + q]   mean over the quarter (p, q)
 // x (n, h, w, g*C), y (n*g, 1, 1, 5C); along an extent L half p is [floor(pL/2), ceil((p+1)L/2)),
-// so the halves share the middle of an odd one (adaptive average pooling) requires  h, w >= 1; g >=
-// 1 divides the channels saves     nothing precision sums in double cost      1 read; backward 1
-// write
+// so the halves share the middle of an odd one (adaptive average pooling)
+// requires  h, w >= 1; g >= 1 divides the channels
+// saves     nothing
+// precision sums in double
+// cost      1 read; backward 1 write
 #pragma once
 
 #include <pfad/autograd/tape.hpp>

@@ -6,9 +6,11 @@
 // requires  good, texture, corrupted (n, h, w, 3), in [0, 1]; mask (n, h, w, 1); one draw a sample;
 //           angles (n, lattice_capacity) in radians, of which sample s uses the first
 //           (cells_down + 1)(cells_across + 1), row-major; cells in 1 .. max_lattice_cells
-// ensures   a pure function of its arguments; corrupted may be good; outside M it is good, bit for
-// bit gradient  none: data is not trained workspace n h w + 2 n lattice_capacity elements source
-// mask: DRAEM (Zavrtanik et al., ICCV 2021); Perlin, "Improving noise", SIGGRAPH 2002
+// ensures   a pure function of its arguments; corrupted may be good; outside M it is good, to the
+//           bit
+// gradient  none: data is not trained
+// workspace n h w + 2 n lattice_capacity elements
+// source    mask: DRAEM (Zavrtanik et al., ICCV 2021); Perlin, "Improving noise", SIGGRAPH 2002
 #pragma once
 
 #include <pfad/core/element.hpp>

@@ -6,6 +6,7 @@
 #include "ops/attention_fuse.cpp"
 #include "ops/batch_norm.cpp"
 #include "ops/branch_mix.cpp"
+#include "ops/cast.cpp"
 #include "ops/concat_channels.cpp"
 #include "ops/conv2d.cpp"
 #include "ops/cosine_distance_loss.cpp"

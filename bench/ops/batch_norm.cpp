@@ -13,20 +13,16 @@ template <class T>
 struct layer {
     bench::context ctx;
     bench::array<T, 4> x, y;
-    bench::array<T, 1> weight, bias;
-    bench::array<accumulator_t<T>, 1> mean, variance, running_mean, running_variance;
+    bench::array<accumulator_t<T>, 1> weight, bias, mean, variance, running_mean, running_variance;
     const double epsilon = batch_norm_options{}.epsilon;
 
     explicit layer(const benchmark::State& state)
         : x(bench::draw<T>(ctx, bench::maps(state))), y(bench::draw<T>(ctx, x.dims())),
-          weight(channels<T>(0.5)), bias(channels<T>(-0.5)), mean(statistic(-0.5)),
-          variance(statistic(0.5)), running_mean(statistic(-0.5)),
-          running_variance(statistic(0.5)) {}
+          weight(channels(0.5)), bias(channels(-0.5)), mean(channels(-0.5)),
+          variance(channels(0.5)), running_mean(channels(-0.5)), running_variance(channels(0.5)) {}
 
-    auto statistic(double low) { return channels<accumulator_t<T>>(low); }
-    template <class U>
-    bench::array<U, 1> channels(double low) {
-        return bench::draw<U>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
+    auto channels(double low) {
+        return bench::draw<accumulator_t<T>>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
     }
     void forward() {
         batch_norm_forward(ctx, x, weight, bias, mean, variance, epsilon, {}, tail::relu, y.view());
@@ -76,11 +72,11 @@ void batch_norm_backward(benchmark::State& state) {
     layer<T> l(state);
     const auto gy = bench::draw<T>(l.ctx, l.x.dims());
     const auto gx = empty<T>(l.ctx, l.x.dims());
-    const auto sums = empty<T>(l.ctx, shape<1>{{2 * l.x.extent(3)}});
+    const auto sums = empty<accumulator_t<T>>(l.ctx, shape<1>{{2 * l.x.extent(3)}});
     bench::measure(l.ctx, state, bench::operations(10, gy),
                    bench::bytes(l.x, l.y, gy, l.x, l.y, gy, gx), [&] {
-                       batch_norm_backward_sums(l.ctx, l.x, l.y, gy, l.mean, l.variance, l.epsilon,
-                                                tail::relu, sums.view());
+                       batch_norm_backward_sums<T>(l.ctx, l.x, l.y, gy, l.mean, l.variance,
+                                                   l.epsilon, tail::relu, sums.view());
                        batch_norm_backward_input(l.ctx, l.x, l.y, gy, l.weight, l.mean, l.variance,
                                                  l.epsilon, tail::relu, sums, true, gx.view(),
                                                  store::set, {}, store::set);

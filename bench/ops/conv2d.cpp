@@ -25,9 +25,9 @@ template <class T>
 void conv2d_backward_bias(benchmark::State& state) {
     bench::context ctx;
     const auto gy = bench::draw<T>(ctx, bench::maps(state));
-    const auto gb = empty<T>(ctx, shape<1>{{gy.extent(3)}});
+    const auto gb = empty<accumulator_t<T>>(ctx, shape<1>{{gy.extent(3)}});
     bench::measure(ctx, state, bench::operations(1, gy), bench::bytes(gy),
-                   [&] { conv2d_backward_bias(ctx, gy, gb.view(), store::set); });
+                   [&] { conv2d_backward_bias<T>(ctx, gy, gb.view(), store::set); });
 }
 PFAD_BENCHMARK(conv2d_backward_bias, bench::stages);
 
@@ -100,7 +100,7 @@ void convolve(benchmark::State& state, const layer& l, way which) {
         else if (which == way::backward_input)
             conv2d_backward_input(ctx, y, w, x.view(), store::set, l.g, stamp);
         else
-            conv2d_backward_weight(ctx, x, y, w.view(), store::set, l.g);
+            conv2d_backward_weight<float>(ctx, x, y, w.view(), store::set, l.g);
     };
     run();
     const double operations = 2.0 * static_cast<double>(y.size() * l.kernel * l.kernel * l.from);

@@ -13,9 +13,9 @@ template <class T>
 void cosine_distance_loss_forward(benchmark::State& state) {
     bench::context ctx;
     const auto t = bench::draw<T>(ctx, bench::maps(state)), s = bench::draw<T>(ctx, t.dims(), 0, 1);
-    const auto loss = empty<T>(ctx, shape<1>{{1}});
+    const auto loss = empty<accumulator_t<T>>(ctx, shape<1>{{1}});
     bench::measure(ctx, state, bench::operations(6, s), bench::bytes(t, s),
-                   [&] { cosine_distance_loss_forward(ctx, t, s, loss.view()); });
+                   [&] { cosine_distance_loss_forward<T>(ctx, t, s, loss.view()); });
 }
 // The product of the normalised vectors, then its means.
 template <class T>
@@ -33,7 +33,7 @@ template <class T>
 void cosine_distance_loss_backward(benchmark::State& state) {
     bench::context ctx;
     const auto t = bench::draw<T>(ctx, bench::maps(state)), s = bench::draw<T>(ctx, t.dims(), 0, 1);
-    const auto gloss = full(ctx, shape<1>{{1}}, T(1));
+    const auto gloss = full(ctx, shape<1>{{1}}, accumulator_t<T>(1));
     const auto gs = empty<T>(ctx, s.dims());
     bench::measure(ctx, state, bench::operations(10, s), bench::bytes(t, s, gs),
                    [&] { cosine_distance_loss_backward(ctx, t, s, gloss, gs.view(), store::set); });

@@ -11,13 +11,15 @@ template <class T>
 struct filter {
     bench::context ctx;
     bench::array<T, 4> x, y, w;
-    bench::array<T, 1> b;
+    bench::array<accumulator_t<T>, 4> gw;
+    bench::array<accumulator_t<T>, 1> b;
     double work;
 
     explicit filter(const benchmark::State& state)
         : x(bench::draw<T>(ctx, bench::maps(64, 256))), y(bench::draw<T>(ctx, x.dims())),
           w(bench::draw<T>(ctx, shape<4>{{1, state.range(0), state.range(1), 256}})),
-          b(bench::draw<T>(ctx, shape<1>{{256}})),
+          gw(empty<accumulator_t<T>>(ctx, w.dims())),
+          b(bench::draw<accumulator_t<T>>(ctx, shape<1>{{256}})),
           work(bench::operations(2.0 * static_cast<double>(state.range(0) * state.range(1)), y)) {}
 };
 
@@ -38,14 +40,14 @@ template <class T>
 void depthwise_conv2d_backward_weight(benchmark::State& state) {
     filter<T> f(state);
     bench::measure(f.ctx, state, f.work, bench::bytes(f.x, f.y), [&] {
-        depthwise_conv2d_backward_weight(f.ctx, f.x, f.y, f.w.view(), store::set);
+        depthwise_conv2d_backward_weight<T>(f.ctx, f.x, f.y, f.gw.view(), store::set);
     });
 }
 template <class T>
 void depthwise_conv2d_backward_bias(benchmark::State& state) {
     filter<T> f(state);
     bench::measure(f.ctx, state, bench::operations(1, f.y), bench::bytes(f.y),
-                   [&] { depthwise_conv2d_backward_bias(f.ctx, f.y, f.b.view(), store::set); });
+                   [&] { depthwise_conv2d_backward_bias<T>(f.ctx, f.y, f.b.view(), store::set); });
 }
 
 void square(benchmark::internal::Benchmark* b) {

@@ -14,7 +14,7 @@ template <class T>
 void layer_scale_add_forward(benchmark::State& state) {
     bench::context ctx;
     const auto x = bench::draw<T>(ctx, bench::maps(64, 256)), z = bench::draw<T>(ctx, x.dims());
-    const auto scale = bench::draw<T>(ctx, shape<1>{{256}});
+    const auto scale = bench::draw<accumulator_t<T>>(ctx, shape<1>{{256}});
     const auto y = empty<T>(ctx, x.dims());
     bench::measure(ctx, state, bench::operations(2, y), bench::bytes(x, z, y),
                    [&] { layer_scale_add_forward(ctx, x, z, scale, y.view()); });
@@ -37,12 +37,12 @@ template <class T>
 void layer_scale_add_backward(benchmark::State& state) {
     bench::context ctx;
     const auto z = bench::draw<T>(ctx, bench::maps(64, 256)), gy = bench::draw<T>(ctx, z.dims());
-    const auto scale = bench::draw<T>(ctx, shape<1>{{256}});
+    const auto scale = bench::draw<accumulator_t<T>>(ctx, shape<1>{{256}});
     const auto gz = empty<T>(ctx, z.dims());
-    const auto gscale = empty<T>(ctx, scale.dims());
+    const auto gscale = empty<accumulator_t<T>>(ctx, scale.dims());
     bench::measure(ctx, state, bench::operations(3, gy), bench::bytes(gy, gz, gy, z), [&] {
         layer_scale_add_backward_input(ctx, gy, scale, gz.view(), store::set);
-        layer_scale_add_backward_scale(ctx, z, gy, gscale.view(), store::set);
+        layer_scale_add_backward_scale<T>(ctx, z, gy, gscale.view(), store::set);
     });
 }
 PFAD_BENCHMARK(layer_scale_add_forward, bench::once);

@@ -102,10 +102,10 @@ void check_backward(onednn::context& ctx, const convolution& z) {
 
         want = full(ctx, z.w, start), terms = full(ctx, z.w, start);
         got = full(ctx, z.w, before);
-        cpu::conv2d_backward_weight(ctx, x, gy, want.view(), store::add, z.g);
-        cpu::conv2d_backward_weight(ctx, absolute(ctx, x), absolute(ctx, gy), terms.view(),
-                                    store::add, z.g);
-        conv2d_backward_weight(ctx, x32, gy32, got.view(), how, z.g);
+        cpu::conv2d_backward_weight<double>(ctx, x, gy, want.view(), store::add, z.g);
+        cpu::conv2d_backward_weight<double>(ctx, absolute(ctx, x), absolute(ctx, gy), terms.view(),
+                                            store::add, z.g);
+        conv2d_backward_weight<float>(ctx, x32, gy32, got.view(), how, z.g);
         check_sums(got, want, terms, z.x[0] * z.y()[1] * z.y()[2] + 1);
     }
 }
@@ -201,7 +201,7 @@ TEST_CASE("onednn conv2d: repeated calls take no new memory and make no new prim
         conv2d_forward(ctx, x, w, {}, y.view(), z.g);
         const auto gx = full(ctx, z.x, 0.0f), gw = full(ctx, z.w, 0.0f);
         conv2d_backward_input(ctx, gy, w, gx.view(), store::add, z.g);
-        conv2d_backward_weight(ctx, x, gy, gw.view(), store::add, z.g);
+        conv2d_backward_weight<float>(ctx, x, gy, gw.view(), store::add, z.g);
     };
     step();
     step();

@@ -38,9 +38,10 @@ array<4> normalise(array<4> x,
 
 template <class C, class T, class S>
 batch_norm_parameters<T, S>
-parameters(C& ctx, const variable<T, 1, S>& weight, const variable<T, 1, S>& bias) {
-    return {as_parameter(weight),
-            as_parameter(bias),
+parameters(tape<C>& t, const variable<T, 1, S>& weight, const variable<T, 1, S>& bias) {
+    C& ctx = t.context;
+    return {as_parameter(t, weight),
+            as_parameter(t, bias),
             {full(ctx, weight.dims(), accumulator_t<T>(0.25))},
             {full(ctx, weight.dims(), accumulator_t<T>(2))}};
 }
@@ -63,7 +64,7 @@ image<T, S> evaluated(tape<C>& t,
 
 TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops]", backends) {
     const auto op = [](auto& t, const auto& x, const auto& w, const auto& b) {
-        return batch_norm(t, x, parameters(t.context, w, b));
+        return batch_norm(t, x, parameters(t, w, b));
     };
     const auto wanted = [](const array<4>& x, const array<1>& w, const array<1>& b) {
         const auto [mean, variance] = statistics(x);
@@ -88,7 +89,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass [ops]", 
     const auto residual = spread_array(dims, "residual", 0.25);
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
-            return batch_norm(t, x, parameters(t.context, w, b), tail::relu, r);
+            return batch_norm(t, x, parameters(t, w, b), tail::relu, r);
         },
         [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
             const auto [mean, variance] = statistics(x);
@@ -102,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[o
     const shape<4> dims = {{2, 3, 4, 5}};
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
-            return evaluated(t, x, parameters(t.context, w, b), tail::none, r);
+            return evaluated(t, x, parameters(t, w, b), tail::none, r);
         },
         [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
             return normalise(x, std::vector<double>(5, 0.25), std::vector<double>(5, 2), w, b, &r,
@@ -118,10 +119,10 @@ TEMPLATE_LIST_TEST_CASE(
     backends) {
     auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{2, 3, 5, 4}}, "x", -1, 3);
-    const auto p = parameters(ctx, constant(full(ctx, shape<1>{{4}}, 1.0)),
-                              constant(full(ctx, shape<1>{{4}}, 0.0)));
     const auto image = constant(upload<double>(ctx, x));
     tape<TestType> eval(ctx, mode::eval);
+    const auto p = parameters(eval, constant(full(ctx, shape<1>{{4}}, 1.0)),
+                              constant(full(ctx, shape<1>{{4}}, 0.0)));
     static_cast<void>(batch_norm(eval, image, p));
     CHECK(read_elements(ctx, p.running_mean.value)[1] == 0.25);
     tape<TestType> train(ctx, mode::train);
@@ -164,7 +165,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant [ops]",
         auto& c = t.context;
         return batch_norm(
             t, a,
-            parameters(c, leaf(full(c, shape<1>{{4}}, 1.5)), leaf(full(c, shape<1>{{4}}, 0.25))),
+            parameters(t, leaf(full(c, shape<1>{{4}}, 1.5)), leaf(full(c, shape<1>{{4}}, 0.25))),
             tail::relu, residual);
     };
     auto both = run;
@@ -182,7 +183,7 @@ TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
     const auto run = [&](const shape<4>& x, std::int64_t c, const image<float>& residual, mode m) {
         return error_code([&] {
             tape<cpu::context> t(ctx, m);
-            const auto p = parameters(ctx, constant(full(ctx, shape<1>{{c}}, 1.0f)),
+            const auto p = parameters(t, constant(full(ctx, shape<1>{{c}}, 1.0f)),
                                       constant(full(ctx, shape<1>{{c}}, 0.0f)));
             batch_norm(t, constant(full(ctx, x, 1.0f)), p, tail::none, residual);
         });

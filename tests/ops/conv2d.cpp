@@ -42,7 +42,7 @@ void check_size(const size& z, thorough how) {
                         << z.g.dilation);
     check_op<Context>(
         [g = z.g](auto& t, const auto& x, const auto& w, const auto& b) {
-            return conv2d(t, x, as_parameter(w), std::optional(as_parameter(b)), g);
+            return conv2d(t, x, as_parameter(t, w), std::optional(as_parameter(t, b)), g);
         },
         [g = z.g](const array<4>& x, const array<4>& w, const array<1>& b) {
             return convolve(x, w, b, g);
@@ -75,8 +75,8 @@ TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be consta
     check_op<TestType>(
         [&x](auto& t, const auto& w) {
             using T = typename std::remove_cvref_t<decltype(w.value)>::element;
-            return conv2d(t, constant(upload<T>(t.context, x)), as_parameter(w),
-                          std::optional<parameter<T, 1, typename TestType::space>>(), {1, 1, 1});
+            return conv2d(t, constant(upload<T>(t.context, x)), as_parameter(t, w), std::nullopt,
+                          {1, 1, 1});
         },
         [&x](const array<4>& w) {
             return convolve(x, w, array<1>(shape<1>{{3}}), {1, 1, 1});
@@ -89,10 +89,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d: a touched weight is seen [ops]", "[ops]", backe
     tape<TestType> t(ctx, mode::eval);
     const auto x = constant(upload<float>(ctx, array<4>(shape<4>{{1, 2, 2, 1}}, 1)));
     auto w = as_parameter(constant(upload<float>(ctx, array<4>(shape<4>{{1, 1, 1, 1}}, 2))));
-    const auto run = [&] {
-        const std::optional<parameter<float, 1, typename TestType::space>> no_bias;
-        return download(ctx, conv2d(t, x, w, no_bias, {}).value).data[0];
-    };
+    const auto run = [&] { return download(ctx, conv2d(t, x, w, std::nullopt, {}).value).data[0]; };
     CHECK(run() == 2);
     CHECK(run() == 2);
     write_elements(ctx, w.value, {5});
@@ -106,7 +103,7 @@ TEST_CASE("conv2d: refuses extents that do not fit [ops]", "[ops]") {
     const auto run = [&](const shape<4>& x, const shape<4>& w, conv2d_geometry g) {
         return error_code([&] {
             conv2d(t, constant(full(ctx, x, 1.0f)), as_parameter(constant(full(ctx, w, 1.0f))),
-                   std::optional<parameter<float, 1>>(), g);
+                   std::nullopt, g);
         });
     };
     CHECK_FALSE(run({{1, 4, 4, 3}}, {{2, 3, 3, 3}}, {1, 0, 1}));

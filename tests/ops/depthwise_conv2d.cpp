@@ -28,7 +28,7 @@ array<4> reference(const array<4>& x, const array<4>& w, const array<1>& b) {
 }
 
 const auto with_bias = [](auto& t, const auto& x, const auto& w, const auto& b) {
-    return depthwise_conv2d(t, x, as_parameter(w), std::optional(as_parameter(b)));
+    return depthwise_conv2d(t, x, as_parameter(t, w), std::optional(as_parameter(t, b)));
 };
 
 } // namespace
@@ -62,9 +62,7 @@ TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: the bias is optional [ops]", "[ops]",
     const shape<4> x = {{1, 4, 3, 2}};
     check_op<TestType>(
         [](auto& t, const auto& a, const auto& w) {
-            using T = typename std::remove_cvref_t<decltype(a.value)>::element;
-            return depthwise_conv2d(t, a, as_parameter(w),
-                                    std::optional<parameter<T, 1, typename TestType::space>>());
+            return depthwise_conv2d(t, a, as_parameter(t, w), std::nullopt);
         },
         [](const array<4>& a, const array<4>& w) {
             return reference(a, w, array<1>(shape<1>{{2}}));

@@ -9,7 +9,7 @@ using namespace pfad::test;
 namespace {
 
 const auto op = [](auto& t, const auto& x, const auto& z, const auto& gamma) {
-    return layer_scale_add(t, x, z, as_parameter(gamma));
+    return layer_scale_add(t, x, z, as_parameter(t, gamma));
 };
 const auto wanted = [](array<4> x, const array<4>& z, const array<1>& gamma) {
     for (std::size_t i = 0; i < x.data.size(); ++i)

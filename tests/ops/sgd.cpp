@@ -12,25 +12,35 @@ TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]
     auto ctx = make_context<TestType>(2);
     for_each_element<TestType>([&](auto of) {
         using T = decltype(of);
+        using A = accumulator_t<T>;
         for (const std::int64_t count : {1, 37, 40007}) {
             const shape<1> dims = {{count}};
-            auto w = rounded<T>(random_array(dims, "w"));
+            auto w = random_array(dims, "w");
             array<1> v(dims);
-            guarded<T, 1, TestType> weights(ctx, dims, T(0)), velocity(ctx, dims, T(0));
-            write_elements(ctx, weights.tensor(), elements<T>(w));
+            guarded<A, 1, TestType> weights(ctx, dims, A(0)), velocity(ctx, dims, A(0));
+            guarded<T, 1, TestType> copy(ctx, dims, T(7));
+            write_elements(ctx, weights.tensor(), elements<A>(w));
+            const bool wanted = count != 37;
             for (const char* const name : {"g1", "g2", "g3"}) {
-                const auto g = rounded<T>(random_array(dims, name));
-                sgd_update(ctx, weights.tensor().view(), upload<T>(ctx, g),
-                           velocity.tensor().view(), 0.5, {.momentum = 0.9, .weight_decay = 0.25});
+                const auto g = random_array(dims, name);
+                sgd_update(ctx, weights.tensor().view(), upload<A>(ctx, g),
+                           velocity.tensor().view(), wanted ? copy.tensor().view() : view<T, 1>{},
+                           0.5, {.momentum = 0.9, .weight_decay = 0.25});
                 for (std::size_t i = 0; i < w.data.size(); ++i) {
                     v.data[i] = 0.9 * v.data[i] + g.data[i] + 0.25 * w.data[i];
                     w.data[i] -= 0.5 * v.data[i];
                 }
             }
-            check_close(download(ctx, weights.tensor()), w, tolerance<T>(8, 4));
-            check_close(download(ctx, velocity.tensor()), v, tolerance<T>(8, 4));
+            const auto got = download(ctx, weights.tensor());
+            check_close(got, w, tolerance<A>(8, 4));
+            check_close(download(ctx, velocity.tensor()), v, tolerance<A>(8, 4));
+            if (wanted)
+                CHECK(same_bits(download(ctx, copy.tensor()), rounded<T>(got)));
+            else
+                CHECK(read_elements(ctx, copy.tensor())[0] == 7);
             CHECK(weights.intact(ctx));
             CHECK(velocity.intact(ctx));
+            CHECK(copy.intact(ctx));
         }
     });
 }
@@ -42,7 +52,7 @@ TEMPLATE_LIST_TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]",
     const shape<1> one = {{1}};
     const auto w = upload<double>(ctx, array<1>(one, 2)), v = upload<double>(ctx, array<1>(one, 1));
     const auto g = upload<double>(ctx, array<1>(one, 3));
-    sgd_update(ctx, w.view(), g, v.view(), 0.1, sgd_options{});
+    sgd_update<double>(ctx, w.view(), g, v.view(), {}, 0.1, sgd_options{});
     CHECK(download(ctx, v)(0) == Approx(0.9 + 3 + 2e-4).epsilon(1e-14));
     CHECK(download(ctx, w)(0) == Approx(2 - 0.1 * (0.9 + 3 + 2e-4)).epsilon(1e-14));
 }

@@ -55,15 +55,14 @@ template <class T>
 void conv2d_forward(context&,
                     in<T, 4> x,
                     in<T, 4> w,
-                    in<T, 1> b,
+                    in<accumulator_t<T>, 1> b,
                     out<T, 4> y,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
     cpu::context plain(1);
     const detail::widened<T, 4> result(plain, y, store::set);
     cpu::conv2d_forward(plain, detail::widened<T, 4>(plain, x).view_of(),
-                        detail::widened<T, 4>(plain, w).view_of(),
-                        detail::widened<T, 1>(plain, b).view_of(), result.view_of(), g);
+                        detail::widened<T, 4>(plain, w).view_of(), b, result.view_of(), g);
 }
 
 template <class T>
@@ -83,12 +82,11 @@ void conv2d_backward_input(context&,
 
 template <class T>
 void conv2d_backward_weight(
-    context&, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how, conv2d_geometry g) {
+    context&, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how, conv2d_geometry g) {
     cpu::context plain(1);
-    const detail::widened<T, 4> result(plain, gw, how);
-    cpu::conv2d_backward_weight(plain, detail::widened<T, 4>(plain, x).view_of(),
-                                detail::widened<T, 4>(plain, gy).view_of(), result.view_of(),
-                                store::set, g);
+    cpu::conv2d_backward_weight<accumulator_t<T>>(plain, detail::widened<T, 4>(plain, x).view_of(),
+                                                  detail::widened<T, 4>(plain, gy).view_of(), gw,
+                                                  how, g);
 }
 
 } // namespace pfad::cuda

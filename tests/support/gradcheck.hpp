@@ -65,8 +65,11 @@ auto evaluate_with(
             int index = 0;
             (prepare(*x.slot, index++), ...);
             auto y = op(t, x...);
-            constexpr int rank = std::remove_cvref_t<decltype(y.value)>::rank;
-            y.slot->place(upload<T>(ctx, scaled(cotangent(y.dims()), factor)));
+            using result_tensor =
+                std::remove_cvref_t<decltype(y.value)>; // losses of bf16 are float
+            constexpr int rank = result_tensor::rank;
+            y.slot->place(
+                upload<typename result_tensor::element>(ctx, scaled(cotangent(y.dims()), factor)));
             static_cast<void>(y.slot->claim(ctx, y.dims()));
             t.run();
             evaluation<rank, R...> result{download(ctx, y.value), {download(ctx, x.gradient())...}};
@@ -269,6 +272,32 @@ parameter<T, R, S> as_parameter(const variable<T, R, S>& x) {
     if (x.slot)
         result.slot = x.slot;
     return result;
+}
+/// The same of any element type. What a network of bf16 holds in float, vectors and gradients, is
+/// float here, too, and the variable's slot gets the gradient rounded.
+template <class C, class T, int R, class S>
+auto as_parameter(tape<C>& t, const variable<T, R, S>& x) {
+    using A = accumulator_t<T>;
+    if constexpr (std::is_same_v<T, A>) {
+        return as_parameter(x);
+    } else {
+        parameter<std::conditional_t<R == 1, A, T>, R, S> result;
+        if constexpr (R == 1)
+            result.value = upload<A>(t.context, download(t.context, x.value));
+        else
+            result.value = x.value;
+        if (x.slot)
+            t.record([x, slot = result.slot](C& ctx) {
+                array<R> g = download(ctx, slot->gradient());
+                if (x.slot->claim(ctx, x.dims()).how == store::add) {
+                    const array<R> before = download(ctx, x.slot->gradient());
+                    for (std::size_t i = 0; i < g.data.size(); ++i)
+                        g.data[i] += before.data[i];
+                }
+                write_elements(ctx, x.slot->gradient(), elements<T>(g));
+            });
+        return result;
+    }
 }
 
 } // namespace pfad::test

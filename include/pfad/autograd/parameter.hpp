@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <type_traits>
 
 namespace pfad {
 
@@ -39,20 +41,25 @@ enum class parameter_form {
     depthwise ///< (1, r, s, c), in PyTorch (c, 1, r, s)
 };
 
-/// A trained array. Copies share value and gradient. Whoever writes to `value` calls
+/// A trained array. The gradient of one of bf16 is float: it is a long sum, and what the optimiser
+/// adds up over many steps. Copies share value and gradient. Whoever writes to `value` calls
 /// `stamp.touch()`. `parts` > 1 says that the first axis stacks that many parameters of their own
 /// names (PCAR's branches, which run as one convolution).
 template <class T, int R, class Space = host>
 struct parameter {
     tensor<T, R, Space> value;
-    std::shared_ptr<gradient_slot<T, R, Space>> slot =
-        std::make_shared<gradient_slot<T, R, Space>>();
+    std::shared_ptr<gradient_slot<accumulator_t<T>, R, Space>> slot =
+        std::make_shared<gradient_slot<accumulator_t<T>, R, Space>>();
     weight_stamp stamp = weight_stamp::make();
     parameter_form form = R == 1 ? parameter_form::vector : parameter_form::conv;
     int parts = 1;
 
     [[nodiscard]] const shape<R>& dims() const { return value.dims(); }
 };
+
+/// The bias of an op on elements of T, which an op may go without. Takes no part in deduction.
+template <class T, class Space>
+using optional_bias = std::type_identity_t<std::optional<parameter<accumulator_t<T>, 1, Space>>>;
 
 /// A saved array that is not trained (batch norm's running statistics).
 template <class T, int R, class Space = host>

@@ -14,11 +14,12 @@ struct batch_norm {
 
     template <class C>
     batch_norm(C& ctx, int channels) {
+        using A = accumulator_t<T>;
         const shape<1> dims = {{channels}};
-        parameters = {{full(ctx, dims, T(1))},
-                      {full(ctx, dims, T(0))},
-                      {full(ctx, dims, T(0))},
-                      {full(ctx, dims, T(1))}};
+        parameters = {{full(ctx, dims, A(1))},
+                      {full(ctx, dims, A(0))},
+                      {full(ctx, dims, A(0))},
+                      {full(ctx, dims, A(1))}};
     }
 
     auto fields() {
@@ -36,12 +37,13 @@ struct batch_norm {
     }
 
     void initialise(initialiser, random_stream&) {
-        std::ranges::fill(elements(parameters.weight), T(1));
-        std::ranges::fill(elements(parameters.bias), T(0));
+        using A = accumulator_t<T>;
+        std::ranges::fill(elements(parameters.weight), A(1));
+        std::ranges::fill(elements(parameters.bias), A(0));
         std::fill_n(parameters.running_mean.value.data(), parameters.running_mean.value.size(),
-                    T(0));
+                    A(0));
         std::fill_n(parameters.running_variance.value.data(),
-                    parameters.running_variance.value.size(), T(1));
+                    parameters.running_variance.value.size(), A(1));
     }
 };
 

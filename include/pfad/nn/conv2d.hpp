@@ -23,7 +23,7 @@ struct conv2d_options {
 template <class T, class S = host>
 struct conv2d {
     parameter<T, 4, S> weight;
-    std::optional<parameter<T, 1, S>> bias;
+    std::optional<parameter<accumulator_t<T>, 1, S>> bias;
     conv2d_geometry geometry;
 
     template <class C>
@@ -32,7 +32,8 @@ struct conv2d {
         weight.value = full(ctx, shape<4>{{o.out, o.kernel, o.kernel, o.in}}, T(0));
         weight.parts = o.parts;
         if (o.bias)
-            bias = parameter<T, 1, S>{full(ctx, shape<1>{{o.out}}, T(0))};
+            bias = parameter<accumulator_t<T>, 1, S>{
+                full(ctx, shape<1>{{o.out}}, accumulator_t<T>(0))};
     }
 
     auto fields() { return pfad::fields("weight", weight, "bias", bias); }
@@ -51,8 +52,8 @@ struct conv2d {
                                    ? deviation * random.normal()
                                    : random.uniform(-bound, bound));
         if (bias)
-            for (T& b : elements(*bias))
-                b = static_cast<T>(random.uniform(-bound, bound));
+            for (auto& b : elements(*bias))
+                b = static_cast<accumulator_t<T>>(random.uniform(-bound, bound));
     }
 };
 

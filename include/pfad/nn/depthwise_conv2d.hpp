@@ -13,13 +13,13 @@ namespace pfad::nn {
 template <class T, class S = host>
 struct depthwise_conv2d {
     parameter<T, 4, S> weight; ///< (1, height, width, c)
-    parameter<T, 1, S> bias;
+    parameter<accumulator_t<T>, 1, S> bias;
 
     template <class C>
     depthwise_conv2d(C& ctx, int channels, int height, int width) {
         weight.value = full(ctx, shape<4>{{1, height, width, channels}}, T(0));
         weight.form = parameter_form::depthwise;
-        bias.value = full(ctx, shape<1>{{channels}}, T(0));
+        bias.value = full(ctx, shape<1>{{channels}}, accumulator_t<T>(0));
     }
 
     auto fields() { return pfad::fields("weight", weight, "bias", bias); }
@@ -37,8 +37,8 @@ struct depthwise_conv2d {
             w = static_cast<T>(rule == initialiser::kaiming_fan_out
                                    ? deviation * random.normal()
                                    : random.uniform(-bound, bound));
-        for (T& b : elements(bias))
-            b = static_cast<T>(random.uniform(-bound, bound));
+        for (auto& b : elements(bias))
+            b = static_cast<accumulator_t<T>>(random.uniform(-bound, bound));
     }
 };
 

@@ -20,7 +20,7 @@ struct named_array {
     parameter_form form;
     bool trained;      ///< a parameter, not a running statistic
     view<T, 4> values; ///< pfad's order; a vector is (1, 1, 1, c)
-    const gradient_state<T>* slot = nullptr;
+    const gradient_state<accumulator_t<T>>* slot = nullptr;
     std::int64_t offset = 0; ///< of this part inside the parameter
     weight_stamp stamp = {};
 

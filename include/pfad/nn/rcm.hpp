@@ -28,7 +28,7 @@ struct rcm {
     depthwise_conv2d<T, S> vertical;
     batch_norm<T, S> norm;
     conv2d<T, S> fc1, fc2;
-    parameter<T, 1, S> layer_scale;
+    parameter<accumulator_t<T>, 1, S> layer_scale;
 
     template <class C>
     rcm(C& ctx, int c, rcm_options o = {})
@@ -36,7 +36,7 @@ struct rcm {
           vertical(ctx, c, o.band, 1), norm(ctx, c),
           fc1(ctx, {.in = c, .out = o.mlp_ratio * c, .kernel = 1, .bias = true}),
           fc2(ctx, {.in = o.mlp_ratio * c, .out = c, .kernel = 1, .bias = true}) {
-        layer_scale.value = full(ctx, shape<1>{{c}}, static_cast<T>(o.layer_scale));
+        layer_scale.value = full(ctx, shape<1>{{c}}, static_cast<accumulator_t<T>>(o.layer_scale));
     }
 
     auto fields() {

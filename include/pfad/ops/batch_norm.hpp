@@ -113,8 +113,8 @@ void batch_norm_update(context&,
 template <class T>
 void batch_norm_forward(context& ctx,
                         in<T, 4> x,
-                        in<T, 1> weight,
-                        in<T, 1> bias,
+                        in<accumulator_t<T>, 1> weight,
+                        in<accumulator_t<T>, 1> bias,
                         in<accumulator_t<T>, 1> mean,
                         in<accumulator_t<T>, 1> variance,
                         double epsilon,
@@ -156,7 +156,7 @@ void batch_norm_backward_sums(context& ctx,
                               in<accumulator_t<T>, 1> variance,
                               double epsilon,
                               tail after,
-                              out<T, 1> sums) {
+                              out<accumulator_t<T>, 1> sums) {
     std::int64_t const c = mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0);
@@ -201,12 +201,12 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> x,
                                in<T, 4> y,
                                in<T, 4> gy,
-                               in<T, 1> weight,
+                               in<accumulator_t<T>, 1> weight,
                                in<accumulator_t<T>, 1> mean,
                                in<accumulator_t<T>, 1> variance,
                                double epsilon,
                                tail after,
-                               in<T, 1> sums,
+                               in<accumulator_t<T>, 1> sums,
                                bool batch,
                                out<T, 4> gx,
                                store how,
@@ -249,12 +249,12 @@ void batch_norm_backward_input(context& ctx,
 
 } // namespace cpu
 
-/// What a batch norm owns: weight, bias (c), running mean and variance (c). Statistics keep the
-/// digits of what they are computed in: a mean rounded to bf16 would shift every value of a channel
-/// the same way.
+/// What a batch norm owns: weight, bias (c), running mean and variance (c). All keep the digits of
+/// what they are computed with: a mean rounded to bf16 would shift every value of a channel the same
+/// way.
 template <class T, class S = host>
 struct batch_norm_parameters {
-    parameter<T, 1, S> weight, bias;
+    parameter<accumulator_t<T>, 1, S> weight, bias;
     state<accumulator_t<T>, 1, S> running_mean, running_variance;
 };
 
@@ -292,9 +292,9 @@ image<T, S> batch_norm(tape<C>& t,
                 return;
             std::int64_t const channels = x.extent(3);
             auto const& gy = y.gradient();
-            auto const sums = empty<T>(ctx, shape<1>{{2 * channels}});
-            batch_norm_backward_sums(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
-                                     after, sums.view());
+            auto const sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
+            batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
+                                        after, sums.view());
             auto const gb = p.bias.slot->claim(ctx, p.bias.dims());
             accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
             auto const gw = p.weight.slot->claim(ctx, p.weight.dims());

@@ -48,7 +48,7 @@ template <class T>
 void conv2d_forward(context& ctx,
                     in<T, 4> x,
                     in<T, 4> w,
-                    in<T, 1> b,
+                    in<accumulator_t<T>, 1> b,
                     out<T, 4> y,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
@@ -136,8 +136,12 @@ void conv2d_backward_input(context& ctx,
 }
 
 template <class T>
-void conv2d_backward_weight(
-    context& ctx, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how, conv2d_geometry g) {
+void conv2d_backward_weight(context& ctx,
+                            in<T, 4> x,
+                            in<T, 4> gy,
+                            out<accumulator_t<T>, 4> gw,
+                            store how,
+                            conv2d_geometry g) {
     const auto [n, h, wd, c] = x.dims.extent;
     const auto [k, kr, ks, c2] = gw.dims.extent;
     std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
@@ -172,7 +176,7 @@ void conv2d_backward_weight(
 
 /// gb[k] = sum over n, i, j of gy[n,i,j,k].
 template <class T>
-void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<T, 1> gb, store how) {
+void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<accumulator_t<T>, 1> gb, store how) {
     std::int64_t const k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
     const auto split = fixed_chunks::of(rows, 256);
     const auto partial = full(ctx, shape<1>{{split.size() * k}}, 0.0);
@@ -197,7 +201,7 @@ template <class C, class T, class S>
 image<T, S> conv2d(tape<C>& t,
                    const image<T, S>& x,
                    const parameter<T, 4, S>& w,
-                   const std::optional<parameter<T, 1, S>>& b,
+                   const optional_bias<T, S>& b,
                    conv2d_geometry g) {
     expect(x.extent(3) == w.dims()[3], "conv2d", "input and weight have the same channels",
            x.dims(), w.dims());
@@ -206,8 +210,8 @@ image<T, S> conv2d(tape<C>& t,
     expect(dims[1] >= 1 && dims[2] >= 1, "conv2d", "the kernel fits into the padded input",
            x.dims(), w.dims());
     auto y = t.result(empty<T>(t.context, dims), t.wants(x, w));
-    conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<T, 1>{}, y.value.view(),
-                   g, w.stamp);
+    conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<accumulator_t<T>, 1>{},
+                   y.value.view(), g, w.stamp);
     if (y.slot)
         t.record([x, y, w, b, g](C& ctx) {
             if (!y.slot->written())
@@ -215,10 +219,10 @@ image<T, S> conv2d(tape<C>& t,
             auto const& gy = y.gradient();
             if (b) {
                 auto const gb = b->slot->claim(ctx, b->dims());
-                conv2d_backward_bias(ctx, gy, gb.to, gb.how);
+                conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
             }
             auto const gw = w.slot->claim(ctx, w.dims());
-            conv2d_backward_weight(ctx, x.value, gy, gw.to, gw.how, g);
+            conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how, g);
             if (x.slot) {
                 auto const gx = x.slot->claim(ctx, x.dims());
                 conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);

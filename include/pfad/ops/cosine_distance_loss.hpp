@@ -51,7 +51,10 @@ struct inner_products {
 };
 
 template <class T>
-void cosine_distance_loss_forward(context& ctx, in<T, 4> t, in<T, 4> s, out<T, 1> loss) {
+void cosine_distance_loss_forward(context& ctx,
+                                  in<T, 4> t,
+                                  in<T, 4> s,
+                                  out<accumulator_t<T>, 1> loss) {
     std::int64_t const c = t.extent(3), pixels = t.size() / c;
     const auto split = fixed_chunks::of(pixels, 64);
     const auto partial = empty<double>(ctx, shape<1>{{split.size()}});
@@ -73,7 +76,7 @@ void cosine_distance_loss_forward(context& ctx, in<T, 4> t, in<T, 4> s, out<T, 1
 /// The gradient with respect to s; the loss is symmetric, so swap the maps for the other one.
 template <class T>
 void cosine_distance_loss_backward(
-    context& ctx, in<T, 4> t, in<T, 4> s, in<T, 1> gloss, out<T, 4> gs, store how) {
+    context& ctx, in<T, 4> t, in<T, 4> s, in<accumulator_t<T>, 1> gloss, out<T, 4> gs, store how) {
     std::int64_t const c = s.extent(3);
     T const factor = -gloss.data[0] / static_cast<T>(s.extent(1) * s.extent(2));
     parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
@@ -94,12 +97,13 @@ void cosine_distance_loss_backward(
 
 /// The summed cosine distance between two feature maps: one value.
 template <class C, class T, class S>
-variable<T, 1, S>
+variable<accumulator_t<T>, 1, S>
 cosine_distance_loss(tape<C>& t, const image<T, S>& teacher, const image<T, S>& student) {
     expect(teacher.dims() == student.dims(), "cosine_distance_loss", "shapes are equal",
            teacher.dims(), student.dims());
-    auto loss = t.result(empty<T>(t.context, shape<1>{{1}}), t.wants(teacher, student));
-    cosine_distance_loss_forward(t.context, teacher.value, student.value, loss.value.view());
+    auto loss =
+        t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(teacher, student));
+    cosine_distance_loss_forward<T>(t.context, teacher.value, student.value, loss.value.view());
     if (loss.slot)
         t.record([teacher, student, loss](C& ctx) {
             if (!loss.slot->written())

@@ -24,8 +24,13 @@ enum class tap_order : bool { straight, mirrored };
 
 /// The filter over rows of x; y is set, or added to without a bias.
 template <class T>
-void depthwise_filter(
-    context& ctx, in<T, 4> x, in<T, 4> w, in<T, 1> b, out<T, 4> y, store how, tap_order order) {
+void depthwise_filter(context& ctx,
+                      in<T, 4> x,
+                      in<T, 4> w,
+                      in<accumulator_t<T>, 1> b,
+                      out<T, 4> y,
+                      store how,
+                      tap_order order) {
     const std::int64_t h = x.extent(1), wd = x.extent(2), c = x.extent(3);
     const std::int64_t kr = w.extent(1), ks = w.extent(2);
     std::int64_t const sign = order == tap_order::straight ? 1 : -1;
@@ -61,7 +66,8 @@ void depthwise_filter(
 
 /// `b` may be empty.
 template <class T>
-void depthwise_conv2d_forward(context& ctx, in<T, 4> x, in<T, 4> w, in<T, 1> b, out<T, 4> y) {
+void depthwise_conv2d_forward(
+    context& ctx, in<T, 4> x, in<T, 4> w, in<accumulator_t<T>, 1> b, out<T, 4> y) {
     depthwise_filter<T>(ctx, x, w, b, y, store::set, tap_order::straight);
 }
 
@@ -74,7 +80,7 @@ void depthwise_conv2d_backward_input(
 /// gw[0,r,s,c] = sum over n, i, j of gy[n,i,j,c] x[n, i + r - R/2, j + s - S/2, c].
 template <class T>
 void depthwise_conv2d_backward_weight(
-    context& ctx, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how) {
+    context& ctx, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how) {
     const std::int64_t h = x.extent(1), wd = x.extent(2), c = x.extent(3);
     const std::int64_t kr = gw.extent(1), ks = gw.extent(2);
     const auto split = fixed_chunks::of(x.extent(0) * h, rows_worth(wd * c));
@@ -109,7 +115,10 @@ void depthwise_conv2d_backward_weight(
 
 /// gb[c] = sum over n, i, j of gy[n,i,j,c].
 template <class T>
-void depthwise_conv2d_backward_bias(context& ctx, in<T, 4> gy, out<T, 1> gb, store how) {
+void depthwise_conv2d_backward_bias(context& ctx,
+                                    in<T, 4> gy,
+                                    out<accumulator_t<T>, 1> gb,
+                                    store how) {
     std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
     const auto sums = sum_middle(ctx, {gy.data, {{1, rows, c}}}, T());
     for (std::int64_t i = 0; i < c; ++i)
@@ -125,7 +134,7 @@ template <class C, class T, class S>
 image<T, S> depthwise_conv2d(tape<C>& t,
                              const image<T, S>& x,
                              const parameter<T, 4, S>& w,
-                             const std::optional<parameter<T, 1, S>>& b) {
+                             const optional_bias<T, S>& b) {
     expect(w.dims()[0] == 1 && w.dims()[3] == x.extent(3), "depthwise_conv2d",
            "the weight is (1, r, s, c) with the channels of the input", x.dims(), w.dims());
     expect(w.dims()[1] % 2 == 1 && w.dims()[2] % 2 == 1, "depthwise_conv2d",
@@ -134,8 +143,8 @@ image<T, S> depthwise_conv2d(tape<C>& t,
         expect(b->dims()[0] == x.extent(3), "depthwise_conv2d", "one bias a channel", x.dims(),
                b->dims());
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, w));
-    depthwise_conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<T, 1>{},
-                             y.value.view());
+    depthwise_conv2d_forward(t.context, x.value, w.value,
+                             b ? b->value.view() : view<accumulator_t<T>, 1>{}, y.value.view());
     if (y.slot)
         t.record([x, y, w, b](C& ctx) {
             if (!y.slot->written())
@@ -143,10 +152,10 @@ image<T, S> depthwise_conv2d(tape<C>& t,
             auto const& gy = y.gradient();
             if (b) {
                 auto const gb = b->slot->claim(ctx, b->dims());
-                depthwise_conv2d_backward_bias(ctx, gy, gb.to, gb.how);
+                depthwise_conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
             }
             auto const gw = w.slot->claim(ctx, w.dims());
-            depthwise_conv2d_backward_weight(ctx, x.value, gy, gw.to, gw.how);
+            depthwise_conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how);
             if (x.slot) {
                 auto const gx = x.slot->claim(ctx, x.dims());
                 depthwise_conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how);

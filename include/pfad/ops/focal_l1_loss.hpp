@@ -25,7 +25,8 @@ namespace cpu {
 
 /// parts[0] = focal, parts[1] = l1.
 template <class T>
-void focal_l1_loss_forward(context& ctx, in<T, 1> z, in<T, 1> mask, double gamma, out<T, 1> parts) {
+void focal_l1_loss_forward(
+    context& ctx, in<T, 1> z, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> parts) {
     const auto split = fixed_chunks::of(z.size(), 1024);
     const auto partial = empty<double>(ctx, shape<2>{{split.size(), 2}});
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
@@ -53,7 +54,7 @@ void focal_l1_loss_backward(context& ctx,
                             in<T, 1> z,
                             in<T, 1> mask,
                             double gamma,
-                            in<T, 1> gloss,
+                            in<accumulator_t<T>, 1> gloss,
                             out<T, 1> gz,
                             store how) {
     const double g = static_cast<double>(gloss.data[0]) / static_cast<double>(gz.size());
@@ -76,8 +77,8 @@ void focal_l1_loss_backward(context& ctx,
 /// What stage two minimises, and its two parts for the log.
 template <class T, class S = host>
 struct focal_l1_result {
-    variable<T, 1, S> total; ///< focal + l1, one value
-    tensor<T, 1, S> parts;   ///< focal, l1
+    variable<accumulator_t<T>, 1, S> total; ///< focal + l1, one value
+    tensor<accumulator_t<T>, 1, S> parts;   ///< focal, l1
 };
 
 /// Focal plus L1 loss of logits against a mask of zeros and ones.
@@ -89,9 +90,9 @@ focal_l1_result<T, S> focal_l1_loss(tape<C>& t,
     expect(logit.dims() == mask.dims(), "focal_l1_loss", "shapes are equal", logit.dims(),
            mask.dims());
     expect(gamma >= 0, "focal_l1_loss", "gamma is not negative");
-    auto parts = empty<T>(t.context, shape<1>{{2}});
-    auto total = t.result(empty<T>(t.context, shape<1>{{1}}), t.wants(logit));
-    focal_l1_loss_forward(t.context, logit.value.flat(), mask.flat(), gamma, parts.view());
+    auto parts = empty<accumulator_t<T>>(t.context, shape<1>{{2}});
+    auto total = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(logit));
+    focal_l1_loss_forward<T>(t.context, logit.value.flat(), mask.flat(), gamma, parts.view());
     add_forward(t.context, parts.slice(0, shape<1>{{1}}), parts.slice(1, shape<1>{{1}}),
                 total.value.view());
     if (total.slot)

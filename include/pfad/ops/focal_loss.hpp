@@ -20,7 +20,8 @@ namespace pfad {
 namespace cpu {
 
 template <class T>
-void focal_loss_forward(context&, in<T, 1> p, in<T, 1> mask, double gamma, out<T, 1> loss) {
+void focal_loss_forward(
+    context&, in<T, 1> p, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> loss) {
     double sum = 0;
     for (std::int64_t i = 0; i < p.size(); ++i) {
         const double m = static_cast<double>(mask.data[i]), v = static_cast<double>(p.data[i]);
@@ -31,8 +32,13 @@ void focal_loss_forward(context&, in<T, 1> p, in<T, 1> mask, double gamma, out<T
 }
 
 template <class T>
-void focal_loss_backward(
-    context&, in<T, 1> p, in<T, 1> mask, double gamma, in<T, 1> gloss, out<T, 1> gp, store how) {
+void focal_loss_backward(context&,
+                         in<T, 1> p,
+                         in<T, 1> mask,
+                         double gamma,
+                         in<accumulator_t<T>, 1> gloss,
+                         out<T, 1> gp,
+                         store how) {
     const double g = static_cast<double>(gloss.data[0]) / static_cast<double>(gp.size());
     for (std::int64_t i = 0; i < gp.size(); ++i) {
         const double m = static_cast<double>(mask.data[i]), v = static_cast<double>(p.data[i]);
@@ -48,12 +54,12 @@ void focal_loss_backward(
 
 /// The mean focal loss of probabilities against a mask: one value.
 template <class C, class T, int R, class S>
-variable<T, 1, S>
+variable<accumulator_t<T>, 1, S>
 focal_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask, double gamma = 4) {
     expect(p.dims() == mask.dims(), "focal_loss", "shapes are equal", p.dims(), mask.dims());
     expect(gamma >= 0, "focal_loss", "gamma is not negative");
-    auto loss = t.result(empty<T>(t.context, shape<1>{{1}}), t.wants(p));
-    focal_loss_forward(t.context, p.value.flat(), mask.flat(), gamma, loss.value.view());
+    auto loss = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(p));
+    focal_loss_forward<T>(t.context, p.value.flat(), mask.flat(), gamma, loss.value.view());
     if (loss.slot)
         t.record([p, mask, gamma, loss](C& ctx) {
             if (!loss.slot->written())

@@ -17,7 +17,7 @@ namespace pfad {
 namespace cpu {
 
 template <class T>
-void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<T, 1> loss) {
+void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<accumulator_t<T>, 1> loss) {
     double sum = 0;
     for (std::int64_t i = 0; i < p.size(); ++i)
         sum += std::abs(static_cast<double>(mask.data[i] - p.data[i]));
@@ -26,7 +26,7 @@ void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<T, 1> loss) {
 
 template <class T>
 void l1_loss_backward(
-    context&, in<T, 1> p, in<T, 1> mask, in<T, 1> gloss, out<T, 1> gp, store how) {
+    context&, in<T, 1> p, in<T, 1> mask, in<accumulator_t<T>, 1> gloss, out<T, 1> gp, store how) {
     T const g = gloss.data[0] / static_cast<T>(gp.size());
     for (std::int64_t i = 0; i < gp.size(); ++i) {
         T const d = p.data[i] - mask.data[i];
@@ -38,10 +38,11 @@ void l1_loss_backward(
 
 /// The mean absolute difference of probabilities and a mask: one value.
 template <class C, class T, int R, class S>
-variable<T, 1, S> l1_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask) {
+variable<accumulator_t<T>, 1, S>
+l1_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask) {
     expect(p.dims() == mask.dims(), "l1_loss", "shapes are equal", p.dims(), mask.dims());
-    auto loss = t.result(empty<T>(t.context, shape<1>{{1}}), t.wants(p));
-    l1_loss_forward(t.context, p.value.flat(), mask.flat(), loss.value.view());
+    auto loss = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(p));
+    l1_loss_forward<T>(t.context, p.value.flat(), mask.flat(), loss.value.view());
     if (loss.slot)
         t.record([p, mask, loss](C& ctx) {
             if (!loss.slot->written())

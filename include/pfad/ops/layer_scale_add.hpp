@@ -13,7 +13,8 @@ namespace pfad {
 namespace cpu {
 
 template <class T>
-void layer_scale_add_forward(context& ctx, in<T, 4> x, in<T, 4> z, in<T, 1> gamma, out<T, 4> y) {
+void layer_scale_add_forward(
+    context& ctx, in<T, 4> x, in<T, 4> z, in<accumulator_t<T>, 1> gamma, out<T, 4> y) {
     std::int64_t const c = y.extent(3);
     parallel_for(ctx, y.size() / c, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
@@ -24,7 +25,7 @@ void layer_scale_add_forward(context& ctx, in<T, 4> x, in<T, 4> z, in<T, 1> gamm
 
 template <class T>
 void layer_scale_add_backward_input(
-    context& ctx, in<T, 4> gy, in<T, 1> gamma, out<T, 4> gz, store how) {
+    context& ctx, in<T, 4> gy, in<accumulator_t<T>, 1> gamma, out<T, 4> gz, store how) {
     std::int64_t const c = gz.extent(3);
     parallel_for(ctx, gz.size() / c, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
@@ -35,7 +36,7 @@ void layer_scale_add_backward_input(
 
 template <class T>
 void layer_scale_add_backward_scale(
-    context& ctx, in<T, 4> z, in<T, 4> gy, out<T, 1> ggamma, store how) {
+    context& ctx, in<T, 4> z, in<T, 4> gy, out<accumulator_t<T>, 1> ggamma, store how) {
     std::int64_t const c = ggamma.size();
     const auto split = fixed_chunks::of(z.size() / c, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), c}}, 0.0);
@@ -60,7 +61,7 @@ template <class C, class T, class S>
 image<T, S> layer_scale_add(tape<C>& t,
                             const image<T, S>& x,
                             const image<T, S>& z,
-                            const parameter<T, 1, S>& gamma) {
+                            const parameter<accumulator_t<T>, 1, S>& gamma) {
     expect(x.dims() == z.dims(), "layer_scale_add", "shapes are equal", x.dims(), z.dims());
     expect(gamma.dims()[0] == x.extent(3), "layer_scale_add", "one scale a channel", x.dims(),
            gamma.dims());
@@ -72,7 +73,7 @@ image<T, S> layer_scale_add(tape<C>& t,
                 return;
             auto const& gy = y.gradient();
             auto const gs = gamma.slot->claim(ctx, gamma.dims());
-            layer_scale_add_backward_scale(ctx, z.value, gy, gs.to, gs.how);
+            layer_scale_add_backward_scale<T>(ctx, z.value, gy, gs.to, gs.how);
             if (z.slot) {
                 auto const g = z.slot->claim(ctx, z.dims());
                 layer_scale_add_backward_input(ctx, gy, gamma.value, g.to, g.how);

@@ -1,9 +1,12 @@
 // sgd: stochastic gradient descent with momentum and weight decay over a flat block, in place.
 //   d = g + decay w;  v = momentum v + d;  w = w - rate v        (v starts at 0)
+// A network of bf16 reads the weights rounded, while w keeps their digits: an update is often less
+// than half a step of bf16, and would be lost.
 // requires  equal sizes
-// cost      3 reads 2 writes
+// cost      3 reads 2 writes, and the rounded weights
 #pragma once
 
+#include <pfad/core/element.hpp>
 #include <pfad/core/view.hpp>
 #include <pfad/cpu/parallel.hpp>
 
@@ -19,17 +22,27 @@ struct sgd_options {
 
 namespace cpu {
 
+/// `rounded`, if it is not empty, gets w in T.
 template <class T>
-void sgd_update(
-    context& ctx, out<T, 1> w, in<T, 1> g, out<T, 1> v, double rate, sgd_options options) {
-    T const lr = static_cast<T>(rate), momentum = static_cast<T>(options.momentum);
-    T const decay = static_cast<T>(options.weight_decay);
+void sgd_update(context& ctx,
+                out<accumulator_t<T>, 1> w,
+                in<accumulator_t<T>, 1> g,
+                out<accumulator_t<T>, 1> v,
+                out<T, 1> rounded,
+                double rate,
+                sgd_options options) {
+    using A = accumulator_t<T>;
+    A const lr = static_cast<A>(rate), momentum = static_cast<A>(options.momentum);
+    A const decay = static_cast<A>(options.weight_decay);
     parallel_for(ctx, w.size(), 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            T const step = momentum * v.data[i] + (g.data[i] + decay * w.data[i]);
+            A const step = momentum * v.data[i] + (g.data[i] + decay * w.data[i]);
             v.data[i] = step;
             w.data[i] -= lr * step;
         }
+        if (rounded.data)
+            for (std::int64_t i = begin; i < end; ++i)
+                rounded.data[i] = static_cast<T>(w.data[i]);
     });
 }
 

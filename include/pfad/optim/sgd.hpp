@@ -13,7 +13,8 @@ namespace pfad {
 template <class T, class S = host>
 class sgd {
 public:
-    /// `list(add)` calls add(part of the network, learning rate) for each group.
+    /// `list(add)` calls add(part of the network, learning rate) for each group; of a network of
+    /// bf16 add(part, the same part of the exact network, learning rate), see flat_parameters.
     template <class C, class List>
     sgd(C& ctx, sgd_options options, List&& list)
         : flat_(ctx, std::forward<List>(list)), options_(options) {}
@@ -24,15 +25,19 @@ public:
         flat_.complete_gradients(ctx);
         for (const auto& group : flat_.groups()) {
             const shape<1> dims = {{group.size}};
-            sgd_update(ctx, flat_.values.slice(group.offset, dims).view(),
-                       flat_.gradients.slice(group.offset, dims),
-                       flat_.velocities.slice(group.offset, dims).view(), group.rate, options_);
+            const auto part = [&](const auto& block) {
+                return block ? block.slice(group.offset, dims).view() : block.view();
+            };
+            sgd_update<T>(ctx, part(flat_.values), part(flat_.gradients), part(flat_.velocities),
+                          part(flat_.rounded), group.rate, options_);
         }
         flat_.finish();
     }
 
     /// The momentum, to be saved and restored with a checkpoint.
-    [[nodiscard]] const tensor<T, 1, S>& velocities() const { return flat_.velocities; }
+    [[nodiscard]] const tensor<accumulator_t<T>, 1, S>& velocities() const {
+        return flat_.velocities;
+    }
 
 private:
     flat_parameters<T, S> flat_;

@@ -40,20 +40,20 @@ struct column_result {
 
 } // namespace kernels
 
-/// to (groups, columns) from the first columns of x (groups, rows, stride).
-template <class T>
+/// to (groups, columns), in U, from the first columns of x (groups, rows, stride).
+template <class T, class U>
 void sum_columns(context& ctx,
                  const char* what,
                  const row_blocks& x,
                  std::int64_t stride,
                  const T* from,
-                 T* to,
+                 U* to,
                  store how) {
     constexpr int n = device::full_pack<T>;
-    sum_rows<1, n, accumulator_t<T>>(ctx, what, x,
-                                     x.columns % n == 0 && stride % n == 0 && device::aligned(from),
-                                     kernels::column_term<T>{from, x.rows, stride},
-                                     kernels::column_result<T>{to, x.columns, how});
+    sum_rows<1, n, accumulator_t<T>>(
+        ctx, what, x, x.columns % n == 0 && stride % n == 0 && device::aligned<n>(from),
+        kernels::column_term<T>{from, x.rows, stride},
+        kernels::column_result<U>{to, x.columns, how});
 }
 
 } // namespace pfad::cuda

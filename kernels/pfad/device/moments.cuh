@@ -161,7 +161,7 @@ void column_moments(context& ctx,
                 dim3(32, 8)},
                kernels::moments_kernel<held, V, T>, x, rows, c, chunk, partial.data());
     };
-    if (c % n == 0 && device::aligned(x))
+    if (c % n == 0 && device::aligned<n>(x))
         start(device::width<n>());
     else
         start(device::width<1>());

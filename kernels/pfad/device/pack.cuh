@@ -51,10 +51,10 @@ __device__ __forceinline__ void save(T* y, const accumulator_t<T> (&from)[N], st
     *to = p;
 }
 
-/// Whether every pointer may be accessed 16 bytes at a time (a null pointer may).
-template <class... T>
+/// Whether N elements may be accessed at once from every pointer on (from a null pointer they may).
+template <int N, class... T>
 [[nodiscard]] inline bool aligned(const T*... x) {
-    return ((reinterpret_cast<std::uintptr_t>(x) % 16 == 0) && ...);
+    return ((reinterpret_cast<std::uintptr_t>(x) % (N * sizeof(T)) == 0) && ...);
 }
 
 } // namespace pfad::cuda::device

@@ -48,14 +48,16 @@ struct activation_gradient {
 
 template <class F, class T>
 void activation_forward(context& ctx, F, in<T, 1> x, out<T, 1> y) {
-    map<device::full_pack<T>>(ctx, "activation_forward", y.size(), device::aligned(x.data, y.data),
+    map<device::full_pack<T>>(ctx, "activation_forward", y.size(),
+                              device::aligned<device::full_pack<T>>(x.data, y.data),
                               kernels::activation_value<F, T>{x.data, y.data});
 }
 
 template <class F, class T>
 void activation_backward(context& ctx, F, in<T, 1> saved, in<T, 1> gy, out<T, 1> gx, store how) {
     map<device::full_pack<T>>(
-        ctx, "activation_backward", gx.size(), device::aligned(saved.data, gy.data, gx.data),
+        ctx, "activation_backward", gx.size(),
+        device::aligned<device::full_pack<T>>(saved.data, gy.data, gx.data),
         kernels::activation_gradient<F, T>{saved.data, gy.data, gx.data, how});
 }
 

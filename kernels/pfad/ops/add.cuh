@@ -45,13 +45,15 @@ struct accumulate_value {
 
 template <class T>
 void add_forward(context& ctx, in<T, 1> a, in<T, 1> b, out<T, 1> y) {
-    map<device::full_pack<T>>(ctx, "add_forward", y.size(), device::aligned(a.data, b.data, y.data),
+    map<device::full_pack<T>>(ctx, "add_forward", y.size(),
+                              device::aligned<device::full_pack<T>>(a.data, b.data, y.data),
                               kernels::add_value<T>{a.data, b.data, y.data});
 }
 
 template <class T>
 void accumulate_forward(context& ctx, in<T, 1> x, out<T, 1> y, store how) {
-    map<device::full_pack<T>>(ctx, "accumulate_forward", y.size(), device::aligned(x.data, y.data),
+    map<device::full_pack<T>>(ctx, "accumulate_forward", y.size(),
+                              device::aligned<device::full_pack<T>>(x.data, y.data),
                               kernels::accumulate_value<T>{x.data, y.data, how});
 }
 

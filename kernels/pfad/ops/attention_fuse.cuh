@@ -134,7 +134,8 @@ void attention_fuse_forward(context& ctx,
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = y.extent(1) * y.extent(2), c = y.extent(3);
     map<n>(ctx, "attention_fuse_forward", y.size(),
-           c % n == 0 && device::aligned(x.data, r.data, local.data, global.data, w.data, y.data),
+           c % n == 0 &&
+               device::aligned<n>(x.data, r.data, local.data, global.data, w.data, y.data),
            kernels::attention_fuse_value<T>{x.data, r.data, local.data, global.data, w.data, y.data,
                                             area, c, after == tail::relu});
 }
@@ -154,8 +155,8 @@ void attention_fuse_backward(context& ctx,
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = x.extent(1) * x.extent(2), c = x.extent(3);
     const T* const kept = after == tail::relu ? y.data : nullptr;
-    const bool wide = c % n == 0 && device::aligned(x.data, r.data, w.data, kept, gy.data,
-                                                    gx.to.data, gr.to.data, glocal.to.data);
+    const bool wide = c % n == 0 && device::aligned<n>(x.data, r.data, w.data, kept, gy.data,
+                                                       gx.to.data, gr.to.data, glocal.to.data);
     const kernels::attention_fuse_gradient<T> gradient{
         x.data,         r.data, w.data, kept,   gy.data, gx.to.data, gr.to.data,
         glocal.to.data, area,   c,      gx.how, gr.how,  glocal.how};

@@ -31,21 +31,20 @@ struct batch_norm_running {
 };
 
 /// y = scale x + offset.
-template <class T>
+template <class A>
 struct batch_norm_affine {
-    const T* weight;                  // (c)
-    const T* bias;                    // (c)
-    const accumulator_t<T>* mean;     // (c)
-    const accumulator_t<T>* variance; // (c)
-    accumulator_t<T>* factor;         // (2, c): scale, offset
+    const A* weight;   // (c)
+    const A* bias;     // (c)
+    const A* mean;     // (c)
+    const A* variance; // (c)
+    A* factor;         // (2, c): scale, offset
     std::int64_t c;
-    accumulator_t<T> epsilon;
+    A epsilon;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        using A = accumulator_t<T>;
-        A const scale = static_cast<A>(weight[i]) / std::sqrt(variance[i] + epsilon);
+        A const scale = weight[i] / std::sqrt(variance[i] + epsilon);
         factor[i] = scale;
-        factor[c + i] = static_cast<A>(bias[i]) - mean[i] * scale;
+        factor[c + i] = bias[i] - mean[i] * scale;
     }
 };
 
@@ -116,37 +115,35 @@ struct batch_norm_sums_term {
     }
 };
 
-template <class T>
+template <class A>
 struct batch_norm_sums_result {
-    const accumulator_t<T>* variance; // (c)
-    T* sums;                          // (2, c)
+    const A* variance; // (c)
+    A* sums;           // (2, c)
     std::int64_t c;
-    accumulator_t<T> epsilon;
+    A epsilon;
 
-    __device__ void
-    operator()(std::int64_t, std::int64_t column, const accumulator_t<T> (&sum)[2]) const {
-        sums[column] = static_cast<T>(sum[0]);
-        sums[c + column] = static_cast<T>(sum[1] / std::sqrt(variance[column] + epsilon));
+    __device__ void operator()(std::int64_t, std::int64_t column, const A (&sum)[2]) const {
+        sums[column] = sum[0];
+        sums[c + column] = sum[1] / std::sqrt(variance[column] + epsilon);
     }
 };
 
 /// gx = scale g + slope (x - mean) + offset.
-template <class T>
+template <class A>
 struct batch_norm_slopes {
-    const T* weight;                  // (c)
-    const accumulator_t<T>* variance; // (c)
-    const T* sums;                    // (2, c), null where the statistics are constants
-    accumulator_t<T>* factor;         // (3, c): scale, slope, offset
+    const A* weight;   // (c)
+    const A* variance; // (c)
+    const A* sums;     // (2, c), null where the statistics are constants
+    A* factor;         // (3, c): scale, slope, offset
     std::int64_t c;
-    accumulator_t<T> epsilon, rows;
+    A epsilon, rows;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        using A = accumulator_t<T>;
         A const inv = A(1) / std::sqrt(variance[i] + epsilon);
-        A const scale = static_cast<A>(weight[i]) * inv;
+        A const scale = weight[i] * inv;
         factor[i] = scale;
-        factor[c + i] = sums ? -scale * inv * static_cast<A>(sums[c + i]) / rows : A(0);
-        factor[2 * c + i] = sums ? -scale * static_cast<A>(sums[i]) / rows : A(0);
+        factor[c + i] = sums ? -scale * inv * sums[c + i] / rows : A(0);
+        factor[2 * c + i] = sums ? -scale * sums[i] / rows : A(0);
     }
 };
 
@@ -220,8 +217,8 @@ void batch_norm_update(context& ctx,
 template <class T>
 void batch_norm_forward(context& ctx,
                         in<T, 4> x,
-                        in<T, 1> weight,
-                        in<T, 1> bias,
+                        in<accumulator_t<T>, 1> weight,
+                        in<accumulator_t<T>, 1> bias,
                         in<accumulator_t<T>, 1> mean,
                         in<accumulator_t<T>, 1> variance,
                         double epsilon,
@@ -233,10 +230,10 @@ void batch_norm_forward(context& ctx,
     std::int64_t const c = mean.size();
     const auto factor = empty<A>(ctx, shape<2>{{2, c}});
     map<1>(ctx, "batch_norm_forward", c, false,
-           kernels::batch_norm_affine<T>{weight.data, bias.data, mean.data, variance.data,
+           kernels::batch_norm_affine<A>{weight.data, bias.data, mean.data, variance.data,
                                          factor.data(), c, static_cast<A>(epsilon)});
     map<n>(ctx, "batch_norm_forward", y.size(),
-           c % n == 0 && device::aligned(x.data, residual.data, y.data),
+           c % n == 0 && device::aligned<n>(x.data, residual.data, y.data),
            kernels::batch_norm_value<T>{x.data, residual.data, factor.data(), y.data, c,
                                         after == tail::relu});
 }
@@ -250,7 +247,7 @@ void batch_norm_backward_sums(context& ctx,
                               in<accumulator_t<T>, 1> variance,
                               double epsilon,
                               tail after,
-                              out<T, 1> sums) {
+                              out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = mean.size();
@@ -259,9 +256,9 @@ void batch_norm_backward_sums(context& ctx,
     const T* const kept = after == tail::relu ? y.data : nullptr;
     sum_rows<2, n, A>(
         ctx, "batch_norm_backward_sums", {1, x.size() / c, c},
-        c % n == 0 && device::aligned(x.data, kept, gy.data, mean.data),
+        c % n == 0 && device::aligned<n>(x.data, kept, gy.data, mean.data),
         kernels::batch_norm_sums_term<T>{x.data, kept, gy.data, mean.data, c},
-        kernels::batch_norm_sums_result<T>{variance.data, sums.data, c, static_cast<A>(epsilon)});
+        kernels::batch_norm_sums_result<A>{variance.data, sums.data, c, static_cast<A>(epsilon)});
 }
 
 template <class T>
@@ -269,12 +266,12 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> x,
                                in<T, 4> y,
                                in<T, 4> gy,
-                               in<T, 1> weight,
+                               in<accumulator_t<T>, 1> weight,
                                in<accumulator_t<T>, 1> mean,
                                in<accumulator_t<T>, 1> variance,
                                double epsilon,
                                tail after,
-                               in<T, 1> sums,
+                               in<accumulator_t<T>, 1> sums,
                                bool batch,
                                out<T, 4> gx,
                                store how,
@@ -288,13 +285,14 @@ void batch_norm_backward_input(context& ctx,
     const auto factor = empty<A>(ctx, shape<2>{{3, c}});
     if (gx.data)
         map<1>(ctx, "batch_norm_backward_input", c, false,
-               kernels::batch_norm_slopes<T>{
+               kernels::batch_norm_slopes<A>{
                    weight.data, variance.data, batch ? sums.data : nullptr, factor.data(), c,
                    static_cast<A>(epsilon), static_cast<A>(x.size() / c)});
     const T* const kept = after == tail::relu ? y.data : nullptr;
     const T* const needed = batch ? x.data : nullptr;
     map<n>(ctx, "batch_norm_backward_input", x.size(),
-           c % n == 0 && device::aligned(needed, kept, gy.data, mean.data, gx.data, gresidual.data),
+           c % n == 0 &&
+               device::aligned<n>(needed, kept, gy.data, mean.data, gx.data, gresidual.data),
            kernels::batch_norm_gradient<T>{needed, kept, gy.data, mean.data, factor.data(), gx.data,
                                            gresidual.data, c, how, residual_how});
 }

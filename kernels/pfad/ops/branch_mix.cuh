@@ -156,7 +156,7 @@ void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> a, out<T, 4> weights,
     map<1>(ctx, "branch_mix_forward", y.extent(0) * c, false,
            kernels::branch_softmax<T>{a.data, weights.data, branches, c});
     map<n>(ctx, "branch_mix_forward", y.size(),
-           c % n == 0 && device::aligned(f.data, weights.data, y.data),
+           c % n == 0 && device::aligned<n>(f.data, weights.data, y.data),
            kernels::branch_mix_value<T>{f.data, weights.data, y.data, area, branches, c});
 }
 
@@ -173,7 +173,7 @@ void branch_mix_backward(context& ctx,
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = gy.extent(1) * gy.extent(2), c = gy.extent(3);
     std::int64_t const branches = f.extent(3) / c;
-    const bool wide = c % n == 0 && device::aligned(f.data, weights.data, gy.data, gf.data);
+    const bool wide = c % n == 0 && device::aligned<n>(f.data, weights.data, gy.data, gf.data);
     const kernels::branch_mix_gradient<T> gradient{f.data, weights.data, gy.data, gf.data,
                                                    area,   branches,     c,       gf_how};
     if (ga.data) {

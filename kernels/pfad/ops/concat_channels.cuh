@@ -39,7 +39,7 @@ void concat_copy(context& ctx,
                  const kernels::concat_copy<T>& copy) {
     constexpr int n = device::full_pack<T>;
     const bool wide = copy.c % n == 0 && copy.from_stride % n == 0 && copy.to_stride % n == 0 &&
-                      device::aligned(copy.from, copy.to);
+                      device::aligned<n>(copy.from, copy.to);
     map<n>(ctx, what, pixels * copy.c, wide, copy);
 }
 

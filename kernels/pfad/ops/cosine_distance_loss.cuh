@@ -103,19 +103,20 @@ __global__ void __launch_bounds__(256) cosine_distance_kernel(std::int64_t pixel
 /// Geometry: 8 warps a block, a grid-stride loop over pixels. A lane keeps R packs of V elements of
 /// each vector, c <= 32 R V; none, R = 0: c is whatever.
 template <int V, int R, class T>
-__global__ void __launch_bounds__(256) cosine_distance_gradient_kernel(std::int64_t pixels,
-                                                                       std::int64_t map,
-                                                                       std::int64_t c,
-                                                                       bool wide,
-                                                                       const T* t, // (pixels, c)
-                                                                       const T* s, // (pixels, c)
-                                                                       const T* gloss, // (1)
-                                                                       T* gs, // (pixels, c)
-                                                                       store how) {
+__global__ void __launch_bounds__(256)
+    cosine_distance_gradient_kernel(std::int64_t pixels,
+                                    std::int64_t map,
+                                    std::int64_t c,
+                                    bool wide,
+                                    const T* t,                    // (pixels, c)
+                                    const T* s,                    // (pixels, c)
+                                    const accumulator_t<T>* gloss, // (1)
+                                    T* gs,                         // (pixels, c)
+                                    store how) {
     using A = accumulator_t<T>;
     const int lane = static_cast<int>(threadIdx.x % 32);
     std::int64_t const warps = std::int64_t(gridDim.x) * 8;
-    A const factor = -static_cast<A>(*gloss) / static_cast<A>(map);
+    A const factor = -*gloss / static_cast<A>(map);
     for (std::int64_t p = std::int64_t(blockIdx.x) * 8 + threadIdx.x / 32; p < pixels; p += warps) {
         const T* const tp = t + p * c;
         const T* const sp = s + p * c;
@@ -159,27 +160,30 @@ __global__ void __launch_bounds__(256) cosine_distance_gradient_kernel(std::int6
 } // namespace kernels
 
 template <class T>
-void cosine_distance_loss_forward(context& ctx, in<T, 4> t, in<T, 4> s, out<T, 1> loss) {
+void cosine_distance_loss_forward(context& ctx,
+                                  in<T, 4> t,
+                                  in<T, 4> s,
+                                  out<accumulator_t<T>, 1> loss) {
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = t.extent(3), pixels = t.size() / c;
     const unsigned blocks = sum_blocks(divide_up(pixels, 8));
     const auto partial = empty<double>(ctx, shape<1>{{blocks}});
     launch(ctx, "cosine_distance_loss_forward", {blocks, 256},
            kernels::cosine_distance_kernel<n, T>, pixels, c,
-           c % n == 0 && device::aligned(t.data, s.data), t.data, s.data, partial.data());
+           c % n == 0 && device::aligned<n>(t.data, s.data), t.data, s.data, partial.data());
     join_sums<1>(ctx, "cosine_distance_loss_forward", blocks, partial.data(),
-                 kernels::mean_result<1, T>{loss.data, t.extent(1) * t.extent(2)});
+                 kernels::mean_result<1, accumulator_t<T>>{loss.data, t.extent(1) * t.extent(2)});
 }
 
 /// The gradient with respect to s; the loss is symmetric, so swap the maps for the other one.
 template <class T>
 void cosine_distance_loss_backward(
-    context& ctx, in<T, 4> t, in<T, 4> s, in<T, 1> gloss, out<T, 4> gs, store how) {
+    context& ctx, in<T, 4> t, in<T, 4> s, in<accumulator_t<T>, 1> gloss, out<T, 4> gs, store how) {
     constexpr int n = device::full_pack<T>;
     // Elements of a vector that a lane keeps, for few channels and for many.
     constexpr int few = 8, many = sizeof(accumulator_t<T>) == 8 ? 16 : 32;
     std::int64_t const c = s.extent(3), pixels = s.size() / c;
-    const bool wide = c % n == 0 && device::aligned(t.data, s.data, gs.data);
+    const bool wide = c % n == 0 && device::aligned<n>(t.data, s.data, gs.data);
     const auto start = [&](auto kernel) {
         launch(ctx, "cosine_distance_loss_backward",
                {blocks_for(ctx, divide_up(pixels, 8) * 256, 256), 256}, kernel, pixels,

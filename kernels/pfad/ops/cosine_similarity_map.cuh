@@ -123,7 +123,7 @@ template <class T>
 void normalised_product(context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<T> y) {
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = t.extent(3), pixels = t.size() / std::max<std::int64_t>(c, 1);
-    const bool wide = c % n == 0 && y.stride % n == 0 && device::aligned(t.data, s.data, y.data);
+    const bool wide = c % n == 0 && y.stride % n == 0 && device::aligned<n>(t.data, s.data, y.data);
     launch(ctx, "cosine_similarity_map_forward", {blocks_for(ctx, pixels * 32, 256), dim3(32, 8)},
            wide ? kernels::cosine_value_kernel<n, T> : kernels::cosine_value_kernel<1, T>, pixels,
            c, t.data, s.data, y);
@@ -160,7 +160,7 @@ void cosine_similarity_map_backward(context& ctx,
         gp = {resized.data(), c};
     }
     const bool wide =
-        c % n == 0 && gp.stride % n == 0 && device::aligned(t.data, s.data, gp.data, gs.data);
+        c % n == 0 && gp.stride % n == 0 && device::aligned<n>(t.data, s.data, gp.data, gs.data);
     launch(ctx, "cosine_similarity_map_backward", {blocks_for(ctx, pixels * 32, 256), dim3(32, 8)},
            wide ? kernels::cosine_gradient_kernel<n, T> : kernels::cosine_gradient_kernel<1, T>,
            pixels, c, t.data, s.data, gp, gs.data, how);

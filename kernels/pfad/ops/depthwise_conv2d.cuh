@@ -54,10 +54,10 @@ struct depthwise_lines {
 
 template <class T, int P>
 struct depthwise_value {
-    const T* x; // (n, h, w, c)
-    const T* w; // (r, s, c), its last tap where the steps of the lines are negative
-    const T* b; // (c) or null
-    T* y;       // (n, h, w, c)
+    const T* x;                // (n, h, w, c)
+    const T* w;                // (r, s, c), its last tap where the steps of the lines are negative
+    const accumulator_t<T>* b; // (c) or null
+    T* y;                      // (n, h, w, c)
     depthwise_lines l;
     store how;
 
@@ -163,7 +163,7 @@ struct depthwise_term {
 
 template <class T, int K>
 struct depthwise_result {
-    T* gw; // (r, s, c)
+    accumulator_t<T>* gw; // (r, s, c)
     depthwise_lines l;
     int parts;
     store how;
@@ -171,8 +171,8 @@ struct depthwise_result {
     __device__ void
     operator()(std::int64_t group, std::int64_t column, const accumulator_t<T> (&sum)[K]) const {
         const int part = static_cast<int>(group), first = part % parts * K;
-        T* const to = gw + std::int64_t(part / parts) * l.weight_beside +
-                      std::int64_t(first) * l.weight_along + column;
+        accumulator_t<T>* const to = gw + std::int64_t(part / parts) * l.weight_beside +
+                                     std::int64_t(first) * l.weight_along + column;
 #pragma unroll
         for (int k = 0; k < K; ++k)
             if (first + k < l.taps_along) {
@@ -211,7 +211,7 @@ void depthwise_filter(context& ctx,
                       const char* what,
                       in<T, 4> x,
                       in<T, 4> w,
-                      in<T, 1> b,
+                      in<accumulator_t<T>, 1> b,
                       out<T, 4> y,
                       store how,
                       bool mirrored) {
@@ -225,12 +225,13 @@ void depthwise_filter(context& ctx,
         lines.weight_beside = -lines.weight_beside;
     }
     map_image<n>(ctx, what, {x.extent(0) * lines.rows, lines.units, c},
-                 c % n == 0 && device::aligned(x.data, w.data, b.data, y.data),
+                 c % n == 0 && device::aligned<n>(x.data, w.data, b.data, y.data),
                  kernels::depthwise_value<T, run>{x.data, origin, b.data, y.data, lines, how});
 }
 
 template <class T>
-void depthwise_conv2d_forward(context& ctx, in<T, 4> x, in<T, 4> w, in<T, 1> b, out<T, 4> y) {
+void depthwise_conv2d_forward(
+    context& ctx, in<T, 4> x, in<T, 4> w, in<accumulator_t<T>, 1> b, out<T, 4> y) {
     depthwise_filter<T>(ctx, "depthwise_conv2d_forward", x, w, b, y, store::set, false);
 }
 
@@ -242,7 +243,7 @@ void depthwise_conv2d_backward_input(
 
 template <class T>
 void depthwise_conv2d_backward_weight(
-    context& ctx, in<T, 4> x, in<T, 4> gy, out<T, 4> gw, store how) {
+    context& ctx, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how) {
     // Six sums of four channels are as much as the registers and the shared memory take.
     constexpr int n = std::min(4, device::full_pack<T>);
     std::int64_t const c = x.extent(3);
@@ -253,7 +254,7 @@ void depthwise_conv2d_backward_weight(
             ctx, "depthwise_conv2d_backward_weight",
             {index(std::int64_t(lines.taps_beside) * parts),
              index(x.extent(0) * lines.rows * lines.units), c},
-            c % n == 0 && device::aligned(x.data, gy.data),
+            c % n == 0 && device::aligned<n>(x.data, gy.data),
             kernels::depthwise_term<T, K>{x.data, gy.data, lines, parts},
             kernels::depthwise_result<T, K>{gw.data, lines, parts, how});
     };
@@ -264,7 +265,10 @@ void depthwise_conv2d_backward_weight(
 }
 
 template <class T>
-void depthwise_conv2d_backward_bias(context& ctx, in<T, 4> gy, out<T, 1> gb, store how) {
+void depthwise_conv2d_backward_bias(context& ctx,
+                                    in<T, 4> gy,
+                                    out<accumulator_t<T>, 1> gb,
+                                    store how) {
     std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
     sum_columns<T>(ctx, "depthwise_conv2d_backward_bias", {1, rows, c}, c, gy.data, gb.data, how);
 }

@@ -27,7 +27,8 @@ struct fill_value {
 
 template <class T>
 void fill_forward(context& ctx, std::type_identity_t<T> value, out<T, 1> y) {
-    map<device::full_pack<T>>(ctx, "fill_forward", y.size(), device::aligned(y.data),
+    map<device::full_pack<T>>(ctx, "fill_forward", y.size(),
+                              device::aligned<device::full_pack<T>>(y.data),
                               kernels::fill_value<T>{value, y.data});
 }
 

@@ -35,10 +35,10 @@ struct focal_l1_term {
 
 template <class T>
 struct focal_l1_gradient {
-    const T* z;     // (n)
-    const T* mask;  // (n)
-    const T* gloss; // (1)
-    T* gz;          // (n)
+    const T* z;                    // (n)
+    const T* mask;                 // (n)
+    const accumulator_t<T>* gloss; // (1)
+    T* gz;                         // (n)
     std::int64_t count;
     double gamma;
     store how;
@@ -49,7 +49,7 @@ struct focal_l1_gradient {
         A v[N], m[N];
         device::load<N>(z + i, v);
         device::load<N>(mask + i, m);
-        const double g = static_cast<double>(static_cast<A>(*gloss)) / static_cast<double>(count);
+        const double g = static_cast<double>(*gloss) / static_cast<double>(count);
 #pragma unroll
         for (int k = 0; k < N; ++k) {
             const bool anomalous = m[k] >= A(0.5);
@@ -69,11 +69,13 @@ struct focal_l1_gradient {
 
 /// parts[0] = focal, parts[1] = l1.
 template <class T>
-void focal_l1_loss_forward(context& ctx, in<T, 1> z, in<T, 1> mask, double gamma, out<T, 1> parts) {
-    sum_all<2, device::full_pack<T>>(ctx, "focal_l1_loss_forward", z.size(),
-                                     device::aligned(z.data, mask.data),
-                                     kernels::focal_l1_term<T>{z.data, mask.data, gamma},
-                                     kernels::mean_result<2, T>{parts.data, z.size()});
+void focal_l1_loss_forward(
+    context& ctx, in<T, 1> z, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> parts) {
+    sum_all<2, device::full_pack<T>>(
+        ctx, "focal_l1_loss_forward", z.size(),
+        device::aligned<device::full_pack<T>>(z.data, mask.data),
+        kernels::focal_l1_term<T>{z.data, mask.data, gamma},
+        kernels::mean_result<2, accumulator_t<T>>{parts.data, z.size()});
 }
 
 template <class T>
@@ -81,11 +83,11 @@ void focal_l1_loss_backward(context& ctx,
                             in<T, 1> z,
                             in<T, 1> mask,
                             double gamma,
-                            in<T, 1> gloss,
+                            in<accumulator_t<T>, 1> gloss,
                             out<T, 1> gz,
                             store how) {
     map<device::full_pack<T>>(ctx, "focal_l1_loss_backward", gz.size(),
-                              device::aligned(z.data, mask.data, gz.data),
+                              device::aligned<device::full_pack<T>>(z.data, mask.data, gz.data),
                               kernels::focal_l1_gradient<T>{z.data, mask.data, gloss.data, gz.data,
                                                             gz.size(), gamma, how});
 }

@@ -32,10 +32,10 @@ struct focal_term {
 
 template <class T>
 struct focal_gradient {
-    const T* p;     // (n)
-    const T* mask;  // (n)
-    const T* gloss; // (1)
-    T* gp;          // (n)
+    const T* p;                    // (n)
+    const T* mask;                 // (n)
+    const accumulator_t<T>* gloss; // (1)
+    T* gp;                         // (n)
     std::int64_t count;
     double gamma;
     store how;
@@ -46,7 +46,7 @@ struct focal_gradient {
         A v[N], m[N];
         device::load<N>(p + i, v);
         device::load<N>(mask + i, m);
-        const double g = static_cast<double>(static_cast<A>(*gloss)) / static_cast<double>(count);
+        const double g = static_cast<double>(*gloss) / static_cast<double>(count);
 #pragma unroll
         for (int k = 0; k < N; ++k) {
             const double a = static_cast<double>(m[k]), b = static_cast<double>(v[k]);
@@ -63,11 +63,13 @@ struct focal_gradient {
 } // namespace kernels
 
 template <class T>
-void focal_loss_forward(context& ctx, in<T, 1> p, in<T, 1> mask, double gamma, out<T, 1> loss) {
-    sum_all<1, device::full_pack<T>>(ctx, "focal_loss_forward", p.size(),
-                                     device::aligned(p.data, mask.data),
-                                     kernels::focal_term<T>{p.data, mask.data, gamma},
-                                     kernels::mean_result<1, T>{loss.data, p.size()});
+void focal_loss_forward(
+    context& ctx, in<T, 1> p, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> loss) {
+    sum_all<1, device::full_pack<T>>(
+        ctx, "focal_loss_forward", p.size(),
+        device::aligned<device::full_pack<T>>(p.data, mask.data),
+        kernels::focal_term<T>{p.data, mask.data, gamma},
+        kernels::mean_result<1, accumulator_t<T>>{loss.data, p.size()});
 }
 
 template <class T>
@@ -75,11 +77,12 @@ void focal_loss_backward(context& ctx,
                          in<T, 1> p,
                          in<T, 1> mask,
                          double gamma,
-                         in<T, 1> gloss,
+                         in<accumulator_t<T>, 1> gloss,
                          out<T, 1> gp,
                          store how) {
     map<device::full_pack<T>>(
-        ctx, "focal_loss_backward", gp.size(), device::aligned(p.data, mask.data, gp.data),
+        ctx, "focal_loss_backward", gp.size(),
+        device::aligned<device::full_pack<T>>(p.data, mask.data, gp.data),
         kernels::focal_gradient<T>{p.data, mask.data, gloss.data, gp.data, gp.size(), gamma, how});
 }
 

@@ -70,7 +70,7 @@ void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const std::int64_t area = x.extent(1) * x.extent(2), c = x.extent(3);
     sum_rows<1, n, accumulator_t<T>>(
         ctx, "global_average_pool_forward", {x.extent(0), area, c},
-        c % n == 0 && device::aligned(x.data), kernels::global_average_term<T>{x.data, area, c},
+        c % n == 0 && device::aligned<n>(x.data), kernels::global_average_term<T>{x.data, area, c},
         kernels::global_average_result<T>{y.data, c, static_cast<accumulator_t<T>>(area)});
 }
 
@@ -79,7 +79,7 @@ void global_average_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = gx.extent(1) * gx.extent(2), c = gx.extent(3);
     map<n>(ctx, "global_average_pool_backward", gx.size(),
-           c % n == 0 && device::aligned(gy.data, gx.data),
+           c % n == 0 && device::aligned<n>(gy.data, gx.data),
            kernels::global_average_gradient<T>{
                gy.data, gx.data, area, c,
                static_cast<accumulator_t<T>>(1 / static_cast<double>(area)), how});

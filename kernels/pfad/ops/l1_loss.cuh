@@ -28,10 +28,10 @@ struct l1_term {
 
 template <class T>
 struct l1_gradient {
-    const T* p;     // (n)
-    const T* mask;  // (n)
-    const T* gloss; // (1)
-    T* gp;          // (n)
+    const T* p;                    // (n)
+    const T* mask;                 // (n)
+    const accumulator_t<T>* gloss; // (1)
+    T* gp;                         // (n)
     std::int64_t count;
     store how;
 
@@ -41,7 +41,7 @@ struct l1_gradient {
         A v[N], m[N];
         device::load<N>(p + i, v);
         device::load<N>(mask + i, m);
-        A const g = static_cast<A>(*gloss) / static_cast<A>(count);
+        A const g = *gloss / static_cast<A>(count);
 #pragma unroll
         for (int k = 0; k < N; ++k) {
             A const d = v[k] - m[k];
@@ -54,17 +54,23 @@ struct l1_gradient {
 } // namespace kernels
 
 template <class T>
-void l1_loss_forward(context& ctx, in<T, 1> p, in<T, 1> mask, out<T, 1> loss) {
+void l1_loss_forward(context& ctx, in<T, 1> p, in<T, 1> mask, out<accumulator_t<T>, 1> loss) {
     sum_all<1, device::full_pack<T>>(
-        ctx, "l1_loss_forward", p.size(), device::aligned(p.data, mask.data),
-        kernels::l1_term<T>{p.data, mask.data}, kernels::mean_result<1, T>{loss.data, p.size()});
+        ctx, "l1_loss_forward", p.size(), device::aligned<device::full_pack<T>>(p.data, mask.data),
+        kernels::l1_term<T>{p.data, mask.data},
+        kernels::mean_result<1, accumulator_t<T>>{loss.data, p.size()});
 }
 
 template <class T>
-void l1_loss_backward(
-    context& ctx, in<T, 1> p, in<T, 1> mask, in<T, 1> gloss, out<T, 1> gp, store how) {
+void l1_loss_backward(context& ctx,
+                      in<T, 1> p,
+                      in<T, 1> mask,
+                      in<accumulator_t<T>, 1> gloss,
+                      out<T, 1> gp,
+                      store how) {
     map<device::full_pack<T>>(
-        ctx, "l1_loss_backward", gp.size(), device::aligned(p.data, mask.data, gp.data),
+        ctx, "l1_loss_backward", gp.size(),
+        device::aligned<device::full_pack<T>>(p.data, mask.data, gp.data),
         kernels::l1_gradient<T>{p.data, mask.data, gloss.data, gp.data, gp.size(), how});
 }
 

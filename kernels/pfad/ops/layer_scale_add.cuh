@@ -12,10 +12,10 @@ namespace kernels {
 
 template <class T>
 struct layer_scale_value {
-    const T* x;     // (rows, c), null for gradients: y = gamma z
-    const T* z;     // (rows, c)
-    const T* gamma; // (c)
-    T* y;           // (rows, c)
+    const T* x;                    // (rows, c), null for gradients: y = gamma z
+    const T* z;                    // (rows, c)
+    const accumulator_t<T>* gamma; // (c)
+    T* y;                          // (rows, c)
     std::int64_t c;
     store how;
 
@@ -56,21 +56,23 @@ struct layer_scale_term {
 
 template <class T>
 struct layer_scale_result {
-    T* ggamma; // (c)
+    accumulator_t<T>* ggamma; // (c)
     store how;
 
     __device__ void
     operator()(std::int64_t, std::int64_t column, const accumulator_t<T> (&sum)[1]) const {
-        put(ggamma[column], static_cast<T>(sum[0]), how);
+        put(ggamma[column], sum[0], how);
     }
 };
 
 } // namespace kernels
 
 template <class T>
-void layer_scale_add_forward(context& ctx, in<T, 4> x, in<T, 4> z, in<T, 1> gamma, out<T, 4> y) {
+void layer_scale_add_forward(
+    context& ctx, in<T, 4> x, in<T, 4> z, in<accumulator_t<T>, 1> gamma, out<T, 4> y) {
     constexpr int n = device::full_pack<T>;
-    const bool wide = gamma.size() % n == 0 && device::aligned(x.data, z.data, gamma.data, y.data);
+    const bool wide =
+        gamma.size() % n == 0 && device::aligned<n>(x.data, z.data, gamma.data, y.data);
     map<n>(ctx, "layer_scale_add_forward", y.size(), wide,
            kernels::layer_scale_value<T>{x.data, z.data, gamma.data, y.data, gamma.size(),
                                          store::set});
@@ -78,20 +80,20 @@ void layer_scale_add_forward(context& ctx, in<T, 4> x, in<T, 4> z, in<T, 1> gamm
 
 template <class T>
 void layer_scale_add_backward_input(
-    context& ctx, in<T, 4> gy, in<T, 1> gamma, out<T, 4> gz, store how) {
+    context& ctx, in<T, 4> gy, in<accumulator_t<T>, 1> gamma, out<T, 4> gz, store how) {
     constexpr int n = device::full_pack<T>;
-    const bool wide = gamma.size() % n == 0 && device::aligned(gy.data, gamma.data, gz.data);
+    const bool wide = gamma.size() % n == 0 && device::aligned<n>(gy.data, gamma.data, gz.data);
     map<n>(ctx, "layer_scale_add_backward_input", gz.size(), wide,
            kernels::layer_scale_value<T>{nullptr, gy.data, gamma.data, gz.data, gamma.size(), how});
 }
 
 template <class T>
 void layer_scale_add_backward_scale(
-    context& ctx, in<T, 4> z, in<T, 4> gy, out<T, 1> ggamma, store how) {
+    context& ctx, in<T, 4> z, in<T, 4> gy, out<accumulator_t<T>, 1> ggamma, store how) {
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = ggamma.size();
     sum_rows<1, n, accumulator_t<T>>(ctx, "layer_scale_add_backward_scale", {1, z.size() / c, c},
-                                     c % n == 0 && device::aligned(z.data, gy.data),
+                                     c % n == 0 && device::aligned<n>(z.data, gy.data),
                                      kernels::layer_scale_term<T>{z.data, gy.data, c},
                                      kernels::layer_scale_result<T>{ggamma.data, how});
 }

@@ -101,7 +101,7 @@ void max_pool2d_forward(
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = x.extent(3), oh = y.extent(1), ow = y.extent(2);
     map_image<n>(ctx, "max_pool2d_forward", {y.extent(0) * oh, ow, c},
-                 c % n == 0 && device::aligned(x.data, y.data, taps.data),
+                 c % n == 0 && device::aligned<n>(x.data, y.data, taps.data),
                  kernels::max_pool_value<T>{x.data, y.data, taps.data, c, index(x.extent(1)),
                                             index(x.extent(2)), index(oh), index(ow), g});
 }
@@ -116,7 +116,7 @@ void max_pool2d_backward(context& ctx,
     constexpr int n = device::full_pack<T>;
     std::int64_t const h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     map_image<n>(ctx, "max_pool2d_backward", {gx.extent(0) * h, w, c},
-                 c % n == 0 && device::aligned(gy.data, taps.data, gx.data),
+                 c % n == 0 && device::aligned<n>(gy.data, taps.data, gx.data),
                  kernels::max_pool_gradient<T>{gy.data, taps.data, gx.data, c, index(h), index(w),
                                                index(gy.extent(1)), index(gy.extent(2)), g, how});
 }

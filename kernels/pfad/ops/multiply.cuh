@@ -32,7 +32,7 @@ struct multiply_value {
 template <class T>
 void multiply_forward(context& ctx, in<T, 1> a, in<T, 1> b, out<T, 1> y, store how) {
     map<device::full_pack<T>>(ctx, "multiply_forward", y.size(),
-                              device::aligned(a.data, b.data, y.data),
+                              device::aligned<device::full_pack<T>>(a.data, b.data, y.data),
                               kernels::multiply_value<T>{a.data, b.data, y.data, how});
 }
 

@@ -58,7 +58,7 @@ void normalise_image_forward(context& ctx,
                              out<T, 4> y,
                              const image_statistics& statistics) {
     map<device::full_pack<T>>(ctx, "normalise_image_forward", y.size(),
-                              device::aligned(x.data, y.data),
+                              device::aligned<device::full_pack<T>>(x.data, y.data),
                               kernels::normalise_value<T, T>{x.data, y.data, statistics});
 }
 
@@ -69,7 +69,8 @@ void normalise_image_forward(context& ctx,
                              out<T, 4> y,
                              const image_statistics& statistics) {
     map<device::full_pack<T>>(
-        ctx, "normalise_image_forward", y.size(), device::aligned(x.data, y.data),
+        ctx, "normalise_image_forward", y.size(),
+        device::aligned<device::full_pack<T>>(x.data, y.data),
         kernels::normalise_value<std::uint8_t, T>{x.data, y.data, statistics});
 }
 

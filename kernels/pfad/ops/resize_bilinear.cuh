@@ -125,7 +125,7 @@ void resize_into(context& ctx, in<T, 4> x, channel_slice<T> y, std::int64_t oh, 
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = x.extent(3);
     map_image<n>(ctx, "resize_bilinear_forward", {x.extent(0) * oh, ow, c},
-                 c % n == 0 && y.stride % n == 0 && device::aligned(x.data, y.data),
+                 c % n == 0 && y.stride % n == 0 && device::aligned<n>(x.data, y.data),
                  kernels::resize_value<T>{x.data, y.data, c, y.stride, resize_axis(x.extent(1), oh),
                                           resize_axis(x.extent(2), ow)});
 }
@@ -141,7 +141,7 @@ void resize_transposed(context& ctx,
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = gx.extent(3);
     map_image<n>(ctx, "resize_bilinear_backward", {gx.extent(0) * gx.extent(1), gx.extent(2), c},
-                 c % n == 0 && gy.stride % n == 0 && device::aligned(gy.data, gx.data),
+                 c % n == 0 && gy.stride % n == 0 && device::aligned<n>(gy.data, gx.data),
                  kernels::resize_gradient<T>{gy.data, gx.data, c, gy.stride,
                                              resize_axis(gx.extent(1), oh),
                                              resize_axis(gx.extent(2), ow), how});

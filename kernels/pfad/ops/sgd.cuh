@@ -1,4 +1,5 @@
-// sgd: pointwise in place, 16 bytes a thread and array. Bytes: 5 x.
+// sgd: pointwise in place, 16 bytes a thread and array (8 of the rounded weights). Bytes: 5 x, and
+// the rounded weights.
 #pragma once
 
 #include <pfad/device/map.cuh>
@@ -10,9 +11,10 @@ namespace kernels {
 
 template <class T>
 struct sgd_step {
-    T* w;       // (n)
-    const T* g; // (n)
-    T* v;       // (n)
+    accumulator_t<T>* w;       // (n)
+    const accumulator_t<T>* g; // (n)
+    accumulator_t<T>* v;       // (n)
+    T* rounded;                // (n) or null
     accumulator_t<T> rate, momentum, decay;
 
     template <int N>
@@ -28,19 +30,27 @@ struct sgd_step {
         }
         device::save<N>(v + i, velocity, store::set);
         device::save<N>(w + i, weight, store::set);
+        if (rounded)
+            device::save<N>(rounded + i, weight, store::set);
     }
 };
 
 } // namespace kernels
 
 template <class T>
-void sgd_update(
-    context& ctx, out<T, 1> w, in<T, 1> g, out<T, 1> v, double rate, sgd_options options) {
+void sgd_update(context& ctx,
+                out<accumulator_t<T>, 1> w,
+                in<accumulator_t<T>, 1> g,
+                out<accumulator_t<T>, 1> v,
+                out<T, 1> rounded,
+                double rate,
+                sgd_options options) {
     using A = accumulator_t<T>;
-    map<device::full_pack<T>>(ctx, "sgd_update", w.size(), device::aligned(w.data, g.data, v.data),
-                              kernels::sgd_step<T>{w.data, g.data, v.data, static_cast<A>(rate),
-                                                   static_cast<A>(options.momentum),
-                                                   static_cast<A>(options.weight_decay)});
+    constexpr int n = device::full_pack<A>;
+    map<n>(ctx, "sgd_update", w.size(), device::aligned<n>(w.data, g.data, v.data, rounded.data),
+           kernels::sgd_step<T>{w.data, g.data, v.data, rounded.data, static_cast<A>(rate),
+                                static_cast<A>(options.momentum),
+                                static_cast<A>(options.weight_decay)});
 }
 
 } // namespace pfad::cuda

@@ -153,7 +153,7 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const auto zones = empty<A>(ctx, shape<3>{{samples, 9, channels}});
     sum_rows<3, n, A>(ctx, "spatial_pyramid_pool_forward",
                       {samples * 3, std::max<std::int64_t>(h / 2, 1) * w, channels},
-                      channels % n == 0 && device::aligned(x.data),
+                      channels % n == 0 && device::aligned<n>(x.data),
                       kernels::pyramid_term<T>{x.data, h, w, channels},
                       kernels::pyramid_result<A>{zones.data(), channels});
     map<1>(ctx, "spatial_pyramid_pool_forward", samples * channels, false,
@@ -172,7 +172,7 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
            kernels::pyramid_table<T>{gy.data, table.data(), channels, c, static_cast<A>(h * w),
                                      static_cast<A>((h + 1) / 2 * ((w + 1) / 2))});
     map<n>(ctx, "spatial_pyramid_pool_backward", gx.size(),
-           channels % n == 0 && device::aligned(gx.data),
+           channels % n == 0 && device::aligned<n>(gx.data),
            kernels::pyramid_gradient<T>{table.data(), gx.data, h, w, channels, how});
 }
 

@@ -127,7 +127,7 @@ void strip_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
                kernels::strip_kernel<held, V, T>, gy.data, samples, h, w, c, along.data(),
                partial.data());
     };
-    if (c % n == 0 && device::aligned(gy.data))
+    if (c % n == 0 && device::aligned<n>(gy.data))
         start(device::width<n>());
     else
         start(device::width<1>());
@@ -135,7 +135,7 @@ void strip_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     launch(ctx, "strip_pool", {blocks_for(ctx, samples * w * c, 256), 256},
            kernels::join_rows_kernel<1, A, kernels::strip_result<A>>, row_blocks{samples, h, w * c},
            chunks, partial.data(), result);
-    map<n>(ctx, "strip_pool", gx.size(), c % n == 0 && device::aligned(gx.data),
+    map<n>(ctx, "strip_pool", gx.size(), c % n == 0 && device::aligned<n>(gx.data),
            kernels::strip_value<T>{along.data(), across.data(), gx.data, h, w, c, how});
 }
 

@@ -179,7 +179,7 @@ void anomalies(context& ctx,
         launch(ctx, what, pixel_rows(n, h, w, pixels), kernel, n, h, w, draws.data, turns.data(),
                field.data(), good.data, texture.data, corrupted.data, mask.data);
     };
-    if (w % v == 0 && device::aligned(good.data, texture.data, corrupted.data, mask.data))
+    if (w % v == 0 && device::aligned<v>(good.data, texture.data, corrupted.data, mask.data))
         start(kernels::anomaly_kernel<v, Blend, T>, v);
     else
         start(kernels::anomaly_kernel<1, Blend, T>, 1);

@@ -194,7 +194,7 @@ void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
     const auto scratch = empty<A>(ctx, shape<1>{{apart ? score.size() * top : 0}});
     launch(ctx, "top_k_mean_forward", {static_cast<unsigned>(score.size()), kernels::top_k_threads},
            kernels::top_k_mean_kernel<n, T>, pixels, top,
-           pixels % n == 0 && device::aligned(map.data), map.data, scratch.data(), score.data);
+           pixels % n == 0 && device::aligned<n>(map.data), map.data, scratch.data(), score.data);
 }
 
 } // namespace pfad::cuda

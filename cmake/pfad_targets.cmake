@@ -4,7 +4,8 @@
 #   pfad::io       + safetensors and reports (nlohmann_json)
 #   pfad::onednn   + convolutions by oneDNN, on its OpenMP team
 #   pfad::pfadseg  all of these: what a program that embeds PFADSeg links
-# A GPU backend is one more file like this one, with one more target.
+#   pfad::cuda     the headers and the CUDA runtime; kernels (.cuh) are compiled by nvcc
+#   pfad::cudnn    + convolutions by cuDNN
 
 function(pfad_interface name)
     add_library(pfad_${name} INTERFACE)
@@ -49,7 +50,16 @@ if(TARGET pfad_io AND TARGET pfad_onednn)
     pfad_interface(pfadseg pfad_io pfad_onednn)
 endif()
 
-foreach(name IN ITEMS image io onednn pfadseg)
+find_package(CUDAToolkit QUIET)
+if(CUDAToolkit_FOUND AND TARGET CUDA::cudart)
+    pfad_interface(cuda pfad_pfad CUDA::cudart)
+    find_package(cuDNN 9.8 MODULE QUIET)
+    if(cuDNN_FOUND)
+        pfad_interface(cudnn pfad_cuda cuDNN::cuDNN)
+    endif()
+endif()
+
+foreach(name IN ITEMS image io onednn pfadseg cuda cudnn)
     if(NOT TARGET pfad_${name})
         message(STATUS "pfad::${name} is left out: a library that it needs is missing or off")
     endif()

@@ -6,20 +6,27 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/compiler_flags.sh
 source scripts/compiler_flags.sh
 export PFAD_FLAGS="${warnings[*]} ${includes[*]}"
-# Headers of the GPU compile with the emulator's stand-in for CUDA's.
+# Headers of the GPU compile with the emulator's stand-in for CUDA's, those of cuDNN with the toolkit.
 export PFAD_SIMT_FLAGS="-Itests/simt -Itests/simt/include -Wno-unknown-pragmas"
+toolkit=$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/../include
+export PFAD_TOOLKIT_FLAGS="-isystem $toolkit"
 
 alone() {
     # -x c++ from standard input, so that #pragma once is not in the main file.
     # shellcheck disable=SC2086
     local more=
     [[ $1 != cuda/* && $1 != *.cuh ]] || more=$PFAD_SIMT_FLAGS
+    [[ $1 != cudnn/* ]] || more=$PFAD_TOOLKIT_FLAGS
     echo "#include <pfad/$1>" | g++ $PFAD_FLAGS $more -fsyntax-only -x c++ - ||
         { echo "does not compile alone: pfad/$1"; return 1; }
 }
 export -f alone
 
 headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' | sort)
+if [[ ! -e $toolkit/cudnn.h ]]; then
+    headers=$(grep -v '^cudnn/' <<<"$headers")
+    echo "headers: those of cudnn/ are left out, cuDNN is not here"
+fi
 count=$(wc -l <<<"$headers")
 xargs -P "$(nproc)" -I{} bash -c 'alone {}' <<<"$headers" || exit 1
 echo "headers: $count compile alone"

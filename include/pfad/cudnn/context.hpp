@@ -1,0 +1,94 @@
+// Where cuDNN work runs: its handle on the stream of a CUDA context, and plans made once per shape.
+// Everything that has no override here runs as the hand-written kernels on the same stream.
+#pragma once
+
+#include <pfad/core/tensor.hpp>
+#include <pfad/cuda/context.hpp>
+#include <pfad/cudnn/graph.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace pfad::cudnn {
+
+/// What dense operations on floats may round.
+enum class precision {
+    strict, ///< nothing: IEEE float, as the tests want it
+    fast    ///< inputs to TF32, for tensor cores
+};
+
+/// The cuDNN backend on one stream of one GPU. One thread at a time.
+struct context : cuda::context {
+    explicit context(int device = 0) : cuda::context(device) {
+        cudnnHandle_t made = nullptr;
+        check(cudnnCreate(&made), "its handle on GPU " + std::to_string(device));
+        handle_.reset(made);
+        check(cudnnSetStream(made, stream()), "its stream");
+        device_ = device_of(made);
+    }
+
+    precision floats = precision::fast;
+    bool allow_nondeterministic = false;
+
+    [[nodiscard]] cudnnHandle_t handle() const { return handle_.get(); }
+    [[nodiscard]] const descriptor& properties() const { return device_; }
+    [[nodiscard]] engine_limits limits(cudnnDataType_t element) const {
+        return {element == CUDNN_DATA_BFLOAT16 || floats == precision::fast,
+                allow_nondeterministic};
+    }
+
+    /// Everything that a plan depends on, member by member.
+    using plan_key = std::array<std::int64_t, 19>;
+
+    /// The plan of a key, made by `make()` the first time; `make` may find none.
+    template <class F>
+    [[nodiscard]] const plan& plan_of(const plan_key& key, F&& make) {
+        const auto found = plans_.find(key);
+        if (found != plans_.end())
+            return found->second;
+        // A process that keeps changing shapes starts over instead of growing without end.
+        if (plans_.size() >= 1024)
+            plans_.clear();
+        return plans_.try_emplace(key, make()).first->second;
+    }
+
+private:
+    struct destroy {
+        void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
+    };
+    std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, destroy> handle_;
+    descriptor device_;
+    std::map<plan_key, plan> plans_;
+};
+
+/// Queues a plan. `arrays` are the graph's tensors by their numbers; the workspace comes from the
+/// context's pool.
+inline void execute(context& ctx,
+                    const plan& ready,
+                    const std::vector<std::pair<std::int64_t, const void*>>& arrays,
+                    const std::string& name) {
+    std::vector<std::int64_t> numbers;
+    std::vector<void*> addresses;
+    for (const auto& [number, address] : arrays) {
+        numbers.push_back(number);
+        addresses.push_back(const_cast<void*>(address)); // cuDNN takes inputs so, too
+    }
+    tensor<std::byte, 1, gpu> workspace;
+    if (ready.workspace > 0)
+        workspace = empty<std::byte>(ctx, shape<1>{{ready.workspace}});
+    descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, name);
+    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, numbers)
+        .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, addresses)
+        .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, static_cast<void*>(workspace.data()));
+    pack.finalise();
+    check(cudnnBackendExecute(ctx.handle(), ready.executable.get(), pack.get()), name);
+}
+
+} // namespace pfad::cudnn

@@ -1,0 +1,161 @@
+#include "support/catch.hpp"
+
+#include <pfad/cudnn/conv2d.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using namespace pfad;
+using namespace pfad::cudnn;
+
+namespace {
+
+// An H200 in the words in which cuDNN describes a GPU: plans for it can be made on any machine.
+const char* const h200 = R"({"maxGridSize": [2147483647, 65535, 65535],
+    "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "multiProcessorCount": 132,
+    "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
+    "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
+    "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0,
+    "maxCtasPerSM": 32, "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0,
+    "supportCoopLaunch": 1, "deviceVer": 900, "driverVer": 13000,
+    "totalGlobalMem": 150754820096, "cudaDeviceId": 0, "deviceName": "NVIDIA H200"})";
+
+struct layer {
+    const char* name;
+    std::int64_t side, from, to, kernel;
+    conv2d_geometry g;
+    bool bias = false;
+};
+
+// A convolution of each kind that PFADSeg and DeSTSeg have, at pictures of 256 x 256.
+constexpr layer layers[] = {
+    {"stem", 256, 3, 64, 7, {2, 3, 1}},
+    {"3x3_64", 64, 64, 64, 3, {1, 1, 1}},
+    {"3x3_512", 8, 512, 512, 3, {1, 1, 1}},
+    {"3x3_down_64_128", 64, 64, 128, 3, {2, 1, 1}},
+    {"1x1_down_64_128", 64, 64, 128, 1, {2, 0, 1}},
+    {"pcar_64", 64, 64, 192, 3, {1, 1, 1}},
+    {"pcar_512", 8, 512, 1536, 3, {1, 1, 1}},
+    {"spr_64_squeeze", 1, 320, 4, 1, {1, 0, 1}, true},
+    {"spr_64_excite", 1, 4, 64, 1, {1, 0, 1}, true},
+    {"spr_512_excite", 1, 32, 512, 1, {1, 0, 1}, true},
+    {"aff_64_squeeze", 64, 64, 16, 1, {1, 0, 1}, true},
+    {"aff_64_excite", 64, 16, 64, 1, {1, 0, 1}, true},
+    {"segment_448_256", 64, 448, 256, 3, {1, 1, 1}},
+    {"segment_256_1", 64, 256, 1, 1, {1, 0, 1}, true},
+    {"rcm_256_512", 64, 256, 512, 1, {1, 0, 1}, true},
+    {"aspp_18", 64, 256, 256, 3, {1, 18, 18}},
+    {"aspp_pool", 1, 256, 256, 1, {1, 0, 1}},
+    {"aspp_fuse", 64, 1024, 256, 3, {1, 1, 1}},
+};
+
+conv2d_problem problem(const layer& l, operation op, cudnnDataType_t element) {
+    const std::int64_t side = l.g.output(l.side, l.kernel), batch = 16;
+    return {op,
+            element,
+            {{batch, l.side, l.side, l.from}},
+            {{l.to, l.kernel, l.kernel, l.from}},
+            {{batch, side, side, l.to}},
+            l.g};
+}
+
+std::vector<cudnnBackendNumericalNote_t> notes(const plan& p) {
+    std::vector<cudnnBackendNumericalNote_t> all;
+    for (const auto& configuration : p.executable.parts(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+                                                        CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))
+        for (const auto& engine :
+             configuration.parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR))
+            for (const auto note : engine.list<cudnnBackendNumericalNote_t>(
+                     CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT))
+                all.push_back(note);
+    return all;
+}
+
+bool has(const std::vector<cudnnBackendNumericalNote_t>& list, cudnnBackendNumericalNote_t note) {
+    return std::find(list.begin(), list.end(), note) != list.end();
+}
+
+template <class F>
+std::string sentence_of(F&& f) {
+    try {
+        f();
+    } catch (const error& problem) {
+        return problem.what();
+    }
+    return {};
+}
+
+} // namespace
+
+TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the networks [cudnn]",
+          "[cudnn]") {
+    const auto device = device_of(h200);
+    for (const auto& l : layers)
+        for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE})
+            for (const auto op : {l.bias ? operation::forward_with_bias : operation::forward,
+                                  operation::backward_input, operation::backward_weight})
+                for (const bool tensor_cores : {false, true}) {
+                    if (element == CUDNN_DATA_BFLOAT16 && !tensor_cores)
+                        continue; // bf16 is made for them
+                    const auto p = problem(l, op, element);
+                    INFO(l.name << ", " << p.name() << ", element type " << element
+                                << (tensor_cores ? "" : ", strict"));
+                    const auto found =
+                        find_plan(device, p.operations(), {tensor_cores, false}, p.name());
+                    REQUIRE(found);
+                    CHECK(found.workspace < std::int64_t(1) << 30);
+                    const auto said = notes(found);
+                    CHECK_FALSE(has(said, CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
+                    if (!tensor_cores)
+                        CHECK_FALSE(has(said, CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+                }
+}
+
+TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cudnn]") {
+    const auto device = device_of(h200);
+    for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
+        const auto p = problem(layers[1], operation::forward, element);
+        CHECK(has(notes(find_plan(device, p.operations(), {true, false}, p.name())),
+                  CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+    }
+}
+
+TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]", "[cudnn]") {
+    const auto base = problem(layers[1], operation::forward, CUDNN_DATA_FLOAT);
+    const engine_limits limits;
+    std::vector<conv2d_problem> others(7, base);
+    others[0].op = operation::backward_input;
+    others[1].element = CUDNN_DATA_BFLOAT16;
+    others[2].x.extent[0] = 8;
+    others[3].w.extent[3] = 32;
+    others[4].y.extent[1] = 32;
+    others[5].g.stride = 2;
+    others[6].g.dilation = 2;
+    for (const auto& other : others)
+        CHECK(other.key(limits) != base.key(limits));
+    CHECK(base.key({false, false}) != base.key(limits));
+    CHECK(base.key({true, true}) != base.key(limits));
+    CHECK(base.key({true, false}) == base.key(limits));
+}
+
+TEST_CASE("cudnn conv2d: what cuDNN refuses is one sentence with the shapes [cudnn]", "[cudnn]") {
+    auto p = problem(layers[1], operation::forward, CUDNN_DATA_FLOAT);
+    p.w.extent[3] = 32;
+    p.y.extent[1] = 60;
+    const auto sentence = sentence_of([&] { static_cast<void>(p.operations()); });
+    CHECK(sentence.find("cuDNN, conv2d_forward of input (16, 64, 64, 64) and weight (64, 3, 3, "
+                        "32): CUDNN_STATUS_BAD_PARAM") == 0);
+    CHECK(sentence_of([] {
+              static_cast<void>(device_of("{}"));
+          }).find("cuDNN, the properties of a GPU: ") == 0);
+}
+
+TEST_CASE("cudnn context: without a GPU it says so [cudnn]", "[cudnn]") {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0)
+        return;
+    static_cast<void>(cudaGetLastError());
+    CHECK(sentence_of([] { const context here; }).find("cuda: no GPU can be used here: ") == 0);
+}

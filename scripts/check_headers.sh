@@ -8,7 +8,7 @@ source scripts/compiler_flags.sh
 export PFAD_FLAGS="${warnings[*]} ${includes[*]}"
 # Headers of the GPU compile with the emulator's stand-in for CUDA's, those of cuDNN with the toolkit.
 export PFAD_SIMT_FLAGS="-Itests/simt -Itests/simt/include -Wno-unknown-pragmas"
-toolkit=$(dirname "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")/../include
+toolkit=$(dirname "$(readlink -f "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")")/../include
 export PFAD_TOOLKIT_FLAGS="-isystem $toolkit"
 
 alone() {

@@ -189,7 +189,7 @@ if wanted tsan; then
     run_tests tsan threaded
 fi
 if wanted release; then
-    # The kernels' own tests take long to compile and run under AddressSanitizer.
+    # AddressSanitizer's build has the ops' tests on the emulated GPU; they take long to compile.
     configure release -D PFAD_TEST_KERNELS=OFF
     build release
     run_tests release unit threaded golden programs

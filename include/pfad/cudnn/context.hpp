@@ -7,6 +7,7 @@
 #include <pfad/cudnn/graph.hpp>
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -22,6 +23,17 @@ namespace pfad::cudnn {
 enum class precision {
     strict, ///< nothing: IEEE float, as the tests want it
     fast    ///< inputs to TF32, for tensor cores
+};
+
+/// Everything that a plan depends on, compared member by member: as onednn::primitive_key, and what
+/// engines may do.
+struct plan_key {
+    std::int64_t op;
+    cudnnDataType_t element;
+    std::array<std::int64_t, 4> a, b, c, numbers;
+    bool tensor_cores, nondeterministic;
+
+    friend auto operator<=>(const plan_key&, const plan_key&) = default;
 };
 
 /// The cuDNN backend on one stream of one GPU. One thread at a time.
@@ -43,9 +55,6 @@ struct context : cuda::context {
         return {element == CUDNN_DATA_BFLOAT16 || floats == precision::fast,
                 allow_nondeterministic};
     }
-
-    /// Everything that a plan depends on, member by member.
-    using plan_key = std::array<std::int64_t, 19>;
 
     /// The plan of a key, made by `make()` the first time; `make` may find none.
     template <class F>
@@ -72,8 +81,8 @@ private:
 /// context's pool.
 inline void execute(context& ctx,
                     const plan& ready,
-                    const std::vector<std::pair<std::int64_t, const void*>>& arrays,
-                    const std::string& name) {
+                    const std::vector<std::pair<std::int64_t, const void*>>& arrays) {
+    const std::string& name = ready.executable.name();
     std::vector<std::int64_t> numbers;
     std::vector<void*> addresses;
     for (const auto& [number, address] : arrays) {

@@ -36,24 +36,14 @@ struct conv2d_problem {
     /// The numbers of the arrays.
     enum : std::int64_t { x_array = 1, w_array, y_array, bias_array, sum_array };
 
-    [[nodiscard]] context::plan_key key(const engine_limits& limits) const {
+    [[nodiscard]] plan_key key(const engine_limits& limits) const {
+        const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
         return {static_cast<int>(op),
                 element,
-                x[0],
-                x[1],
-                x[2],
-                x[3],
-                w[0],
-                w[1],
-                w[2],
-                w[3],
-                y[0],
-                y[1],
-                y[2],
-                y[3],
-                g.stride,
-                g.padding,
-                g.dilation,
+                list(x),
+                list(w),
+                list(y),
+                {g.stride, g.padding, g.dilation, 0},
                 limits.tensor_cores,
                 limits.nondeterministic};
     }
@@ -150,9 +140,10 @@ struct conv2d_problem {
     return found;
 }
 
-/// x as an array of To: itself, or a rounded copy, which `copy` keeps.
+/// x as an array of To: itself, or a converted copy, which `copy` keeps.
 template <class To, class From, int R>
-[[nodiscard]] view<const To, R> as(context& ctx, view<const From, R> x, tensor<To, R, gpu>& copy) {
+[[nodiscard]] view<const To, R>
+converted(context& ctx, view<const From, R> x, tensor<To, R, gpu>& copy) {
     if constexpr (std::is_same_v<To, From>) {
         return x;
     } else {
@@ -178,8 +169,8 @@ void conv2d_forward(context& ctx,
         {p::x_array, x.data}, {p::w_array, w.data}, {p::y_array, y.data}};
     tensor<T, 1, gpu> rounded;
     if (b.data)
-        arrays.emplace_back(p::bias_array, as<T>(ctx, b, rounded).data);
-    execute(ctx, found, arrays, problem.name());
+        arrays.emplace_back(p::bias_array, converted<T>(ctx, b, rounded).data);
+    execute(ctx, found, arrays);
 }
 
 template <class T>
@@ -198,8 +189,7 @@ void conv2d_backward_input(context& ctx,
         part = empty<T>(ctx, gx.dims);
     execute(
         ctx, plan_of(ctx, problem),
-        {{p::x_array, part ? part.data() : gx.data}, {p::w_array, w.data}, {p::y_array, gy.data}},
-        problem.name());
+        {{p::x_array, part ? part.data() : gx.data}, {p::w_array, w.data}, {p::y_array, gy.data}});
     if (part)
         accumulate_forward(ctx, part.flat(), gx.flat(), how);
 }
@@ -217,7 +207,7 @@ void conv2d_backward_weight(context& ctx,
         operation::backward_weight, data_type<T>, x.dims, gw.dims, gy.dims, g};
     const auto run = [&](T* to) {
         execute(ctx, plan_of(ctx, problem),
-                {{p::x_array, x.data}, {p::w_array, to}, {p::y_array, gy.data}}, problem.name());
+                {{p::x_array, x.data}, {p::w_array, to}, {p::y_array, gy.data}});
     };
     if constexpr (std::is_same_v<T, A>)
         if (how == store::set) {
@@ -230,7 +220,8 @@ void conv2d_backward_weight(context& ctx,
         cast_forward<T>(ctx, part.flat(), gw.flat());
     } else {
         tensor<A, 4, gpu> exact;
-        accumulate_forward(ctx, as<A>(ctx, view<const T, 4>(part), exact).flat(), gw.flat(), how);
+        accumulate_forward(ctx, converted<A>(ctx, view<const T, 4>(part), exact).flat(), gw.flat(),
+                           how);
     }
 }
 

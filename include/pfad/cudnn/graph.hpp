@@ -146,6 +146,7 @@ public:
     }
 
     [[nodiscard]] cudnnBackendDescriptor_t get() const { return owned_.get(); }
+    [[nodiscard]] const std::string& name() const { return name_; } ///< for error messages
 
 private:
     struct destroy {

@@ -123,6 +123,7 @@ private:
         }
         p.slot->place(gradients.slice(at, p.dims()));
         p.stamp.touch();
+        q.stamp = p.stamp;
         members_.push_back({p.slot, p.stamp, at, p.dims().size()});
     }
 

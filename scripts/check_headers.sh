@@ -22,7 +22,9 @@ alone() {
 }
 export -f alone
 
-headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' | sort)
+# gpu.cuh is kernels and cuDNN in one: nvcc compiles it, in check_cuda.sh.
+headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' |
+    grep -vx 'gpu[.]cuh' | sort)
 if [[ ! -e $toolkit/cudnn.h ]]; then
     headers=$(grep -v '^cudnn/' <<<"$headers")
     echo "headers: those of cudnn/ are left out, cuDNN is not here"

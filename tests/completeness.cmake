@@ -59,13 +59,14 @@ foreach(file IN LISTS ops)
     endif()
 endforeach()
 
-# The text of some files, with what would confuse a list of CMake replaced.
+# The text of some files without comments, and with what would confuse a list of CMake replaced.
 function(read_all out)
     set(all "")
     foreach(file IN LISTS ARGN)
         file(READ ${file} text)
         string(APPEND all "\n${text}")
     endforeach()
+    string(REGEX REPLACE "//[^\n]*" "" all "${all}")
     string(REGEX REPLACE "[][;]" "|" all "${all}")
     set(${out} "${all}" PARENT_SCOPE)
 endfunction()

@@ -9,8 +9,10 @@ source scripts/compiler_flags.sh
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' | sort)
-# The headers of the GPU with the emulator's stand-in for CUDA's.
+# The headers of the GPU with the emulator's stand-in for CUDA's, and so without cuDNN, which brings
+# CUDA's own.
+headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' |
+    grep -vE '^cudnn/|^gpu[.]cuh$' | sort)
 includes+=(-Itests/simt -Itests/simt/include -Wno-unknown-pragmas)
 sed 's|.*|#include <pfad/&>|' <<<"$headers" >"$folder/every.hpp"
 tac "$folder/every.hpp" >"$folder/every_reversed.hpp"

@@ -1,14 +1,39 @@
 #include "support/catch.hpp"
 
 #include <pfad/cudnn/conv2d.hpp>
+#include <pfad/pfad.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
 using namespace pfad;
 using namespace pfad::cudnn;
+
+namespace probe {
+
+/// Notes the convolutions of a network instead of computing them.
+struct context : cpu::context {
+    using cpu::context::context;
+    std::vector<conv2d_problem> seen;
+};
+
+template <class T>
+void conv2d_forward(context& ctx,
+                    in<T, 4> x,
+                    in<T, 4> w,
+                    in<accumulator_t<T>, 1> b,
+                    out<T, 4> y,
+                    conv2d_geometry g,
+                    const weight_stamp& = {}) {
+    ctx.seen.push_back({b.data ? operation::forward_with_bias : operation::forward, data_type<T>,
+                        x.dims, w.dims, y.dims, g});
+    std::fill_n(y.data, y.size(), T(1));
+}
+
+} // namespace probe
 
 namespace {
 
@@ -22,44 +47,28 @@ const char* const h200 = R"({"maxGridSize": [2147483647, 65535, 65535],
     "supportCoopLaunch": 1, "deviceVer": 900, "driverVer": 13000,
     "totalGlobalMem": 150754820096, "cudaDeviceId": 0, "deviceName": "NVIDIA H200"})";
 
-struct layer {
-    const char* name;
-    std::int64_t side, from, to, kernel;
-    conv2d_geometry g;
-    bool bias = false;
-};
-
-// A convolution of each kind that PFADSeg and DeSTSeg have, at pictures of 256 x 256.
-constexpr layer layers[] = {
-    {"stem", 256, 3, 64, 7, {2, 3, 1}},
-    {"3x3_64", 64, 64, 64, 3, {1, 1, 1}},
-    {"3x3_512", 8, 512, 512, 3, {1, 1, 1}},
-    {"3x3_down_64_128", 64, 64, 128, 3, {2, 1, 1}},
-    {"1x1_down_64_128", 64, 64, 128, 1, {2, 0, 1}},
-    {"pcar_64", 64, 64, 192, 3, {1, 1, 1}},
-    {"pcar_512", 8, 512, 1536, 3, {1, 1, 1}},
-    {"spr_64_squeeze", 1, 320, 4, 1, {1, 0, 1}, true},
-    {"spr_64_excite", 1, 4, 64, 1, {1, 0, 1}, true},
-    {"spr_512_excite", 1, 32, 512, 1, {1, 0, 1}, true},
-    {"aff_64_squeeze", 64, 64, 16, 1, {1, 0, 1}, true},
-    {"aff_64_excite", 64, 16, 64, 1, {1, 0, 1}, true},
-    {"segment_448_256", 64, 448, 256, 3, {1, 1, 1}},
-    {"segment_256_1", 64, 256, 1, 1, {1, 0, 1}, true},
-    {"rcm_256_512", 64, 256, 512, 1, {1, 0, 1}, true},
-    {"aspp_18", 64, 256, 256, 3, {1, 18, 18}},
-    {"aspp_pool", 1, 256, 256, 1, {1, 0, 1}},
-    {"aspp_fuse", 64, 1024, 256, 3, {1, 1, 1}},
-};
-
-conv2d_problem problem(const layer& l, operation op, cudnnDataType_t element) {
-    const std::int64_t side = l.g.output(l.side, l.kernel), batch = 16;
-    return {op,
-            element,
-            {{batch, l.side, l.side, l.from}},
-            {{l.to, l.kernel, l.kernel, l.from}},
-            {{batch, side, side, l.to}},
-            l.g};
+// Every convolution of PFADSeg and of DeSTSeg (all modules off) on a batch of 16 pictures of 256 x
+// 256, forward.
+std::vector<conv2d_problem> convolutions() {
+    probe::context ctx(2);
+    for (const bool on : {true, false}) {
+        const pfadseg<float> model(ctx, {.rcm = on, .aff = on, .pcar = on});
+        tape<probe::context> t(ctx, mode::eval);
+        static_cast<void>(model.logits(t, constant(full(ctx, shape<4>{{1, 256, 256, 3}}, 0.0f))));
+    }
+    std::vector<conv2d_problem> list;
+    std::set<plan_key> known;
+    for (auto p : ctx.seen) {
+        p.x.extent[0] = p.y.extent[0] = 16;
+        if (known.insert(p.key({})).second)
+            list.push_back(p);
+    }
+    return list;
 }
+
+// One of them, in the middle of the student.
+const conv2d_problem usual = {operation::forward, CUDNN_DATA_FLOAT,   {{16, 64, 64, 64}},
+                              {{64, 3, 3, 64}},   {{16, 64, 64, 64}}, {1, 1, 1}};
 
 std::vector<cudnnBackendNumericalNote_t> notes(const plan& p) {
     std::vector<cudnnBackendNumericalNote_t> all;
@@ -92,16 +101,19 @@ std::string sentence_of(F&& f) {
 TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the networks [cudnn]",
           "[cudnn]") {
     const auto device = device_of(h200);
-    for (const auto& l : layers)
-        for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE})
-            for (const auto op : {l.bias ? operation::forward_with_bias : operation::forward,
-                                  operation::backward_input, operation::backward_weight})
+    const auto all = convolutions();
+    CHECK(all.size() > 40);
+    for (auto p : all) {
+        const auto forward = p.op;
+        for (const auto op : {forward, operation::backward_input, operation::backward_weight})
+            for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE})
                 for (const bool tensor_cores : {false, true}) {
                     if (element == CUDNN_DATA_BFLOAT16 && !tensor_cores)
                         continue; // bf16 is made for them
-                    const auto p = problem(l, op, element);
-                    INFO(l.name << ", " << p.name() << ", element type " << element
-                                << (tensor_cores ? "" : ", strict"));
+                    p.op = op;
+                    p.element = element;
+                    INFO(p.name() << ", element type " << element
+                                  << (tensor_cores ? "" : ", strict"));
                     const auto found =
                         find_plan(device, p.operations(), {tensor_cores, false}, p.name());
                     REQUIRE(found);
@@ -111,19 +123,21 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
                     if (!tensor_cores)
                         CHECK_FALSE(has(said, CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
                 }
+    }
 }
 
 TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cudnn]") {
     const auto device = device_of(h200);
     for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
-        const auto p = problem(layers[1], operation::forward, element);
+        auto p = usual;
+        p.element = element;
         CHECK(has(notes(find_plan(device, p.operations(), {true, false}, p.name())),
                   CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
     }
 }
 
 TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]", "[cudnn]") {
-    const auto base = problem(layers[1], operation::forward, CUDNN_DATA_FLOAT);
+    const auto base = usual;
     const engine_limits limits;
     std::vector<conv2d_problem> others(7, base);
     others[0].op = operation::backward_input;
@@ -141,7 +155,7 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
 }
 
 TEST_CASE("cudnn conv2d: what cuDNN refuses is one sentence with the shapes [cudnn]", "[cudnn]") {
-    auto p = problem(layers[1], operation::forward, CUDNN_DATA_FLOAT);
+    auto p = usual;
     p.w.extent[3] = 32;
     p.y.extent[1] = 60;
     const auto sentence = sentence_of([&] { static_cast<void>(p.operations()); });
@@ -157,5 +171,6 @@ TEST_CASE("cudnn context: without a GPU it says so [cudnn]", "[cudnn]") {
     if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0)
         return;
     static_cast<void>(cudaGetLastError());
-    CHECK(sentence_of([] { const context here; }).find("cuda: no GPU can be used here: ") == 0);
+    CHECK(sentence_of([] { const cudnn::context here; }).find("cuda: no GPU can be used here: ") ==
+          0);
 }

@@ -1,7 +1,6 @@
 // pfad_evaluate: the metrics of a trained model on a category, its maps and a report page.
-#include "program.hpp"
+#include "device.hpp"
 
-#include <pfad/pfadseg.hpp>
 #include <pfad/train/report.hpp>
 
 #include <algorithm>
@@ -17,7 +16,7 @@ using pfad::train::evaluation;
 
 struct arguments {
     std::string model, data, json, maps, report;
-    int threads = 0;
+    program::device_options device;
 };
 
 std::string category_name(const std::string& path) {
@@ -195,16 +194,20 @@ void write_page(const evaluation& e,
     pfad::train::write_report(a.report, page);
 }
 
-int evaluate(const arguments& a, const std::string& command) {
+// `device` is what the Context is made of.
+template <class Context, class T>
+int evaluate(const arguments& a, const std::string& command, int device) {
     const auto file = pfad::load_safetensors(a.model);
     const auto description = pfad::describe_model(file);
-    pfad::context ctx(a.threads);
-    pfad::pfadseg<float> model(ctx, description.options);
+    Context ctx(device);
+    auto host = pfad::host_memory::beside(ctx);
+    pfad::pfadseg<float> model(host, description.options);
     pfad::from_state_dict(model, file);
+    pfad::predictor<Context, T> predict(ctx, model);
     program::progress progress(static_cast<int>(pfad::data::list_test_items(a.data).size()));
-    const auto e = pfad::train::evaluate(ctx, model, description.size, a.data, [&](int done, int) {
-        progress.show(done, 1, "evaluating");
-    });
+    const auto e =
+        pfad::train::evaluate(ctx, predict, description.size, a.data,
+                              [&](int done, int) { progress.show(done, 1, "evaluating"); });
     const double seconds = progress.seconds();
     for (const auto& m : metrics) {
         const auto& value = e.result.*m.value;
@@ -237,9 +240,12 @@ int main(int argc, char** argv) {
     app.add_option("--json", a.json, "write the metrics to this file");
     app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
     app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
-    app.add_option("--threads", a.threads, "0: one per processor")->check(program::thread_range);
+    a.device.add_to(app);
     if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
         return status;
-    return program::run("pfad_evaluate",
-                        [&] { return evaluate(a, program::command_line(argc, argv)); });
+    return program::run("pfad_evaluate", [&] {
+        return program::on_device(a.device, [&]<class Context, class T>(int device) {
+            return evaluate<Context, T>(a, program::command_line(argc, argv), device);
+        });
+    });
 }

@@ -1,7 +1,5 @@
 // pfad_inspect: score, verdict and heat map of pictures.
-#include "program.hpp"
-
-#include <pfad/pfadseg.hpp>
+#include "device.hpp"
 
 namespace {
 
@@ -9,11 +7,13 @@ struct arguments {
     std::string model, out;
     std::vector<std::string> pictures;
     double threshold = 0;
-    int threads = 0;
+    program::device_options device;
 };
 
-int inspect(const arguments& a) {
-    auto inspector = pfad::inspector::load(a.model, a.threads);
+// `device` is what the Context is made of.
+template <class Context, class T>
+int inspect(const arguments& a, int device) {
+    auto inspector = pfad::inspect::inspector<Context, T>::load(a.model, device);
     if (a.threshold != 0)
         inspector.set_threshold(a.threshold);
     std::error_code problem;
@@ -44,8 +44,12 @@ int main(int argc, char** argv) {
     app.add_option("--out", a.out, "folder for the pictures with heat maps")->required();
     app.add_option("--threshold", a.threshold, "instead of the calibrated one")
         ->check(CLI::Range(1e-9, 1.0));
-    app.add_option("--threads", a.threads, "0: one per processor")->check(program::thread_range);
+    a.device.add_to(app);
     if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
         return status;
-    return program::run("pfad_inspect", [&] { return inspect(a); });
+    return program::run("pfad_inspect", [&] {
+        return program::on_device(a.device, [&]<class Context, class T>(int device) {
+            return inspect<Context, T>(a, device);
+        });
+    });
 }

@@ -1,8 +1,7 @@
 // pfad_train: trains PFADSeg on the good pictures of a category.
-#include "program.hpp"
+#include "device.hpp"
 
 #include <pfad/data/textures.hpp>
-#include <pfad/pfadseg.hpp>
 
 #include <map>
 #include <optional>
@@ -12,7 +11,7 @@ namespace {
 struct arguments {
     std::string data, textures, teacher, out;
     pfad::train::training_options training;
-    int threads = 0;
+    program::device_options device;
     bool resume = false;
     std::string rotate = "auto";
 };
@@ -52,9 +51,7 @@ int read_arguments(int argc, char** argv, arguments& a) {
         ->check(CLI::IsMember({"none", "slight", "full", "auto"}))
         ->capture_default_str();
     app.add_option("--seed", t.seed, "of weights and samples")->capture_default_str();
-    app.add_option("--threads", a.threads, "0: one per processor")
-        ->check(program::thread_range)
-        ->capture_default_str();
+    a.device.add_to(app);
     app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
     app.add_flag("--resume", a.resume, "continue the run in OUT from its checkpoint");
@@ -97,7 +94,9 @@ std::string losses(const pfad::train::training_step& step) {
     return text;
 }
 
-int train(arguments& a, const std::string& command) {
+// `device` is what the Context is made of.
+template <class Context, class T>
+int train(arguments& a, const std::string& command, int device) {
     auto& options = a.training;
     options.rotate = rotation_of(a);
     options.check();
@@ -107,19 +106,23 @@ int train(arguments& a, const std::string& command) {
                                                 "--resume, or remove it to begin again");
     const auto pictures = pfad::data::list_training_pictures(a.data);
     const auto textures = pfad::data::list_textures(a.textures);
-    pfad::context ctx(a.threads);
-    pfad::pfadseg<float> model(ctx, options.model);
+    Context ctx(device);
+    auto host = pfad::host_memory::beside(ctx);
+    pfad::pfadseg<float> model(host, options.model);
     model.initialise(options.seed);
-    if (a.teacher == "random")
-        pfad::train::make_random_teacher(ctx, model.teacher, options.size, options.seed, pictures);
-    else
+    if (a.teacher == "random") {
+        pfad::context cpu(a.device.threads);
+        pfad::train::make_random_teacher(cpu, model.teacher, options.size, options.seed, pictures);
+    } else {
         pfad::load_teacher(model.teacher, a.teacher);
+    }
 
     std::error_code problem;
     std::filesystem::create_directories(a.out, problem);
     if (problem)
         pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
-    pfad::trainer trainer(ctx, model, options, pictures, textures, checkpoint);
+    pfad::train::two_stage_trainer<Context, T> trainer(ctx, model, options, pictures, textures,
+                                                       checkpoint);
     if (a.resume)
         trainer.resume();
     std::optional<program::run_log> log; // made once every picture has been opened
@@ -137,7 +140,8 @@ int train(arguments& a, const std::string& command) {
     });
 
     pfad::model_description description{options.model, options.size, 0.5, {}};
-    description.threshold = pfad::train::calibrate_threshold(ctx, model, options.size, pictures);
+    pfad::predictor<Context, T> predict(ctx, model);
+    description.threshold = pfad::train::calibrate_threshold(ctx, predict, options.size, pictures);
     description.notes["command"] = command;
     description.notes["teacher"] =
         a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
@@ -158,5 +162,9 @@ int main(int argc, char** argv) {
     arguments a;
     if (const int status = read_arguments(argc, argv, a); status >= 0)
         return status;
-    return program::run("pfad_train", [&] { return train(a, program::command_line(argc, argv)); });
+    return program::run("pfad_train", [&] {
+        return program::on_device(a.device, [&]<class Context, class T>(int device) {
+            return train<Context, T>(a, program::command_line(argc, argv), device);
+        });
+    });
 }

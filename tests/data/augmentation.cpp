@@ -86,29 +86,3 @@ TEST_CASE("draw_anomaly: angles cover the circle and stay inside their array [da
     CHECK((low >= 0 && low < 0.1f));
     CHECK((high > 6.2f && high < 6.2832f));
 }
-
-TEST_CASE("downsample_mask: to a quarter, two of the four middle pixels decide [data]") {
-    // Four masks of 4 x 4 with 1, 2, 3 of the middle pixels, and with everything but them.
-    std::vector<float> mask(64, 0.0f), small(4, -1.0f);
-    mask[5] = 1;
-    mask[16 + 5] = mask[16 + 10] = 1;
-    mask[32 + 5] = mask[32 + 6] = mask[32 + 9] = 1;
-    std::fill(mask.begin() + 48, mask.end(), 1.0f);
-    for (const std::size_t i : {5u, 6u, 9u, 10u})
-        mask[48 + i] = 0;
-    downsample_mask(view<const float, 4>{mask.data(), {4, 4, 4, 1}},
-                    view<float, 4>{small.data(), {4, 1, 1, 1}});
-    CHECK(small == std::vector<float>{0, 1, 1, 0});
-}
-
-TEST_CASE("downsample_mask: any ratio, in double too [data]") {
-    std::vector<double> mask = {0, 0, 1, 1, 1}, small(3, -1.0);
-    downsample_mask(view<const double, 4>{mask.data(), {1, 1, 5, 1}},
-                    view<double, 4>{small.data(), {1, 1, 3, 1}});
-    // Centres at 1/3, 2 and 11/3 of the five columns.
-    CHECK(small == std::vector<double>{0, 1, 1});
-    std::vector<double> wrong(6);
-    CHECK_THROWS_AS(downsample_mask(view<const double, 4>{mask.data(), {1, 1, 5, 1}},
-                                    view<double, 4>{wrong.data(), {2, 1, 3, 1}}),
-                    error);
-}

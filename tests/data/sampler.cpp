@@ -29,15 +29,20 @@ struct small_set {
     }
 };
 
-struct made_sample {
-    tensor<float, 4> clean, corrupted, mask;
-
+// Sample `index` of a batch, alone.
+struct made_sample : training_pictures<float> {
     made_sample(const sampler& from, sampler::scratch& work, std::int64_t iteration, int index) {
-        std::int64_t const size = from.options().size;
-        clean = empty<float>(work.context, shape<4>{1, size, size, 3});
-        corrupted = empty<float>(work.context, shape<4>{1, size, size, 3});
-        mask = empty<float>(work.context, shape<4>{1, size, size, 1});
-        from.make(iteration, index, work, clean.view(), corrupted.view(), mask.view());
+        cpu::context ctx(1);
+        std::int64_t const n = from.options().batch, size = from.options().size;
+        const auto batch = empty_batch(ctx, n, size, iteration);
+        from.make(iteration, index, work, batch);
+        const shape<4> picture = {1, size, size, 3};
+        std::int64_t const at = index * picture.size();
+        static_cast<training_pictures&>(*this) = synthesise<float>(
+            ctx, training_batch<>{
+                     iteration, batch.good.slice(at, picture), batch.texture.slice(at, picture),
+                     batch.draws.slice(index, shape<1>{1}),
+                     batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
     }
     bool operator==(const made_sample& other) const {
         return std::equal(clean.data(), clean.data() + clean.size(), other.clean.data()) &&

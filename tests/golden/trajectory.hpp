@@ -3,8 +3,8 @@
 
 #include "case_run.hpp"
 
-#include <pfad/data/augmentation.hpp>
 #include <pfad/models/pfadseg.hpp>
+#include <pfad/ops/resize_bilinear.hpp>
 #include <pfad/optim/sgd.hpp>
 
 #include <string>
@@ -70,9 +70,9 @@ void run_trajectory(case_run<T, C>& file) {
     for (int i = steps; i < 2 * steps; ++i) {
         pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
         const auto logits = m.segmentation(t, m.similarity(fixed, input("noisy", i)));
-        const auto mask = pfad::empty<T>(file.plain, logits.dims());
-        pfad::data::downsample_mask(file.host_input("in.mask" + std::to_string(i)), mask.view());
-        const auto loss = pfad::focal_l1_loss(t, logits, file.on_backend(mask), attrs["gamma"]);
+        const auto mask =
+            pfad::resize_bilinear(fixed, input("mask", i), logits.extent(1), logits.extent(2));
+        const auto loss = pfad::focal_l1_loss(t, logits, mask.value, attrs["gamma"]);
         t.backward(loss.total);
         if (i == steps)
             record_gradients(file, m.segmentation, "stage2.");

@@ -35,9 +35,9 @@ TEST_CASE("inspector: finds what the evaluator finds [inspect]") {
     CHECK(inspector.threshold() == 0.25);
     const auto picture = some_picture(64, 64, 3);
     const auto found = inspector.inspect(picture);
-    const auto want =
-        train::score_pictures(net.ctx, net.model, data::model_input(net.ctx, picture, 64));
-    CHECK(found.score == want.scores[0]);
+    predictor predict(net.ctx, net.model);
+    const auto want = predict(data::model_pixels(net.ctx, picture, 64));
+    CHECK(found.score == static_cast<double>(want.scores.data()[0]));
     REQUIRE(found.map.dims() == shape<2>{{64, 64}});
     CHECK(std::equal(found.map.data(), found.map.data() + 64 * 64, want.maps.data()));
     CHECK(found.defect == (found.score >= 0.25));

@@ -1,6 +1,7 @@
 #include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
+#include <pfad/data/test_sample.hpp>
 #include <pfad/nn/named_arrays.hpp>
 #include <pfad/onednn.hpp>
 #include <pfad/train/teacher.hpp>
@@ -24,7 +25,8 @@ TEST_CASE("teacher: a random one repeats, and its features neither vanish nor ex
         CHECK(std::equal(a[i].values.data, a[i].values.data + a[i].size(), b[i].values.data));
 
     tape t(ctx, mode::eval);
-    const auto input = data::model_input(ctx, read_picture(pictures[1].string()), 32);
+    const auto input = normalise_image<float>(
+        ctx, data::model_pixels(ctx, read_picture(pictures[1].string()), 32));
     for (const auto& level : first(t, constant(input))) {
         double square = 0;
         for (std::int64_t i = 0; i < level.value.size(); ++i)

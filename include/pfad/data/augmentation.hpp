@@ -91,34 +91,4 @@ draw_anomaly(opacity_range opacity, random_stream& random, float* angles) {
     return result;
 }
 
-/// Masks (n, h, w, 1) to the size of the segmentation output (n, h', w', 1): bilinear between pixel
-/// centres, not antialiased, then 1 where at least one half. For a quarter of the size that is
-/// "two or more of the four pixels in the middle". Throws errc::shape unless n and 1 agree.
-template <class T>
-void downsample_mask(in<T, 4> mask, out<T, 4> small) {
-    expect(mask.dims[0] == small.dims[0] && mask.dims[3] == 1 && small.dims[3] == 1,
-           "downsample_mask", "one channel, and as many masks as before", mask.dims, small.dims);
-    std::int64_t const h = mask.dims[1], w = mask.dims[2];
-    expect(h > 0 && w > 0, "downsample_mask", "the masks have pixels", mask.dims);
-    const double scale_y = static_cast<double>(h) / static_cast<double>(small.dims[1]);
-    const double scale_x = static_cast<double>(w) / static_cast<double>(small.dims[2]);
-    for (std::int64_t s = 0; s < small.dims[0]; ++s)
-        for (std::int64_t i = 0; i < small.dims[1]; ++i) {
-            const double y = std::max((static_cast<double>(i) + 0.5) * scale_y - 0.5, 0.0);
-            std::int64_t const y0 = std::min(static_cast<std::int64_t>(y), h - 1);
-            std::int64_t const y1 = std::min(y0 + 1, h - 1);
-            const double fy = y - static_cast<double>(y0);
-            for (std::int64_t j = 0; j < small.dims[2]; ++j) {
-                const double x = std::max((static_cast<double>(j) + 0.5) * scale_x - 0.5, 0.0);
-                std::int64_t const x0 = std::min(static_cast<std::int64_t>(x), w - 1);
-                std::int64_t const x1 = std::min(x0 + 1, w - 1);
-                const double fx = x - static_cast<double>(x0);
-                const double top = (1 - fx) * mask(s, y0, x0, 0) + fx * mask(s, y0, x1, 0);
-                const double bottom = (1 - fx) * mask(s, y1, x0, 0) + fx * mask(s, y1, x1, 0);
-                const double value = (1 - fy) * top + fy * bottom;
-                small(s, i, j, 0) = value >= 0.5 ? T(1) : T(0);
-            }
-        }
-}
-
 } // namespace pfad::data

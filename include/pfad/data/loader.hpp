@@ -2,15 +2,18 @@
 #pragma once
 
 #include <pfad/core/error.hpp>
+#include <pfad/core/host_memory.hpp>
+#include <pfad/core/pool.hpp>
 #include <pfad/core/tensor.hpp>
-#include <pfad/cpu/context.hpp>
 #include <pfad/data/sampler.hpp>
+#include <pfad/data/training_batch.hpp>
 
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,23 +21,16 @@
 
 namespace pfad::data {
 
-/// One training batch of n samples. Dropping it gives its memory back to the loader.
-struct training_batch {
-    std::int64_t iteration = -1; ///< -1: no batch
-    tensor<float, 4> clean;      ///< (n, size, size, 3), ImageNet statistics removed
-    tensor<float, 4> corrupted;  ///< the same with an anomaly painted in
-    tensor<float, 4> mask;       ///< (n, size, size, 1), 1 where painted, else 0
-};
-
 /// How batches are made; what is in them is up to sampler_options.
 struct loader_options {
     int threads = 1;                  ///< that make samples
     int ahead = 4;                    ///< batches made before they are asked for, at most
     std::int64_t first_iteration = 0; ///< where to start: a resumed run gets the same batches
+    std::shared_ptr<pool> memory = std::make_shared<pool>(); ///< batches lie here
 };
 
 /// Batches first_iteration, first_iteration + 1, ... without end, the same whatever the number of
-/// threads. next() may be called from one thread at a time. A loader can be destroyed at any time.
+/// threads. Dropping a batch gives its memory back. next() may be called from one thread at a time. A loader can be destroyed at any time.
 class loader {
 public:
     /// Opens every picture before it returns. Throws errc::value for options out of range,
@@ -43,7 +39,7 @@ public:
            std::vector<std::filesystem::path> textures,
            const sampler_options& samples,
            const loader_options& options = {})
-        : samples_(std::move(pictures), std::move(textures), samples),
+        : samples_(std::move(pictures), std::move(textures), samples), memory_(options.memory),
           wanted_(options.first_iteration), iteration_(options.first_iteration) {
         expect(options.threads > 0, "loader", "there is at least one thread");
         expect(options.ahead > 0, "loader", "there is at least one batch ahead");
@@ -64,7 +60,7 @@ public:
 
     /// The next batch; waits for it. Rethrows what went wrong while it was made, a file that has
     /// become unreadable for example, now and in every later call.
-    [[nodiscard]] training_batch next() {
+    [[nodiscard]] training_batch<> next() {
         std::unique_lock hold(mutex_);
         slot& place = at(wanted_);
         ready_.wait(hold, [&] {
@@ -72,7 +68,7 @@ public:
         });
         if (place.failure)
             std::rethrow_exception(place.failure);
-        training_batch result = std::exchange(place.batch, {});
+        training_batch<> result = std::exchange(place.batch, {});
         ++wanted_;
         hold.unlock();
         room_.notify_all();
@@ -82,7 +78,7 @@ public:
 private:
     /// A batch in the making.
     struct slot {
-        training_batch batch;
+        training_batch<> batch;
         int left = 0; ///< samples that are not made yet
         std::exception_ptr failure;
     };
@@ -120,9 +116,9 @@ private:
             try {
                 if (place.batch.iteration != iteration)
                     begin(place, iteration);
-                const training_batch batch = place.batch; // shares the memory
+                const training_batch<> batch = place.batch; // shares the memory
                 hold.unlock();
-                make(batch, index, scratch);
+                samples_.make(batch.iteration, index, scratch, batch);
             } catch (...) {
                 failure = std::current_exception();
             }
@@ -139,23 +135,11 @@ private:
         std::int64_t const n = samples_.options().batch;
         std::int64_t const size = samples_.options().size;
         place.left = samples_.options().batch;
-        place.batch = {iteration, empty<float>(memory_, shape{n, size, size, std::int64_t(3)}),
-                       empty<float>(memory_, shape{n, size, size, std::int64_t(3)}),
-                       empty<float>(memory_, shape{n, size, size, std::int64_t(1)})};
-    }
-
-    void make(const training_batch& batch, int index, sampler::scratch& scratch) const {
-        std::int64_t const size = samples_.options().size;
-        const shape picture{std::int64_t(1), size, size, std::int64_t(3)};
-        const shape mask{std::int64_t(1), size, size, std::int64_t(1)};
-        samples_.make(batch.iteration, index, scratch,
-                      batch.clean.slice(index * picture.size(), picture).view(),
-                      batch.corrupted.slice(index * picture.size(), picture).view(),
-                      batch.mask.slice(index * mask.size(), mask).view());
+        place.batch = empty_batch(memory_, n, size, iteration);
     }
 
     sampler samples_;
-    cpu::context memory_{1}; // its pool only: batches are made on the workers' own contexts
+    host_memory memory_;
     std::vector<slot> slots_;
     std::vector<std::thread> workers_;
     std::mutex mutex_;

@@ -1,14 +1,14 @@
-// Training samples: a good picture, turned; the same with a synthetic anomaly; the anomaly's mask.
+// Training samples as the host prepares them: a good picture, turned, a texture, and what is drawn
+// at random about the anomaly.
 #pragma once
 
 #include <pfad/core/error.hpp>
 #include <pfad/core/philox.hpp>
 #include <pfad/core/tensor.hpp>
-#include <pfad/cpu/context.hpp>
 #include <pfad/data/augmentation.hpp>
 #include <pfad/data/picture_store.hpp>
 #include <pfad/data/rotate.hpp>
-#include <pfad/ops/normalise_image.hpp>
+#include <pfad/data/training_batch.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 
 #include <algorithm>
@@ -80,14 +80,13 @@ private:
 /// Makes samples. A sample is a pure function of the files, the options and (iteration, index).
 class sampler {
 public:
-    /// What one thread needs to make samples: memory that is used again, and one thread to run on.
+    /// What one thread needs to make samples: memory that is used again.
     struct scratch {
         explicit scratch(const sampler& owner)
             : order(owner.options_.seed, owner.pictures_.count(), owner.options_.batch) {}
 
-        cpu::context context{1};
         epoch_order order;
-        std::vector<std::uint8_t> picture, texture, quarter, turned;
+        std::vector<std::uint8_t> picture, texture, quarter;
         std::vector<float> angles = std::vector<float>(lattice_capacity);
     };
 
@@ -116,31 +115,19 @@ public:
         return result;
     }
 
-    /// Makes sample `index` of batch `iteration`: the turned picture and the same with an anomaly,
-    /// (1, size, size, 3) with the ImageNet statistics removed, and the mask (1, size, size, 1).
-    void make(std::int64_t iteration,
-              int index,
-              scratch& work,
-              view<float, 4> clean,
-              view<float, 4> corrupted,
-              view<float, 4> mask) const {
+    /// Sample `index` of batch `iteration`, into place `index` of a batch of the options' size.
+    void
+    make(std::int64_t iteration, int index, scratch& work, const training_batch<>& batch) const {
         const sample_draw drawn = draw(iteration, index, work);
-        const picture_view good =
-            turn(pictures_.get(drawn.picture, work.picture), drawn.turn, work);
-        const picture_view texture = textures_.get(drawn.texture, work.texture);
-        const auto paint = empty<float>(work.context, clean.dims);
-        for (std::int64_t i = 0; i < clean.size(); ++i) {
-            clean.data[i] = normalise_pixel::unit<float>(good.data[i]);
-            paint.data()[i] = normalise_pixel::unit<float>(texture.data[i]);
-        }
-        synthesise_anomaly_forward(work.context, view<const float, 4>(clean), paint.view(),
-                                   view<const anomaly_draw, 1>{&drawn.anomaly, {1}},
-                                   view<const float, 2>{work.angles.data(), {1, lattice_capacity}},
-                                   corrupted, mask);
-        normalise_image_forward(work.context, view<const float, 4>(clean), clean,
-                                imagenet_statistics);
-        normalise_image_forward(work.context, view<const float, 4>(corrupted), corrupted,
-                                imagenet_statistics);
+        std::size_t const bytes = pictures_.bytes();
+        const auto place = [&](const tensor<std::uint8_t, 4>& pictures) {
+            return pictures.data() + static_cast<std::size_t>(index) * bytes;
+        };
+        turn_into(pictures_.get(drawn.picture, work.picture), drawn.turn, work, place(batch.good));
+        std::copy_n(textures_.get(drawn.texture, work.texture).data, bytes, place(batch.texture));
+        batch.draws.data()[index] = drawn.anomaly;
+        std::copy_n(work.angles.data(), lattice_capacity,
+                    batch.angles.data() + index * lattice_capacity);
     }
 
 private:
@@ -153,20 +140,21 @@ private:
         return options;
     }
 
-    [[nodiscard]] picture_view
-    turn(picture_view picture, const rotation_draw& drawn, scratch& work) const {
-        std::ptrdiff_t const stride = static_cast<std::ptrdiff_t>(options_.size) * 3;
-        if (drawn.quarters != 0) {
+    void turn_into(picture_view picture,
+                   const rotation_draw& drawn,
+                   scratch& work,
+                   std::uint8_t* to) const {
+        if (drawn.quarters != 0 && drawn.degrees != 0) {
             work.quarter.resize(pictures_.bytes());
             rotate_into(picture, 90.0 * drawn.quarters, work.quarter.data());
-            picture = {work.quarter.data(), options_.size, options_.size, 3, stride};
+            picture.data = work.quarter.data();
         }
-        if (drawn.degrees != 0) {
-            work.turned.resize(pictures_.bytes());
-            rotate_into(picture, drawn.degrees, work.turned.data());
-            picture = {work.turned.data(), options_.size, options_.size, 3, stride};
-        }
-        return picture;
+        if (drawn.degrees != 0)
+            rotate_into(picture, drawn.degrees, to);
+        else if (drawn.quarters != 0)
+            rotate_into(picture, 90.0 * drawn.quarters, to);
+        else
+            std::copy_n(picture.data, pictures_.bytes(), to);
     }
 
     sampler_options options_;

@@ -1,4 +1,4 @@
-// Pictures as the networks take them, and test pictures with their masks.
+// Pictures at the size that the networks take, and test pictures with their masks.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -6,43 +6,41 @@
 #include <pfad/data/mvtec.hpp>
 #include <pfad/data/resample.hpp>
 #include <pfad/io/image.hpp>
-#include <pfad/ops/normalise_image.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace pfad::data {
 
-/// An RGB picture of any size as one model input: resized to size x size, ImageNet statistics
-/// removed, (1, size, size, 3).
+/// An RGB picture of any size at the size of the model, (1, size, size, 3).
 template <class C>
-[[nodiscard]] tensor<float, 4> model_input(C& ctx, const picture_view& picture, int size) {
-    expect(picture.channels == 3, "model_input", "the picture has three channels");
-    std::int64_t const extent = size;
-    const auto pixels =
-        empty<std::uint8_t>(ctx, shape{std::int64_t(1), extent, extent, std::int64_t(3)});
+[[nodiscard]] tensor<std::uint8_t, 4>
+model_pixels(C& memory, const picture_view& picture, int size) {
+    expect(picture.channels == 3, "model_pixels", "the picture has three channels");
+    const auto pixels = empty<std::uint8_t>(memory, shape<4>{{1, size, size, 3}});
     resize_into(picture, {size, size}, pixels.data());
-    return normalise_image<float>(ctx, pixels);
+    return pixels;
 }
 
 /// One test picture at the size of the model.
 struct test_sample {
-    tensor<float, 4> image; ///< (1, size, size, 3), ImageNet statistics removed
-    tensor<float, 4> mask;  ///< (1, size, size, 1): 1 where anomalous, else 0
+    tensor<std::uint8_t, 4> pixels; ///< (1, size, size, 3)
+    std::vector<std::uint8_t> mask; ///< size size values: 1 where anomalous, else 0
     bool anomalous = false; ///< by the name of its folder, even where the small mask is empty
 };
 
 /// Loads a test picture and its mask. Throws errc::io where one cannot be read, errc::value where
 /// the mask has another size than its picture.
 template <class C>
-[[nodiscard]] test_sample load_test_sample(C& ctx, const test_item& item, int size) {
+[[nodiscard]] test_sample load_test_sample(C& memory, const test_item& item, int size) {
     const image_u8 picture = read_picture(item.picture);
     test_sample result;
     result.anomalous = item.anomalous();
-    result.image = model_input(ctx, picture, size);
-    std::int64_t const extent = size;
-    result.mask = full<float>(ctx, shape{std::int64_t(1), extent, extent, std::int64_t(1)}, 0.0f);
+    result.pixels = model_pixels(memory, picture, size);
+    result.mask.assign(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 0);
     if (!result.anomalous)
         return result;
     const image_u8 mask = read_mask(item.mask);
@@ -51,7 +49,8 @@ template <class C>
                               "x" + std::to_string(mask.height) + " pixels, but its picture has " +
                               std::to_string(picture.width) + "x" + std::to_string(picture.height));
     const auto values = resize_mask(mask, {size, size});
-    std::copy(values.begin(), values.end(), result.mask.data());
+    std::transform(values.begin(), values.end(), result.mask.begin(),
+                   [](float v) { return static_cast<std::uint8_t>(v > 0.5f); });
     return result;
 }
 

@@ -1,14 +1,17 @@
 // A trained model at work: pixels in, score, verdict and heat map out.
 #pragma once
 
+#include <pfad/core/host_memory.hpp>
 #include <pfad/data/test_sample.hpp>
 #include <pfad/inspect/heatmap.hpp>
 #include <pfad/models/model_file.hpp>
+#include <pfad/models/predictor.hpp>
 #include <pfad/ops/resize_bilinear.hpp>
-#include <pfad/ops/top_k_mean.hpp>
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace pfad::inspect {
@@ -20,16 +23,15 @@ struct inspection {
     tensor<float, 2> map; ///< (height, width) of the picture: probability of a defect
 };
 
-/// Owns its context and network. Several threads may call inspect() at once.
-template <class Context>
+/// Owns its context and network, with activations of T. Several threads may call inspect() at once;
+/// on a device they take turns.
+template <class Context, class T = float>
 class inspector {
 public:
-    /// Loads a model file. `threads` 0: one per processor.
-    [[nodiscard]] static inspector load(const std::string& path, int threads = 0) {
-        const auto file = load_safetensors(path);
-        inspector result(describe_model(file), threads);
-        from_state_dict(*result.model_, file);
-        return result;
+    /// Loads a model file. `device` is what the context is made of: on the host a number of threads
+    /// (0: one per processor), else the number of a GPU.
+    [[nodiscard]] static inspector load(const std::string& path, int device = 0) {
+        return inspector(load_safetensors(path), device);
     }
 
     [[nodiscard]] const model_description& description() const { return description_; }
@@ -53,29 +55,39 @@ public:
         if (picture.channels == 1)
             colour = to_rgb(picture);
         auto& ctx = *context_;
-        const auto input = data::model_input(ctx, picture.channels == 1 ? colour.view() : picture,
-                                             description_.size);
-        tape<Context> t(ctx, mode::eval);
-        const auto probability = (*model_)(t, constant(input));
-        const auto map =
-            resize_bilinear(t, probability, std::int64_t(input.extent(1)), input.extent(2));
+        auto memory = host_memory::beside(ctx);
+        const auto pixels = data::model_pixels(
+            memory, picture.channels == 1 ? colour.view() : picture, description_.size);
+        std::unique_lock turn(*turn_, std::defer_lock);
+        if constexpr (!on_the_host)
+            turn.lock();
+        const auto found = (*predict_)(pixels);
         inspection result;
-        result.score = static_cast<double>(top_k_mean(ctx, map.value).data()[0]);
+        result.score = static_cast<double>(on_host(ctx, found.scores).data()[0]);
         result.defect = result.score >= description_.threshold;
         std::int64_t const h = picture.height, w = picture.width;
-        const auto own = resize_bilinear(t, map, h, w);
-        result.map = own.value.reshape(shape<2>{{h, w}});
+        tape<Context> t(ctx, mode::eval);
+        const auto own = resize_bilinear(t, constant(found.maps), h, w);
+        result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
         return result;
     }
 
 private:
-    inspector(model_description d, int threads)
-        : description_(std::move(d)), context_(std::make_unique<Context>(threads)),
-          model_(std::make_unique<pfadseg<float>>(*context_, description_.options)) {}
+    static constexpr bool on_the_host = std::is_same_v<typename Context::space, host>;
+
+    inspector(const state_dict& file, int device)
+        : description_(describe_model(file)), context_(std::make_unique<Context>(device)) {
+        auto memory = host_memory::beside(*context_);
+        model_ = std::make_unique<pfadseg<float>>(memory, description_.options);
+        from_state_dict(*model_, file);
+        predict_ = std::make_unique<predictor<Context, T>>(*context_, *model_);
+    }
 
     model_description description_;
     std::unique_ptr<Context> context_;
     std::unique_ptr<pfadseg<float>> model_;
+    std::unique_ptr<predictor<Context, T>> predict_;
+    std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>();
 };
 
 } // namespace pfad::inspect

@@ -1,11 +1,10 @@
 // A trained network over pictures: maps, scores, metrics and the threshold.
 #pragma once
 
+#include <pfad/core/host_memory.hpp>
 #include <pfad/data/test_sample.hpp>
 #include <pfad/metrics/evaluation.hpp>
-#include <pfad/models/pfadseg.hpp>
-#include <pfad/ops/resize_bilinear.hpp>
-#include <pfad/ops/top_k_mean.hpp>
+#include <pfad/models/predictor.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -27,23 +26,6 @@ namespace pfad::train {
            "IAP at an overlap of one half.";
 }
 
-/// Maps (n, size, size) of prepared pictures (n, size, size, 3), with the image scores.
-struct scored_maps {
-    tensor<float, 4> maps; ///< (n, size, size, 1), probability of a defect
-    std::vector<double> scores;
-};
-
-/// Runs the network in evaluation mode and brings the map to the input's size.
-template <class Context>
-[[nodiscard]] scored_maps
-score_pictures(Context& ctx, const pfadseg<float>& model, const tensor<float, 4>& pictures) {
-    tape<Context> t(ctx, mode::eval);
-    const auto map =
-        resize_bilinear(t, model(t, constant(pictures)), pictures.extent(1), pictures.extent(2));
-    const auto top = top_k_mean(ctx, map.value);
-    return {map.value, {top.data(), top.data() + top.size()}};
-}
-
 /// Everything that an evaluation finds.
 struct evaluation {
     metrics::metrics_result result;
@@ -54,25 +36,26 @@ struct evaluation {
     std::vector<std::uint8_t> labels; ///< 1 where the folder's name says anomalous
 };
 
-/// Tests the network on a category in the MVTec AD layout. report(done, total) after each picture.
-template <class Context, class F>
+/// Tests a network, that of the predictor, on a category in the MVTec AD layout. report(done, total)
+/// after each picture.
+template <class Context, class T, class F>
 [[nodiscard]] evaluation evaluate(Context& ctx,
-                                  const pfadseg<float>& model,
+                                  predictor<Context, T>& predict,
                                   int size,
                                   const std::filesystem::path& category,
                                   F&& report) {
     evaluation e;
     e.items = data::list_test_items(category);
     std::int64_t const n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
-    e.maps = empty<float>(ctx, shape<3>{{n, s, s}});
-    e.masks.resize(static_cast<std::size_t>(n * area));
+    auto memory = host_memory::beside(ctx);
+    e.maps = empty<float>(memory, shape<3>{{n, s, s}});
     for (std::int64_t i = 0; i < n; ++i) {
-        const auto sample = data::load_test_sample(ctx, e.items[static_cast<std::size_t>(i)], size);
-        const auto found = score_pictures(ctx, model, sample.image);
-        std::copy_n(found.maps.data(), area, e.maps.data() + i * area);
-        std::transform(sample.mask.data(), sample.mask.data() + area, e.masks.begin() + i * area,
-                       [](float v) { return v > 0.5f ? std::uint8_t(1) : std::uint8_t(0); });
-        e.scores.push_back(found.scores[0]);
+        const auto sample =
+            data::load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size);
+        const auto found = predict(sample.pixels);
+        std::copy_n(on_host(ctx, found.maps).data(), area, e.maps.data() + i * area);
+        e.masks.insert(e.masks.end(), sample.mask.begin(), sample.mask.end());
+        e.scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
         e.labels.push_back(sample.anomalous ? 1 : 0);
         report(static_cast<int>(i) + 1, static_cast<int>(n));
     }
@@ -97,15 +80,17 @@ template <class Context, class F>
 }
 
 /// The threshold from the good pictures of a folder.
-template <class Context>
+template <class Context, class T>
 [[nodiscard]] double calibrate_threshold(Context& ctx,
-                                         const pfadseg<float>& model,
+                                         predictor<Context, T>& predict,
                                          int size,
                                          const std::vector<std::filesystem::path>& pictures) {
+    auto memory = host_memory::beside(ctx);
     std::vector<double> scores;
-    for (const auto& path : pictures)
-        scores.push_back(
-            score_pictures(ctx, model, data::model_input(ctx, read_picture(path), size)).scores[0]);
+    for (const auto& path : pictures) {
+        const auto found = predict(data::model_pixels(memory, read_picture(path), size));
+        scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
+    }
     return threshold_of_good(scores);
 }
 

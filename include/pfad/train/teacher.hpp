@@ -1,9 +1,11 @@
 // A teacher for those who have no ImageNet weights: random, with batch norm that fits the pictures.
 #pragma once
 
-#include <pfad/data/test_sample.hpp>
+#include <pfad/data/resample.hpp>
+#include <pfad/io/image.hpp>
 #include <pfad/models/resnet18.hpp>
 #include <pfad/nn/module.hpp>
+#include <pfad/ops/normalise_image.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,7 +14,7 @@
 
 namespace pfad::train {
 
-/// Random weights from the seed, then running statistics from up to 64 of the pictures. Random
+/// The context is of the host. Random weights from the seed, then running statistics from up to 64 of the pictures. Random
 /// features see edges and contrasts, not objects: good for a demonstration, well below an ImageNet
 /// teacher.
 template <class Context>
@@ -25,16 +27,16 @@ void make_random_teacher(Context& ctx,
     std::int64_t const batch = 8, area = std::int64_t(3) * size * size;
     std::size_t const count = std::min<std::size_t>(pictures.size(), 64);
     expect(count >= 1, "random teacher", "there are pictures to fit its batch norm to");
-    const auto input = empty<float>(ctx, shape<4>{{batch, size, size, 3}});
+    const auto input = empty<std::uint8_t>(ctx, shape<4>{{batch, size, size, 3}});
     // The statistics move a tenth of the way each time: thirty rounds leave 4 % of the start.
     for (std::size_t round = 0; round < 30; ++round) {
         for (std::int64_t i = 0; i < batch; ++i) {
             const auto at = (round * static_cast<std::size_t>(batch) + static_cast<std::size_t>(i));
-            const auto picture = data::model_input(ctx, read_picture(pictures[at % count]), size);
-            std::copy_n(picture.data(), area, input.data() + i * area);
+            data::resize_into(read_picture(pictures[at % count]), {size, size},
+                              input.data() + i * area);
         }
         tape<Context> t(ctx, mode::train, recording::off);
-        (void)teacher(t, constant(input));
+        (void)teacher(t, constant(normalise_image<float>(ctx, input)));
     }
 }
 

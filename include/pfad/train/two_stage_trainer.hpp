@@ -3,21 +3,26 @@
 #pragma once
 
 #include <pfad/core/error.hpp>
-#include <pfad/data/augmentation.hpp>
 #include <pfad/data/loader.hpp>
+#include <pfad/data/training_batch.hpp>
+#include <pfad/models/device_network.hpp>
 #include <pfad/models/model_file.hpp>
 #include <pfad/models/pfadseg.hpp>
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/cosine_distance_loss.hpp>
 #include <pfad/ops/focal_l1_loss.hpp>
+#include <pfad/ops/resize_bilinear.hpp>
 #include <pfad/optim/sgd.hpp>
 #include <pfad/train/training_options.hpp>
 
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,9 +40,10 @@ struct training_step {
     bool saved = false; ///< a checkpoint follows it
 };
 
-/// Trains a network in place. Bit for bit the same for the same options, pictures and number of
-/// threads, also when it is stopped and resumed.
-template <class Context>
+/// Trains a network on the context's device, in activations of T; the network itself is on the host
+/// and has the result when run() returns. Bit for bit the same for the same options, pictures and
+/// number of threads, also when it is stopped and resumed.
+template <class Context, class T = float>
 class two_stage_trainer {
 public:
     /// `checkpoint` is the file that run() writes every so often; empty for none.
@@ -51,6 +57,8 @@ public:
           textures_(std::move(textures)), checkpoint_(std::move(checkpoint)) {
         options_.check();
     }
+    two_stage_trainer(const two_stage_trainer&) = delete;
+    two_stage_trainer& operator=(const two_stage_trainer&) = delete;
 
     /// The next iteration.
     [[nodiscard]] int iteration() const { return iteration_; }
@@ -71,14 +79,15 @@ public:
                  checkpoint_ + ": was written by a run with other options or pictures");
         const int at = detail::number_of(file, "iteration", 0, options_.iterations());
         from_state_dict(model_, file);
+        network_.reset();
         iteration_ = at;
         start_stage();
         if (!at_stage_end()) {
             const auto& velocities = optimiser_->velocities();
             std::int64_t const dims[] = {velocities.size()};
-            file.at("optimiser.velocities", dims)
-                .copy_to(std::span<float>(velocities.data(),
-                                          static_cast<std::size_t>(velocities.size())));
+            const auto values = file.at("optimiser.velocities", dims).template values<float>();
+            copy(ctx_, view<const float, 1>{values.data(), velocities.dims()}, velocities.view());
+            synchronise(ctx_);
         }
         saved_ = iteration_;
     }
@@ -96,29 +105,29 @@ public:
         data::loader_options load;
         load.threads = options_.loader_threads;
         load.first_iteration = iteration_;
+        load.memory = staging_memory(ctx_);
         if (iteration_ == options_.iterations())
             return;
         data::loader batches(pictures_, textures_, samples, load);
+        before_ = clock::now();
         while (iteration_ < options_.iterations()) {
-            const auto begin = std::chrono::steady_clock::now();
             if (!optimiser_ || iteration_ == options_.student_iterations)
                 start_stage();
-            const auto batch = batches.next();
-            training_step step = stage() == 1 ? student_step(batch) : segmentation_step(batch);
-            step.iteration = iteration_;
-            check_finite(step);
+            auto batch = batches.next();
+            copy_batch(ctx_, batch, *input_);
+            (*step_)();
             ++iteration_;
-            step.saved = options_.checkpoint_every > 0 && !checkpoint_.empty() &&
-                         (iteration_ % options_.checkpoint_every == 0 ||
-                          iteration_ == options_.iterations());
-            step.seconds =
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-            // Before the checkpoint: a run that ends in between repeats the iteration, rather than
-            // never telling of it.
-            report(step);
-            if (step.saved)
+            losses_read_.push(ctx_, view<const float, 1>(losses_));
+            queued_.push_back(std::move(batch)); // which the device may still read
+            const bool save_now = saved_after(iteration_ - 1);
+            const bool stage_ends =
+                iteration_ == options_.student_iterations || iteration_ == options_.iterations();
+            while (losses_read_.full() || ((save_now || stage_ends) && !losses_read_.empty()))
+                finish_oldest(report);
+            if (save_now)
                 save();
         }
+        network_->store(ctx_);
         check_weights();
     }
 
@@ -144,56 +153,97 @@ private:
 
     // The parts that train, one optimiser a stage; the first one's momentum ends with it.
     void start_stage() {
+        step_.reset();
         optimiser_.reset();
         if (iteration_ == options_.iterations())
             return;
+        if (!network_)
+            network_.emplace(ctx_, model_);
+        auto& network = *network_;
         const sgd_options rule{options_.momentum, options_.weight_decay};
         if (stage() == 1) {
-            optimiser_.emplace(ctx_, rule,
-                               [&](auto&& add) { add(model_.student, options_.student_rate); });
-        } else {
-            auto rest = model_.segmentation.context_and_head();
             optimiser_.emplace(ctx_, rule, [&](auto&& add) {
-                add(model_.segmentation.res, options_.residual_rate);
-                add(rest, options_.head_rate);
+                network.add_part(
+                    add, [](auto& m) -> auto& { return m.student; }, options_.student_rate);
             });
+            step_.emplace(repeated(ctx_, work([this] { student_step(); })));
+        } else {
+            optimiser_.emplace(ctx_, rule, [&](auto&& add) {
+                network.add_part(
+                    add, [](auto& m) -> auto& { return m.segmentation.res; },
+                    options_.residual_rate);
+                network.add_part(
+                    add, [](auto& m) { return m.segmentation.context_and_head(); },
+                    options_.head_rate);
+            });
+            step_.emplace(repeated(ctx_, work([this] { segmentation_step(); })));
+        }
+        if (!input_) {
+            input_ = data::empty_batch(ctx_, options_.batch, options_.size);
+            losses_ = full(ctx_, shape<1>{{2}}, 0.0f);
         }
     }
 
     // The teacher sees the clean picture, the student the corrupted one; no gradient for the
     // teacher.
-    training_step student_step(const data::training_batch& batch) {
+    void student_step() {
+        auto& network = network_->get();
+        const auto x = data::synthesise<T>(ctx_, *input_);
         tape<Context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = model_.teacher(fixed, constant(batch.clean));
-        const auto found = model_.student(t, constant(batch.corrupted));
+        const auto target = network.teacher(fixed, constant(x.clean));
+        const auto found = network.student(t, constant(x.corrupted));
         auto loss = cosine_distance_loss(t, target[0], found[0]);
         for (std::size_t level = 1; level < found.size(); ++level)
             loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
         t.backward(loss);
-        training_step step;
-        step.stage = 1;
-        step.cosine = static_cast<double>(loss.value.data()[0]) / options_.batch;
-        if (std::isfinite(step.cosine))
-            optimiser_->step(ctx_);
-        return step;
+        copy(ctx_, view<const float, 1>(loss.value), losses_.slice(0, shape<1>{{1}}).view());
+        optimiser_->step(ctx_);
     }
 
-    // Teacher and student are fixed and both see the corrupted picture.
-    training_step segmentation_step(const data::training_batch& batch) {
+    // Teacher and student are fixed and both see the corrupted picture. A mask of the map's size
+    // is 1 where the interpolated one is at least a half, which is how the loss reads it.
+    void segmentation_step() {
+        auto& network = network_->get();
+        const auto x = data::synthesise<T>(ctx_, *input_);
         tape<Context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
         const auto logits =
-            model_.segmentation(t, model_.similarity(fixed, constant(batch.corrupted)));
-        const auto mask = empty<float>(ctx_, logits.dims());
-        data::downsample_mask(batch.mask.view(), mask.view());
-        const auto loss = focal_l1_loss(t, logits, mask, options_.focal_gamma);
+            network.segmentation(t, network.similarity(fixed, constant(x.corrupted)));
+        const auto mask =
+            resize_bilinear(fixed, constant(x.mask), logits.extent(1), logits.extent(2));
+        const auto loss = focal_l1_loss(t, logits, mask.value, options_.focal_gamma);
         t.backward(loss.total);
+        copy(ctx_, view<const float, 1>(loss.parts), losses_.view());
+        optimiser_->step(ctx_);
+    }
+
+    // Waits for the oldest iteration whose losses are not known yet, and tells of it.
+    template <class F>
+    void finish_oldest(F&& report) {
+        const auto& losses = losses_read_.pop();
         training_step step;
-        step.stage = 2;
-        step.focal = static_cast<double>(loss.parts.data()[0]);
-        step.l1 = static_cast<double>(loss.parts.data()[1]);
-        if (std::isfinite(step.focal + step.l1))
-            optimiser_->step(ctx_);
-        return step;
+        step.iteration = static_cast<int>(queued_.front().iteration);
+        queued_.pop_front();
+        step.stage = step.iteration < options_.student_iterations ? 1 : 2;
+        if (step.stage == 1) {
+            step.cosine = static_cast<double>(losses[0]) / options_.batch;
+        } else {
+            step.focal = static_cast<double>(losses[0]);
+            step.l1 = static_cast<double>(losses[1]);
+        }
+        check_finite(step);
+        step.saved = saved_after(step.iteration);
+        const auto now = clock::now();
+        step.seconds = std::chrono::duration<double>(now - before_).count();
+        before_ = now;
+        // Before the checkpoint: a run that ends in between repeats the iteration, rather than
+        // never telling of it.
+        report(step);
+    }
+
+    [[nodiscard]] bool saved_after(int iteration) const {
+        return options_.checkpoint_every > 0 && !checkpoint_.empty() &&
+               ((iteration + 1) % options_.checkpoint_every == 0 ||
+                iteration + 1 == options_.iterations());
     }
 
     void check_finite(const training_step& step) const {
@@ -219,23 +269,40 @@ private:
     }
 
     void save() {
+        network_->store(ctx_);
         check_weights();
         auto entries = to_state_dict(model_);
-        if (!at_stage_end())
-            entries["optimiser.velocities"] =
-                borrowed_entry(view<const float, 1>(optimiser_->velocities()));
+        if (!at_stage_end()) {
+            const auto& velocities = optimiser_->velocities();
+            std::vector<float> values(static_cast<std::size_t>(velocities.size()));
+            copy(ctx_, view<const float, 1>(velocities),
+                 view<float, 1>{values.data(), velocities.dims()});
+            synchronise(ctx_);
+            entries["optimiser.velocities"] = owned_entry(std::move(values), {velocities.size()});
+        }
         save_safetensors(
             checkpoint_, entries,
             {{"fingerprint", fingerprint()}, {"iteration", std::to_string(iteration_)}});
         saved_ = iteration_;
     }
 
+    using space = typename Context::space;
+    using clock = std::chrono::steady_clock;
+    using work = std::function<void()>;
+
     Context& ctx_;
     pfadseg<float>& model_;
     training_options options_;
     std::vector<std::filesystem::path> pictures_, textures_;
     std::string checkpoint_;
-    std::optional<sgd<float>> optimiser_;
+    std::optional<device_network<T, Context>> network_;
+    std::optional<sgd<T, space>> optimiser_;
+    std::optional<data::training_batch<space>> input_; // of every step: a GPU repeats addresses
+    tensor<float, 1, space> losses_;
+    std::optional<decltype(repeated(std::declval<Context&>(), work()))> step_;
+    decltype(make_ring(std::declval<Context&>(), 2)) losses_read_ = make_ring(ctx_, 2);
+    std::deque<data::training_batch<>> queued_; // batches of steps whose losses are not read
+    clock::time_point before_;
     int iteration_ = 0;
     int saved_ = -1;
 };

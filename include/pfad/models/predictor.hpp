@@ -1,0 +1,103 @@
+// A network at work: pixels in, anomaly maps and image scores out.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/core/tensor.hpp>
+#include <pfad/models/device_network.hpp>
+#include <pfad/ops/cast.hpp>
+#include <pfad/ops/normalise_image.hpp>
+#include <pfad/ops/resize_bilinear.hpp>
+#include <pfad/ops/top_k_mean.hpp>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace pfad {
+
+/// What a predictor finds in n pictures.
+template <class S>
+struct prediction {
+    tensor<float, 4, S> maps;   ///< (n, h, w, 1) of the pictures: probability of a defect
+    tensor<float, 1, S> scores; ///< (n): mean of each map's 100 highest pixels
+};
+
+/// PFADSeg in evaluation mode on the context's device, in activations of T, from a network on the
+/// host. On the host several threads may call one predictor, elsewhere one at a time.
+template <class Context, class T = float>
+class predictor {
+public:
+    using space = typename Context::space;
+
+    /// Takes the weights as they are now; on the host it keeps to the network itself.
+    predictor(Context& ctx, pfadseg<float>& source) : ctx_(ctx), network_(ctx, source) {}
+    predictor(const predictor&) = delete;
+    predictor& operator=(const predictor&) = delete;
+
+    /// Pixels (n, h, w, 3) on the host, RGB. The result of a device stays until the next call with
+    /// as many pictures of that size. Throws errc::shape unless there are three channels.
+    [[nodiscard]] prediction<space> operator()(const tensor<std::uint8_t, 4>& pixels) {
+        if constexpr (std::is_same_v<space, host>) {
+            return run(pixels);
+        } else {
+            const auto& d = pixels.dims();
+            auto [at, made] = steps_.try_emplace({d[0], d[1], d[2]});
+            auto& s = at->second;
+            if (made) {
+                s.pixels = empty<std::uint8_t>(ctx_, d);
+                s.found = {empty<float>(ctx_, shape<4>{{d[0], d[1], d[2], 1}}),
+                           empty<float>(ctx_, shape<1>{{d[0]}})};
+                s.step.emplace(repeated(
+                    ctx_, work([this, &s] {
+                        const auto found = run(s.pixels);
+                        copy(ctx_, view<const float, 4>(found.maps), s.found.maps.view());
+                        copy(ctx_, view<const float, 1>(found.scores), s.found.scores.view());
+                    })));
+            }
+            copy(ctx_, view<const std::uint8_t, 4>(pixels), s.pixels.view());
+            (*s.step)();
+            return s.found;
+        }
+    }
+
+private:
+    using work = std::function<void()>;
+
+    [[nodiscard]] prediction<space> run(const tensor<std::uint8_t, 4, space>& pixels) {
+        tape<Context> t(ctx_, mode::eval);
+        const auto small = network_.get()(t, constant(normalise_image<T>(ctx_, pixels)));
+        const auto map = resize_bilinear(t, exact(small), pixels.extent(1), pixels.extent(2)).value;
+        return {map, top_k_mean(ctx_, map)};
+    }
+
+    [[nodiscard]] image<float, space> exact(const image<T, space>& x) {
+        if constexpr (std::is_same_v<T, float>) {
+            return x;
+        } else {
+            auto result = empty<float>(ctx_, x.dims());
+            cast_forward<T>(ctx_, x.value.flat(), result.flat().view());
+            return constant(std::move(result));
+        }
+    }
+
+    // Of a device: the arrays that a step for n pictures of h x w reads and writes.
+    struct device_step {
+        tensor<std::uint8_t, 4, space> pixels;
+        prediction<space> found;
+        std::optional<decltype(repeated(std::declval<Context&>(), work()))> step;
+    };
+    struct nothing {};
+
+    Context& ctx_;
+    device_network<T, Context> network_;
+    std::conditional_t<std::is_same_v<space, host>,
+                       nothing,
+                       std::map<std::array<std::int64_t, 3>, device_step>>
+        steps_;
+};
+
+} // namespace pfad

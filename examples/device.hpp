@@ -1,55 +1,106 @@
-// Where the programs compute: on the CPU, and on a GPU where nvcc compiled them.
+// Where the programs compute. What is the same on every device is a template here; choose_device.hpp
+// and gpu.cu say which backends there are.
 #pragma once
 
-#include "program.hpp"
+#include <pfad/core/error.hpp>
+#include <pfad/inspect/inspector.hpp>
+#include <pfad/models/predictor.hpp>
+#include <pfad/train/evaluator.hpp>
+#include <pfad/train/two_stage_trainer.hpp>
 
-#include <pfad/pfadseg.hpp>
-#if defined(__CUDACC__)
-#include <pfad/gpu.cuh>
-#endif
-
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace program {
 
-/// What the command line says of it.
-struct device_options {
-    std::string device = "cpu";
-    std::string precision = "float";
-    int threads = 0;
+using pictures = std::vector<std::filesystem::path>;
 
-    void add_to(CLI::App& app) {
-        app.add_option("--device", device, "cpu, or cuda for a GPU")
-            ->check(CLI::IsMember({"cpu", "cuda"}))
-            ->capture_default_str();
-        app.add_option("--precision", precision,
-                       "of activations: float (TF32 on a GPU), or bf16 on a GPU")
-            ->check(CLI::IsMember({"float", "bf16"}))
-            ->capture_default_str();
-        app.add_option("--threads", threads, "of the CPU; 0: one per processor")
-            ->check(thread_range)
-            ->capture_default_str();
-    }
+/// Training, evaluation and inspection of networks that are on the host.
+struct device {
+    virtual ~device() = default;
+
+    /// Trains, from the checkpoint where `resume` says so. begin(first iteration) is called before
+    /// the first picture is opened, report after every iteration.
+    virtual void train(pfad::pfadseg<float>& model,
+                       const pfad::train::training_options& options,
+                       const pictures& good,
+                       const pictures& textures,
+                       const std::string& checkpoint,
+                       bool resume,
+                       const std::function<void(int)>& begin,
+                       const std::function<void(const pfad::train::training_step&)>& report) = 0;
+    virtual double
+    calibrate_threshold(pfad::pfadseg<float>& model, int size, const pictures& good) = 0;
+    virtual pfad::train::evaluation evaluate(pfad::pfadseg<float>& model,
+                                             int size,
+                                             const std::filesystem::path& category,
+                                             const std::function<void(int, int)>& report) = 0;
+    /// Loads the model file that inspect() works with; returns its threshold.
+    virtual double load(const std::string& model) = 0;
+    virtual void set_threshold(double threshold) = 0;
+    virtual pfad::inspect::inspection inspect(const pfad::picture_view& picture) = 0;
 };
 
-/// Calls f.operator()<Context, T>(what a Context is made of) for what the options say. Throws
-/// errc::unsupported where this program has not got it.
-template <class F>
-int on_device(const device_options& o, F&& f) {
-    if (o.device == "cpu") {
-        if (o.precision == "bf16")
-            pfad::fail(pfad::errc::unsupported, "--precision bf16 is for --device cuda");
-        return f.template operator()<pfad::context, float>(o.threads);
+/// The number says what a context of the device is made of, see inspector::load.
+template <class Context, class T>
+class device_of final : public device {
+public:
+    explicit device_of(int number) : number_(number) {}
+
+    void train(pfad::pfadseg<float>& model,
+               const pfad::train::training_options& options,
+               const pictures& good,
+               const pictures& textures,
+               const std::string& checkpoint,
+               bool resume,
+               const std::function<void(int)>& begin,
+               const std::function<void(const pfad::train::training_step&)>& report) override {
+        pfad::train::two_stage_trainer<Context, T> trainer(context(), model, options, good,
+                                                           textures, checkpoint);
+        if (resume)
+            trainer.resume();
+        begin(trainer.iteration());
+        trainer.run(report);
     }
-#if defined(__CUDACC__)
-    if (o.precision == "bf16")
-        return f.template operator()<pfad::gpu_context, pfad::bf16>(0);
-    return f.template operator()<pfad::gpu_context, float>(0);
-#else
-    pfad::fail(pfad::errc::unsupported,
-               "--device cuda: this program was built for the CPU alone; configure pfad with "
-               "-D PFAD_CUDA=ON where nvcc and cuDNN are");
-#endif
-}
+    double
+    calibrate_threshold(pfad::pfadseg<float>& model, int size, const pictures& good) override {
+        pfad::predictor<Context, T> predict(context(), model);
+        return pfad::train::calibrate_threshold(context(), predict, size, good);
+    }
+    pfad::train::evaluation evaluate(pfad::pfadseg<float>& model,
+                                     int size,
+                                     const std::filesystem::path& category,
+                                     const std::function<void(int, int)>& report) override {
+        pfad::predictor<Context, T> predict(context(), model);
+        return pfad::train::evaluate(context(), predict, size, category, report);
+    }
+    double load(const std::string& model) override {
+        inspector_.emplace(pfad::inspect::inspector<Context, T>::load(model, number_));
+        return inspector_->threshold();
+    }
+    void set_threshold(double threshold) override { inspector_->set_threshold(threshold); }
+    pfad::inspect::inspection inspect(const pfad::picture_view& picture) override {
+        return inspector_->inspect(picture);
+    }
+
+private:
+    Context& context() {
+        if (!context_)
+            context_ = std::make_unique<Context>(number_);
+        return *context_;
+    }
+
+    int number_;
+    std::unique_ptr<Context> context_;
+    std::optional<pfad::inspect::inspector<Context, T>> inspector_;
+};
+
+/// A GPU with activations in float (TF32 in convolutions) or bf16; of gpu.cu, where nvcc and cuDNN
+/// are.
+std::unique_ptr<device> make_gpu(bool bf16);
 
 } // namespace program

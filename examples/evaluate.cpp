@@ -1,5 +1,5 @@
 // pfad_evaluate: the metrics of a trained model on a category, its maps and a report page.
-#include "device.hpp"
+#include "choose_device.hpp"
 
 #include <pfad/train/report.hpp>
 
@@ -194,20 +194,16 @@ void write_page(const evaluation& e,
     pfad::train::write_report(a.report, page);
 }
 
-// `device` is what the Context is made of.
-template <class Context, class T>
-int evaluate(const arguments& a, const std::string& command, int device) {
+int evaluate(const arguments& a, const std::string& command) {
     const auto file = pfad::load_safetensors(a.model);
     const auto description = pfad::describe_model(file);
-    Context ctx(device);
-    auto host = pfad::host_memory::beside(ctx);
-    pfad::pfadseg<float> model(host, description.options);
+    const auto device = program::make_device(a.device);
+    pfad::host_memory memory(std::make_shared<pfad::pool>());
+    pfad::pfadseg<float> model(memory, description.options);
     pfad::from_state_dict(model, file);
-    pfad::predictor<Context, T> predict(ctx, model);
     program::progress progress(static_cast<int>(pfad::data::list_test_items(a.data).size()));
-    const auto e =
-        pfad::train::evaluate(ctx, predict, description.size, a.data,
-                              [&](int done, int) { progress.show(done, 1, "evaluating"); });
+    const auto e = device->evaluate(model, description.size, a.data,
+                                    [&](int done, int) { progress.show(done, 1, "evaluating"); });
     const double seconds = progress.seconds();
     for (const auto& m : metrics) {
         const auto& value = e.result.*m.value;
@@ -243,9 +239,6 @@ int main(int argc, char** argv) {
     a.device.add_to(app);
     if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
         return status;
-    return program::run("pfad_evaluate", [&] {
-        return program::on_device(a.device, [&]<class Context, class T>(int device) {
-            return evaluate<Context, T>(a, program::command_line(argc, argv), device);
-        });
-    });
+    return program::run("pfad_evaluate",
+                        [&] { return evaluate(a, program::command_line(argc, argv)); });
 }

@@ -1,5 +1,5 @@
 // pfad_inspect: score, verdict and heat map of pictures.
-#include "device.hpp"
+#include "choose_device.hpp"
 
 namespace {
 
@@ -10,12 +10,11 @@ struct arguments {
     program::device_options device;
 };
 
-// `device` is what the Context is made of.
-template <class Context, class T>
-int inspect(const arguments& a, int device) {
-    auto inspector = pfad::inspect::inspector<Context, T>::load(a.model, device);
+int inspect(const arguments& a) {
+    const auto device = program::make_device(a.device);
+    double threshold = device->load(a.model);
     if (a.threshold != 0)
-        inspector.set_threshold(a.threshold);
+        device->set_threshold(threshold = a.threshold);
     std::error_code problem;
     std::filesystem::create_directories(a.out, problem);
     if (problem)
@@ -24,11 +23,10 @@ int inspect(const arguments& a, int device) {
     for (const auto& path : a.pictures) {
         std::string const to = paths.next(a.out, path);
         const auto picture = pfad::read_picture(path);
-        const auto found = inspector.inspect(picture);
-        pfad::write_png(
-            to, pfad::inspect::render_inspection(picture, found.map, inspector.threshold()));
+        const auto found = device->inspect(picture);
+        pfad::write_png(to, pfad::inspect::render_inspection(picture, found.map, threshold));
         std::printf("%s  score %.4f  threshold %.4f  %s  %s\n", path.c_str(), found.score,
-                    inspector.threshold(), found.defect ? "DEFECT" : "good", to.c_str());
+                    threshold, found.defect ? "DEFECT" : "good", to.c_str());
         std::fflush(stdout);
     }
     return 0;
@@ -47,9 +45,5 @@ int main(int argc, char** argv) {
     a.device.add_to(app);
     if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
         return status;
-    return program::run("pfad_inspect", [&] {
-        return program::on_device(a.device, [&]<class Context, class T>(int device) {
-            return inspect<Context, T>(a, device);
-        });
-    });
+    return program::run("pfad_inspect", [&] { return inspect(a); });
 }

@@ -1,5 +1,5 @@
 // pfad_train: trains PFADSeg on the good pictures of a category.
-#include "device.hpp"
+#include "choose_device.hpp"
 
 #include <pfad/data/textures.hpp>
 
@@ -94,9 +94,7 @@ std::string losses(const pfad::train::training_step& step) {
     return text;
 }
 
-// `device` is what the Context is made of.
-template <class Context, class T>
-int train(arguments& a, const std::string& command, int device) {
+int train(arguments& a, const std::string& command) {
     auto& options = a.training;
     options.rotate = rotation_of(a);
     options.check();
@@ -106,9 +104,9 @@ int train(arguments& a, const std::string& command, int device) {
                                                 "--resume, or remove it to begin again");
     const auto pictures = pfad::data::list_training_pictures(a.data);
     const auto textures = pfad::data::list_textures(a.textures);
-    Context ctx(device);
-    auto host = pfad::host_memory::beside(ctx);
-    pfad::pfadseg<float> model(host, options.model);
+    const auto device = program::make_device(a.device);
+    pfad::host_memory memory(std::make_shared<pfad::pool>());
+    pfad::pfadseg<float> model(memory, options.model);
     model.initialise(options.seed);
     if (a.teacher == "random") {
         pfad::context cpu(a.device.threads);
@@ -121,27 +119,28 @@ int train(arguments& a, const std::string& command, int device) {
     std::filesystem::create_directories(a.out, problem);
     if (problem)
         pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
-    pfad::train::two_stage_trainer<Context, T> trainer(ctx, model, options, pictures, textures,
-                                                       checkpoint);
-    if (a.resume)
-        trainer.resume();
     std::optional<program::run_log> log; // made once every picture has been opened
-    const int begin = trainer.iteration();
     program::progress progress(options.iterations());
-    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
-                pictures.size(), textures.size(), options.size, options.size, options.batch,
-                static_cast<long long>(pfad::parameter_count(model.student) +
-                                       pfad::parameter_count(model.segmentation)));
-    trainer.run([&](const pfad::train::training_step& step) {
-        if (!log)
-            log.emplace(a.out + "/log.jsonl", begin);
-        log->add(log_line(step), step.saved);
-        progress.show(step.iteration + 1, options.batch, losses(step));
-    });
+    int first = 0;
+    device->train(
+        model, options, pictures, textures, checkpoint, a.resume,
+        [&](int iteration) {
+            first = iteration;
+            std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to "
+                        "train\n",
+                        pictures.size(), textures.size(), options.size, options.size, options.batch,
+                        static_cast<long long>(pfad::parameter_count(model.student) +
+                                               pfad::parameter_count(model.segmentation)));
+        },
+        [&](const pfad::train::training_step& step) {
+            if (!log)
+                log.emplace(a.out + "/log.jsonl", first);
+            log->add(log_line(step), step.saved);
+            progress.show(step.iteration + 1, options.batch, losses(step));
+        });
 
     pfad::model_description description{options.model, options.size, 0.5, {}};
-    pfad::predictor<Context, T> predict(ctx, model);
-    description.threshold = pfad::train::calibrate_threshold(ctx, predict, options.size, pictures);
+    description.threshold = device->calibrate_threshold(model, options.size, pictures);
     description.notes["command"] = command;
     description.notes["teacher"] =
         a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
@@ -162,9 +161,5 @@ int main(int argc, char** argv) {
     arguments a;
     if (const int status = read_arguments(argc, argv, a); status >= 0)
         return status;
-    return program::run("pfad_train", [&] {
-        return program::on_device(a.device, [&]<class Context, class T>(int device) {
-            return train<Context, T>(a, program::command_line(argc, argv), device);
-        });
-    });
+    return program::run("pfad_train", [&] { return train(a, program::command_line(argc, argv)); });
 }

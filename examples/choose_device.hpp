@@ -1,0 +1,51 @@
+// The command line's say in where a program computes.
+#pragma once
+
+#include "device.hpp"
+#include "program.hpp"
+
+#include <pfad/pfadseg.hpp>
+
+#include <memory>
+#include <string>
+
+namespace program {
+
+/// The options --device, --precision and --threads.
+struct device_options {
+    std::string name = "cpu";
+    std::string precision = "float";
+    int threads = 0;
+
+    void add_to(CLI::App& app) {
+        app.add_option("--device", name, "cpu, or cuda for a GPU")
+            ->check(CLI::IsMember({"cpu", "cuda"}))
+            ->capture_default_str();
+        app.add_option("--precision", precision,
+                       "of activations: float (TF32 in a GPU's convolutions), or bf16 on a GPU")
+            ->check(CLI::IsMember({"float", "bf16"}))
+            ->capture_default_str();
+        app.add_option("--threads", threads, "of the CPU; 0: one per processor")
+            ->check(thread_range)
+            ->capture_default_str();
+    }
+};
+
+/// Throws errc::unsupported for what this program or machine has not got.
+inline std::unique_ptr<device> make_device(const device_options& o) {
+    const bool bf16 = o.precision == "bf16";
+    if (o.name == "cuda") {
+#if defined(PFAD_CUDA)
+        return make_gpu(bf16);
+#else
+        pfad::fail(pfad::errc::unsupported,
+                   "--device cuda: this program was built for the CPU alone; configure pfad with "
+                   "-D PFAD_CUDA=ON where nvcc and cuDNN are");
+#endif
+    }
+    if (bf16)
+        pfad::fail(pfad::errc::unsupported, "--precision bf16: only with --device cuda");
+    return std::make_unique<device_of<pfad::context, float>>(o.threads);
+}
+
+} // namespace program

@@ -49,44 +49,63 @@ private:
     tensor<A, R> memory_;
 };
 
+/// Work of the stream, as a kernel would be.
+template <class F>
+void queue(context& ctx, const F& f) {
+    check(simt::enqueue(ctx.stream(),
+                        [f] {
+                            cpu::context plain(1);
+                            f(plain);
+                            return cudaSuccess;
+                        }),
+          "conv2d");
+}
+
 } // namespace detail
 
 template <class T>
-void conv2d_forward(context&,
+void conv2d_forward(context& ctx,
                     in<T, 4> x,
                     in<T, 4> w,
                     in<accumulator_t<T>, 1> b,
                     out<T, 4> y,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
-    cpu::context plain(1);
-    const detail::widened<T, 4> result(plain, y, store::set);
-    cpu::conv2d_forward(plain, detail::widened<T, 4>(plain, x).view_of(),
-                        detail::widened<T, 4>(plain, w).view_of(), b, result.view_of(), g);
+    detail::queue(ctx, [=](cpu::context& plain) {
+        const detail::widened<T, 4> result(plain, y, store::set);
+        cpu::conv2d_forward(plain, detail::widened<T, 4>(plain, x).view_of(),
+                            detail::widened<T, 4>(plain, w).view_of(), b, result.view_of(), g);
+    });
 }
 
 template <class T>
-void conv2d_backward_input(context&,
+void conv2d_backward_input(context& ctx,
                            in<T, 4> gy,
                            in<T, 4> w,
                            out<T, 4> gx,
                            store how,
                            conv2d_geometry g,
                            const weight_stamp& = {}) {
-    cpu::context plain(1);
-    const detail::widened<T, 4> result(plain, gx, how);
-    cpu::conv2d_backward_input(plain, detail::widened<T, 4>(plain, gy).view_of(),
-                               detail::widened<T, 4>(plain, w).view_of(), result.view_of(),
-                               store::set, g);
+    detail::queue(ctx, [=](cpu::context& plain) {
+        const detail::widened<T, 4> result(plain, gx, how);
+        cpu::conv2d_backward_input(plain, detail::widened<T, 4>(plain, gy).view_of(),
+                                   detail::widened<T, 4>(plain, w).view_of(), result.view_of(),
+                                   store::set, g);
+    });
 }
 
 template <class T>
-void conv2d_backward_weight(
-    context&, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how, conv2d_geometry g) {
-    cpu::context plain(1);
-    cpu::conv2d_backward_weight<accumulator_t<T>>(plain, detail::widened<T, 4>(plain, x).view_of(),
-                                                  detail::widened<T, 4>(plain, gy).view_of(), gw,
-                                                  how, g);
+void conv2d_backward_weight(context& ctx,
+                            in<T, 4> x,
+                            in<T, 4> gy,
+                            out<accumulator_t<T>, 4> gw,
+                            store how,
+                            conv2d_geometry g) {
+    detail::queue(ctx, [=](cpu::context& plain) {
+        cpu::conv2d_backward_weight<accumulator_t<T>>(
+            plain, detail::widened<T, 4>(plain, x).view_of(),
+            detail::widened<T, 4>(plain, gy).view_of(), gw, how, g);
+    });
 }
 
 } // namespace pfad::cuda

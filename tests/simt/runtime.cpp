@@ -27,7 +27,12 @@ cudaError_t report(cudaError_t status) {
 }
 
 cudaError_t check_device() {
-    return simt::options().device_present ? cudaSuccess : cudaErrorNoDevice;
+    const settings& s = options();
+    if (s.device_error != 0)
+        return static_cast<cudaError_t>(s.device_error);
+    if (s.driver_version < runtime_version)
+        return cudaErrorInsufficientDriver;
+    return s.device_present ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t check_device(int device) {
@@ -40,7 +45,6 @@ cudaError_t check_device(int device) {
 
 using simt::check_device;
 using simt::device;
-using simt::device_memory;
 using simt::last_error;
 using simt::report;
 using simt::the_device;
@@ -60,12 +64,46 @@ constexpr error_text error_texts[] = {
      "invalid configuration argument"},
     {cudaErrorInvalidMemcpyDirection, "cudaErrorInvalidMemcpyDirection",
      "invalid copy direction for memcpy"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
+    {cudaErrorDevicesUnavailable, "cudaErrorDevicesUnavailable",
+     "CUDA-capable device(s) is/are busy or unavailable"},
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorECCUncorrectable, "cudaErrorECCUncorrectable", "uncorrectable ECC error encountered"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorIllegalState, "cudaErrorIllegalState",
+     "the operation cannot be performed in the present state"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress",
+     "an illegal memory access was encountered"},
+    {cudaErrorLaunchTimeout, "cudaErrorLaunchTimeout", "the launch timed out and was terminated"},
+    {cudaErrorAssert, "cudaErrorAssert", "device-side assert triggered"},
+    {cudaErrorHardwareStackError, "cudaErrorHardwareStackError", "hardware stack error"},
+    {cudaErrorIllegalInstruction, "cudaErrorIllegalInstruction",
+     "an illegal instruction was encountered"},
+    {cudaErrorMisalignedAddress, "cudaErrorMisalignedAddress", "misaligned address"},
+    {cudaErrorInvalidAddressSpace, "cudaErrorInvalidAddressSpace",
+     "operation not supported on global/shared address space"},
+    {cudaErrorInvalidPc, "cudaErrorInvalidPc", "invalid program counter"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
+     "operation not permitted when stream is capturing"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
+     "operation failed due to a previous error during capture"},
+    {cudaErrorStreamCaptureMerge, "cudaErrorStreamCaptureMerge",
+     "operation would result in a merge of separate capture sequences"},
+    {cudaErrorStreamCaptureUnmatched, "cudaErrorStreamCaptureUnmatched",
+     "capture was not ended in the same stream as it began"},
+    {cudaErrorStreamCaptureUnjoined, "cudaErrorStreamCaptureUnjoined",
+     "capturing stream has unjoined work"},
+    {cudaErrorStreamCaptureIsolation, "cudaErrorStreamCaptureIsolation",
+     "dependency created on uncaptured work in another stream"},
+    {cudaErrorCapturedEvent, "cudaErrorCapturedEvent",
+     "operation not permitted on an event last recorded in a capturing stream"},
+    {cudaErrorStreamCaptureWrongThread, "cudaErrorStreamCaptureWrongThread",
+     "attempt to terminate a thread-local capture sequence from another thread"},
     {cudaErrorUnknown, "cudaErrorUnknown", "unknown error"},
 };
 
@@ -95,7 +133,7 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-    *count = simt::options().device_present ? 1 : 0;
+    *count = check_device() == cudaSuccess ? 1 : 0;
     return report(check_device());
 }
 
@@ -113,7 +151,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* to, int number) {
     if (check_device(number) != cudaSuccess)
         return report(check_device(number));
     std::strcpy(to->name, "SIMT emulator");
-    to->totalGlobalMem = device_memory;
+    to->totalGlobalMem = simt::options().device_bytes;
     to->sharedMemPerBlock = simt::shared_static_limit;
     to->sharedMemPerBlockOptin = simt::shared_limit;
     to->sharedMemPerMultiprocessor = 228 * 1024;
@@ -165,8 +203,14 @@ cudaError_t cudaDeviceGetAttribute(int* to, cudaDeviceAttr what, int number) {
     return report(cudaErrorInvalidValue);
 }
 
-cudaError_t cudaDeviceSynchronize() {
-    return report(check_device());
+cudaError_t cudaDriverGetVersion(int* version) {
+    *version = simt::options().driver_version;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+    *version = simt::runtime_version;
+    return cudaSuccess;
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute what, int value) {
@@ -209,6 +253,19 @@ cudaError_t check_launch(const cudaLaunchConfig_t& config, const void* kernel) {
     if (config.dynamicSmemBytes > dynamic_limit(kernel))
         return report(cudaErrorInvalidValue);
     return report(config.numAttrs == 0 ? cudaSuccess : cudaErrorNotSupported);
+}
+
+void run_kernel(const launch_shape& shape, void (*body)(const void*), const void* arguments) {
+    settings& s = options();
+    if (s.device_error != 0)
+        return;
+    if (s.kernels_until_error == 0) {
+        s.device_error = s.kernel_error;
+        return;
+    }
+    if (s.kernels_until_error > 0)
+        --s.kernels_until_error;
+    run(shape, body, arguments);
 }
 
 } // namespace simt

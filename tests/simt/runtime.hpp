@@ -3,6 +3,7 @@
 
 #include "include/cuda_runtime.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,7 +11,7 @@
 
 namespace simt {
 
-inline constexpr std::size_t device_memory = std::size_t(8) << 30;
+inline constexpr int runtime_version = 13000;
 
 /// What the device has been asked for: the same for all threads of the host.
 struct device {
@@ -18,6 +19,7 @@ struct device {
     std::map<std::uintptr_t, std::size_t> allocations;
     std::size_t used = 0;
     std::map<const void*, std::size_t> dynamic_limits; // by kernel
+    std::atomic<std::size_t> waits = 0;
 };
 
 [[nodiscard]] device& the_device();
@@ -25,6 +27,7 @@ struct device {
 /// Remembers an error for cudaGetLastError.
 cudaError_t report(cudaError_t status);
 
+/// What a call that needs the device says first.
 [[nodiscard]] cudaError_t check_device();
 [[nodiscard]] cudaError_t check_device(int device);
 

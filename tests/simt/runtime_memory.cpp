@@ -1,4 +1,5 @@
 // The runtime's functions for memory.
+#include "capture.hpp"
 #include "runtime.hpp"
 
 #include <cstddef>
@@ -9,13 +10,18 @@
 
 using simt::check_device;
 using simt::device;
-using simt::device_memory;
+using simt::refuse_while_capturing;
 using simt::report;
 using simt::the_device;
 
 namespace {
 
 constexpr auto alignment = std::align_val_t(256);
+
+/// What a call says that needs the device and may wait for it.
+cudaError_t check_call() {
+    return check_device() != cudaSuccess ? check_device() : refuse_while_capturing();
+}
 
 /// Memory on the heap, never written: a float of these bits is NaN.
 void* allocate(std::size_t bytes) {
@@ -40,13 +46,13 @@ bool on_device(const void* p, std::size_t bytes) {
 
 cudaError_t cudaMalloc(void** to, std::size_t bytes) {
     *to = nullptr;
-    if (check_device() != cudaSuccess)
-        return report(check_device());
+    if (const cudaError_t status = check_call())
+        return report(status);
     if (bytes == 0)
         return cudaSuccess;
     device& d = the_device();
     const std::lock_guard hold(d.lock);
-    if (bytes > device_memory - d.used)
+    if (bytes > simt::options().device_bytes || d.used > simt::options().device_bytes - bytes)
         return report(cudaErrorMemoryAllocation);
     *to = allocate(bytes);
     if (*to == nullptr)
@@ -59,6 +65,8 @@ cudaError_t cudaMalloc(void** to, std::size_t bytes) {
 cudaError_t cudaFree(void* p) {
     if (p == nullptr)
         return cudaSuccess;
+    if (const cudaError_t status = refuse_while_capturing())
+        return report(status);
     device& d = the_device();
     const std::lock_guard hold(d.lock);
     const auto found = d.allocations.find(reinterpret_cast<std::uintptr_t>(p));
@@ -80,52 +88,79 @@ cudaError_t cudaFreeAsync(void* p, cudaStream_t) {
 
 cudaError_t cudaMallocHost(void** to, std::size_t bytes) {
     *to = nullptr;
-    if (check_device() != cudaSuccess)
-        return report(check_device());
+    if (const cudaError_t status = check_call())
+        return report(status);
     *to = allocate(bytes);
     return report(*to == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 
 cudaError_t cudaFreeHost(void* p) {
+    if (const cudaError_t status = refuse_while_capturing())
+        return report(status);
     operator delete(p, alignment);
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+namespace {
+
+cudaError_t check_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    if (check_device() != cudaSuccess)
+        return check_device();
     if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault)
-        return report(cudaErrorInvalidMemcpyDirection);
-    if (bytes == 0)
-        return cudaSuccess;
+        return cudaErrorInvalidMemcpyDirection;
     const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-    if ((to_device && !on_device(to, bytes)) || (from_device && !on_device(from, bytes)))
-        return report(cudaErrorInvalidValue);
-    std::memcpy(to, from, bytes);
+    if (bytes > 0 &&
+        ((to_device && !on_device(to, bytes)) || (from_device && !on_device(from, bytes))))
+        return cudaErrorInvalidValue;
     return cudaSuccess;
 }
 
-cudaError_t
-cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-    return cudaMemcpy(to, from, bytes, kind);
+cudaError_t check_set(void* to, std::size_t bytes) {
+    if (check_device() != cudaSuccess)
+        return check_device();
+    return bytes == 0 || on_device(to, bytes) ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+} // namespace
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    if (const cudaError_t status = refuse_while_capturing())
+        return report(status);
+    return cudaMemcpyAsync(to, from, bytes, kind);
+}
+
+cudaError_t cudaMemcpyAsync(
+    void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    if (const cudaError_t status = check_copy(to, from, bytes, kind))
+        return report(status);
+    return simt::enqueue(stream, [=] {
+        if (bytes > 0)
+            std::memcpy(to, from, bytes);
+        return cudaSuccess;
+    });
 }
 
 cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
-    if (bytes == 0)
-        return cudaSuccess;
-    if (!on_device(to, bytes))
-        return report(cudaErrorInvalidValue);
-    std::memset(to, value, bytes);
-    return cudaSuccess;
+    if (const cudaError_t status = refuse_while_capturing())
+        return report(status);
+    return cudaMemsetAsync(to, value, bytes);
 }
 
-cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-    return cudaMemset(to, value, bytes);
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+    if (const cudaError_t status = check_set(to, bytes))
+        return report(status);
+    return simt::enqueue(stream, [=] {
+        if (bytes > 0)
+            std::memset(to, value, bytes);
+        return cudaSuccess;
+    });
 }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
     device& d = the_device();
     const std::lock_guard hold(d.lock);
-    *total = device_memory;
-    *free = device_memory - d.used;
+    *total = simt::options().device_bytes;
+    *free = *total - d.used;
     return report(check_device());
 }

@@ -50,13 +50,23 @@ enum class order {
 
 /// What a test may choose before a launch.
 struct settings {
-    simt::order order = simt::order::seeded_random;
+    simt::order order = simt::order::seeded_random; // of threads, blocks and the nodes of a graph
     std::uint64_t seed = 1;
     int multiprocessors = 4;
     bool device_present = true;
+    // What goes wrong; the errors are numbers of CUDA's.
+    std::size_t device_bytes = std::size_t(8) << 30;
+    int driver_version = 13000;   // as cudaDriverGetVersion has it; 0: there is no driver
+    int device_error = 0;         // what every call that needs the device answers
+    int kernels_until_error = -1; // so many run, the next sets device_error to kernel_error
+    int kernel_error = 719;
+    int queries_until_done = 0; // so often an event that nobody waited for says "not ready"
 };
 
 [[nodiscard]] settings& options();
+
+/// How often the host has waited for the device.
+[[nodiscard]] std::size_t waits();
 
 // What a block has and a grid may be, as on a GPU of compute capability 9.0.
 inline constexpr std::size_t shared_static_limit = 48 * 1024;

@@ -40,9 +40,10 @@ public:
     [[nodiscard]] const tensor<T, R, Space>& gradient() const { return gradient_; }
 
     template <class Context>
-    [[nodiscard]] gradient_target<T, R> claim(Context& context, const shape<R>& dims) {
+    [[nodiscard]] gradient_target<T, R>
+    claim(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
         if (!gradient_)
-            gradient_ = empty<T>(context, dims);
+            gradient_ = empty<T>(context, dims, who);
         expect(gradient_.dims() == dims, "gradient", "has its value's shape", gradient_.dims(),
                dims);
         const store how = this->written_ ? store::add : store::set;

@@ -16,7 +16,8 @@ enum class errc {
     value,       ///< an argument outside its range, a non-finite loss
     unsupported, ///< a file version, device or option that this build cannot serve
     io,          ///< a file that is missing, unreadable, malformed or cannot be written
-    backend      ///< a vendor library failed
+    memory,      ///< there is not enough, or a pool may not grow
+    backend      ///< a vendor library or a GPU failed
 };
 
 /// Every failure of the library. what() is one sentence that names the thing and what is wrong with

@@ -2,28 +2,60 @@
 // touches no fresh page after its first run.
 #pragma once
 
+#include <pfad/core/error.hpp>
+
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <memory_resource>
 #include <mutex>
+#include <new>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace pfad {
 
 /// Thread-safe. Blocks are 64-byte aligned. A request takes the smallest free block that is at most
-/// an eighth larger than itself, or a new one from `upstream`. Never reads or writes a block.
+/// an eighth larger than itself, or a new one from `upstream`. Where upstream has none, the pool
+/// gives its free blocks back and asks once more. Never reads or writes a block.
 class pool final : public std::pmr::memory_resource {
 public:
     static constexpr std::size_t alignment = 64;
 
     pool()
         : pool(std::shared_ptr<memory_resource>(std::pmr::new_delete_resource(), [](auto*) {})) {}
-    explicit pool(std::shared_ptr<memory_resource> upstream) : upstream_(std::move(upstream)) {}
+    /// `upstream` throws std::bad_alloc where it has no memory; `place` says where that is, for
+    /// messages.
+    explicit pool(std::shared_ptr<memory_resource> upstream, std::string place = "on the host")
+        : upstream_(std::move(upstream)), place_(std::move(place)) {}
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
-    ~pool() override { trim(); }
+    ~pool() override { give_back(); }
+
+    /// As allocate(bytes, 64). Throws errc::memory where there is not enough, or the pool is frozen
+    /// and has no such block; the message names `who`, of the path of a source file its stem.
+    [[nodiscard]] void* take(std::size_t bytes, const char* who) {
+        std::size_t const size = rounded(bytes);
+        std::lock_guard const hold(mutex_);
+        const auto found = free_.lower_bound(size);
+        if (found != free_.end() && found->first <= size + size / 8) {
+            void* const block = found->second.back();
+            found->second.pop_back();
+            sizes_[block] = found->first;
+            if (found->second.empty())
+                free_.erase(found);
+            return block;
+        }
+        if (frozen_)
+            fail(errc::memory, stem(who) + ": needs " + std::to_string(bytes) + " more bytes " +
+                                   place_ + " from a pool that is frozen");
+        void* const block = fresh(size, bytes, who);
+        reserved_ += size;
+        sizes_[block] = size;
+        return block;
+    }
 
     /// Bytes taken from the system, in use or cached.
     [[nodiscard]] std::size_t reserved_bytes() const {
@@ -31,15 +63,21 @@ public:
         return reserved_;
     }
 
-    /// Gives every free block back to the system.
+    /// Gives every free block back to the system; of a frozen pool none.
     void trim() {
         std::lock_guard const hold(mutex_);
-        for (const auto& [size, blocks] : free_)
-            for (void* const block : blocks) {
-                upstream_->deallocate(block, size, alignment);
-                reserved_ -= size;
-            }
-        free_.clear();
+        if (!frozen_)
+            give_back();
+    }
+
+    /// From now on the pool neither grows nor shrinks, since somebody relies on its addresses.
+    void freeze() {
+        std::lock_guard const hold(mutex_);
+        frozen_ = true;
+    }
+    void thaw() {
+        std::lock_guard const hold(mutex_);
+        frozen_ = false;
     }
 
 private:
@@ -52,23 +90,37 @@ private:
         return bytes == 0 ? alignment : (bytes + step - 1) / step * step;
     }
 
-    void* do_allocate(std::size_t bytes, std::size_t) override {
-        std::size_t const size = rounded(bytes);
-        std::lock_guard const hold(mutex_);
-        const auto found = free_.lower_bound(size);
-        if (found != free_.end() && found->first <= size + size / 8) {
-            void* const block = found->second.back();
-            found->second.pop_back();
-            sizes_[block] = found->first;
-            if (found->second.empty())
-                free_.erase(found);
-            return block;
-        }
-        void* const block = upstream_->allocate(size, alignment);
-        reserved_ += size;
-        sizes_[block] = size;
-        return block;
+    // "conv2d" of ".../ops/conv2d.hpp".
+    static std::string stem(std::string_view path) {
+        path.remove_prefix(path.rfind('/') + 1); // no slash: npos + 1 is 0
+        return std::string(path.substr(0, path.find('.')));
     }
+
+    void* fresh(std::size_t size, std::size_t bytes, const char* who) {
+        try {
+            return upstream_->allocate(size, alignment);
+        } catch (const std::bad_alloc&) {
+            give_back();
+        }
+        try {
+            return upstream_->allocate(size, alignment);
+        } catch (const std::bad_alloc&) {
+            fail(errc::memory, stem(who) + ": out of memory: " + std::to_string(bytes) + " bytes " +
+                                   place_ + ", beside " + std::to_string(reserved_) +
+                                   " that its pool has in use");
+        }
+    }
+
+    void give_back() {
+        for (const auto& [size, blocks] : free_)
+            for (void* const block : blocks) {
+                upstream_->deallocate(block, size, alignment);
+                reserved_ -= size;
+            }
+        free_.clear();
+    }
+
+    void* do_allocate(std::size_t bytes, std::size_t) override { return take(bytes, "pool"); }
 
     void do_deallocate(void* block, std::size_t, std::size_t) override {
         std::lock_guard const hold(mutex_);
@@ -82,10 +134,12 @@ private:
     }
 
     std::shared_ptr<memory_resource> upstream_;
+    std::string place_;
     mutable std::mutex mutex_;
     std::map<std::size_t, std::vector<void*>> free_;
     std::map<void*, std::size_t> sizes_;
     std::size_t reserved_ = 0;
+    bool frozen_ = false;
 };
 
 } // namespace pfad

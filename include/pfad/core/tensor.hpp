@@ -61,14 +61,17 @@ private:
     shape<R> dims_ = {};
 };
 
-/// Uninitialised memory from the context's pool. The tensor keeps the pool alive.
+/// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws errc::memory
+/// where there is none, in the name of `who`: an op, or a source file, by default the caller's,
+/// whose stem is the op.
 template <class T, int R, class Context>
-[[nodiscard]] tensor<T, R, typename Context::space> empty(Context& context, const shape<R>& dims) {
+[[nodiscard]] tensor<T, R, typename Context::space>
+empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
     for (int axis = 0; axis < R; ++axis)
         expect(dims[axis] >= 0, "empty", "extents are not negative", dims);
     auto memory = context.memory;
     std::size_t const bytes = static_cast<std::size_t>(dims.size()) * sizeof(T);
-    T* const data = static_cast<T*>(memory->allocate(bytes, 64));
+    T* const data = static_cast<T*>(memory->take(bytes, who));
     auto release = [memory = std::move(memory), bytes](T* p) { memory->deallocate(p, bytes, 64); };
     return {std::shared_ptr<T[]>(data, std::move(release)), dims};
 }
@@ -76,8 +79,8 @@ template <class T, int R, class Context>
 /// Memory filled with one value.
 template <class T, int R, class Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
-full(Context& context, const shape<R>& dims, T value) {
-    auto result = empty<T>(context, dims);
+full(Context& context, const shape<R>& dims, T value, const char* who = __builtin_FILE()) {
+    auto result = empty<T>(context, dims, who);
     if constexpr (std::is_same_v<typename Context::space, host>)
         std::fill_n(result.data(), result.size(), value);
     else
@@ -87,8 +90,9 @@ full(Context& context, const shape<R>& dims, T value) {
 
 /// A copy of the elements in memory of its own.
 template <class T, int R, class Context>
-[[nodiscard]] tensor<T, R, host> clone(Context& context, const tensor<T, R, host>& from) {
-    auto result = empty<T>(context, from.dims());
+[[nodiscard]] tensor<T, R, host>
+clone(Context& context, const tensor<T, R, host>& from, const char* who = __builtin_FILE()) {
+    auto result = empty<T>(context, from.dims(), who);
     std::copy_n(from.data(), from.size(), result.data());
     return result;
 }

@@ -8,6 +8,7 @@
 #include <pfad/cpu/executor.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <memory>
 #include <utility>
 
@@ -36,5 +37,12 @@ void copy(context&, in<T, R> from, out<T, R> to) {
 
 /// Nothing: work on the host is done when its function returns.
 inline void synchronise(context&) {}
+
+/// Where a second branch runs: here there is only this one.
+template <std::derived_from<context> C>
+C& fork(C& ctx) {
+    return ctx;
+}
+inline void join(context&) {}
 
 } // namespace pfad::cpu

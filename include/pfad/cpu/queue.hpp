@@ -1,5 +1,6 @@
-// What a backend whose work is queued does to keep its device busy, on the host, where work is done
-// when its function returns: nothing. Networks and trainers call these by the context's type.
+// What keeps a device busy whose work is queued: steps that are recorded, results that are read
+// later, memory that it reads fast. On the host work is done when its function returns, so there is
+// next to nothing to do. Trainers and predictors call these by their context's type.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -7,48 +8,43 @@
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/context.hpp>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace pfad::cpu {
 
-/// A step that will be run often, on the same tensors each time. A GPU records its launches.
-template <class F>
-[[nodiscard]] F repeated(context&, F step) {
+/// A step that will be called often and works on the same tensors each time: a GPU records it.
+[[nodiscard]] inline std::function<void()> repeated(context&, std::function<void()> step) {
     return step;
 }
 
-/// Small results on their way to the host, first in, first out. Here there is always one at most.
+/// A few numbers of every step on their way to the host, first in, first out: one step's at most.
 class ring {
 public:
-    [[nodiscard]] bool full() const { return filled_; }
-    [[nodiscard]] bool empty() const { return !filled_; }
+    [[nodiscard]] bool full() const { return values_.has_value(); }
 
-    void push(context&, in<float, 1> values) {
-        expect(!filled_, "ring", "there is room");
-        values_.assign(values.data, values.data + values.size());
-        filled_ = true;
+    /// Throws errc::value where the ring is full.
+    void push(context&, const tensor<float, 1>& from) {
+        expect(!full(), "ring", "is popped when it is full");
+        values_.emplace(from.data(), from.data() + from.size());
     }
-    /// The oldest. They stay until the next push.
-    [[nodiscard]] const std::vector<float>& pop() {
-        expect(filled_, "ring", "there is something to take");
-        filled_ = false;
-        return values_;
-    }
+    /// The oldest numbers, or nothing where there are none.
+    [[nodiscard]] std::optional<std::vector<float>> pop() { return std::exchange(values_, {}); }
 
 private:
-    std::vector<float> values_;
-    bool filled_ = false;
+    std::optional<std::vector<float>> values_;
 };
 
-/// A ring for results of `width` values.
-[[nodiscard]] inline ring make_ring(context&, [[maybe_unused]] int width) {
+/// A ring for `floats` numbers a step.
+[[nodiscard]] inline ring make_ring(context&, int /*floats*/) {
     return {};
 }
 
-/// Host memory that the device reads fast.
-[[nodiscard]] inline std::shared_ptr<pool> staging_memory(context& ctx) {
+/// Host memory for what goes to the device and comes from it.
+[[nodiscard]] inline const std::shared_ptr<pool>& staging_memory(context& ctx) {
     return ctx.memory;
 }
 

@@ -9,12 +9,36 @@
 
 namespace pfad::cuda {
 
-/// Throws errc::backend "subject: what CUDA says" unless the call succeeded.
+/// Whether CUDA answers every later call of the process with this error, too.
+[[nodiscard]] constexpr bool is_final(cudaError_t status) {
+    switch (status) {
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/// Throws errc::backend "subject: what CUDA says" unless the call succeeded. A kernel that fails is
+/// found by a later call, which the sentence then says.
 inline void check(cudaError_t status, std::string_view subject) {
     if (status == cudaSuccess)
         return;
-    static_cast<void>(cudaGetLastError()); // one that is not fatal is over
-    fail(errc::backend, std::string(subject) + ": " + cudaGetErrorString(status));
+    static_cast<void>(cudaGetLastError()); // one that is not final is over
+    std::string sentence = std::string(subject) + ": " + cudaGetErrorString(status);
+    if (is_final(status))
+        sentence += ", here or in something queued before; this process can use the GPU no more";
+    fail(errc::backend, sentence);
 }
 
 /// For destructors, which never throw: the error, if there is one, is reported by the next check.

@@ -5,27 +5,32 @@
 #include <pfad/core/pool.hpp>
 #include <pfad/core/space.hpp>
 #include <pfad/cuda/check.hpp>
+#include <pfad/cuda/memory.hpp>
 
-#include <cstddef>
+#include <concepts>
 #include <memory>
-#include <memory_resource>
 #include <string>
 #include <type_traits>
 
 namespace pfad::cuda {
 
-/// Device memory. Throws errc::backend, naming the size, where there is not enough.
-class device_memory final : public std::pmr::memory_resource {
-    void* do_allocate(std::size_t bytes, std::size_t) override {
-        void* block = nullptr;
-        check(cudaMalloc(&block, bytes), "cuda: " + std::to_string(bytes) + " bytes");
-        return block;
-    }
-    void do_deallocate(void* block, std::size_t, std::size_t) override { discard(cudaFree(block)); }
-    [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
-        return this == &other;
-    }
+namespace detail {
+
+struct destroy {
+    void operator()(cudaStream_t stream) const { discard(cudaStreamDestroy(stream)); }
+    void operator()(cudaEvent_t event) const { discard(cudaEventDestroy(event)); }
 };
+
+} // namespace detail
+
+/// Owns an event that only orders work. Throws errc::backend.
+using event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, detail::destroy>;
+
+[[nodiscard]] inline event make_event() {
+    cudaEvent_t made = nullptr;
+    check(cudaEventCreateWithFlags(&made, cudaEventDisableTiming), "cuda: an event");
+    return event(made);
+}
 
 /// The hand-written kernels on one stream of one GPU. Work is queued in order and returns at once;
 /// `synchronise` waits for it. A block that is freed is handed out again at once, which is safe
@@ -33,14 +38,13 @@ class device_memory final : public std::pmr::memory_resource {
 struct context {
     using space = gpu;
 
-    /// Throws errc::unsupported where there is no GPU of this number.
+    /// Throws errc::unsupported where there is no GPU of this number, or no driver that serves it.
     explicit context(int device = 0) : device_(device) {
         int count = 0;
         const cudaError_t status = cudaGetDeviceCount(&count);
         if (status != cudaSuccess) {
             static_cast<void>(cudaGetLastError());
-            fail(errc::unsupported,
-                 std::string("cuda: no GPU can be used here: ") + cudaGetErrorString(status));
+            fail(errc::unsupported, "cuda: no GPU can be used here: " + reason(status));
         }
         if (device < 0 || device >= count)
             fail(errc::unsupported, "cuda: there is no GPU " + std::to_string(device) + ", only " +
@@ -51,26 +55,89 @@ struct context {
         cudaStream_t made = nullptr;
         check(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "cuda: a stream");
         stream_.reset(made);
-        memory = std::make_shared<pool>(std::make_shared<device_memory>());
+        progress_ = make_event();
+        memory = device_pool();
     }
 
     [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
     [[nodiscard]] int device() const { return device_; }
+    /// For wait_for.
+    [[nodiscard]] cudaEvent_t progress() const { return progress_.get(); }
+
+    /// Where a second branch runs (see fork): a context on the same GPU, with a stream and a pool
+    /// of its own. Made when it is first asked for.
+    [[nodiscard]] context& side() {
+        if (!side_)
+            side_ = std::make_unique<context>(device_);
+        return *side_;
+    }
+    [[nodiscard]] bool has_side() const { return side_ != nullptr; }
+
+    /// Pinned memory of the host for copies to and from the GPU. Made when it is first asked for.
+    [[nodiscard]] const std::shared_ptr<pool>& staging() {
+        if (!staging_)
+            staging_ = pinned_pool();
+        return staging_;
+    }
 
     std::shared_ptr<pool> memory;
     int multiprocessors = 1;
 
 private:
-    struct destroy {
-        void operator()(cudaStream_t stream) const { discard(cudaStreamDestroy(stream)); }
-    };
+    [[nodiscard]] static std::string reason(cudaError_t status) {
+        int served = 0, needed = 0;
+        if (status != cudaErrorInsufficientDriver || cudaDriverGetVersion(&served) != cudaSuccess ||
+            cudaRuntimeGetVersion(&needed) != cudaSuccess)
+            return cudaGetErrorString(status);
+        const auto text = [](int version) {
+            return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+        };
+        if (served == 0)
+            return "there is no driver";
+        return "the driver serves CUDA up to " + text(served) + ", this program needs " +
+               text(needed);
+    }
+
     int device_;
-    std::unique_ptr<std::remove_pointer_t<cudaStream_t>, destroy> stream_;
+    std::unique_ptr<std::remove_pointer_t<cudaStream_t>, detail::destroy> stream_;
+    event progress_;
+    std::unique_ptr<context> side_;
+    std::shared_ptr<pool> staging_;
 };
 
 /// Waits until everything that was queued is done.
 inline void synchronise(context& ctx) {
     check(cudaStreamSynchronize(ctx.stream()), "cuda: waiting for the stream");
+}
+
+/// What is queued on `later` from now on runs after everything that was queued on `earlier`. The
+/// host does not wait.
+inline void wait_for(context& later, context& earlier) {
+    check(cudaEventRecord(earlier.progress(), earlier.stream()), "cuda: an event");
+    check(cudaStreamWaitEvent(later.stream(), earlier.progress(), 0), "cuda: a stream's wait");
+}
+
+// Between fork(ctx) and join(ctx) work on ctx.side() may run beside work on ctx. Each has a pool of
+// its own, because a pool hands out freed blocks at once: with one for both, a block that the side
+// has just given up would be written by ctx while the side's kernels are still at it. With two
+// - a block comes back to the stream that had it, where work is in order;
+// - fork orders what the side does with its blocks behind what ctx has read of them before, join the
+//   other way round.
+// What is left to the caller: what ctx made and the side reads stays until join; what the side
+// made, ctx reads after join and gives up before the next work on the side, or after it is queued.
+
+/// The side of a context, which waits for what is queued on the context so far.
+template <std::derived_from<context> C>
+C& fork(C& ctx) {
+    C& side = ctx.side();
+    wait_for(side, ctx);
+    return side;
+}
+
+/// The context waits for its side.
+template <std::derived_from<context> C>
+void join(C& ctx) {
+    wait_for(ctx, ctx.side());
 }
 
 } // namespace pfad::cuda

@@ -49,6 +49,16 @@ struct context : cuda::context {
     precision floats = precision::fast;
     bool allow_nondeterministic = false;
 
+    /// As cuda::context's, with a handle and plans of its own and the settings of this one.
+    [[nodiscard]] context& side() {
+        if (!side_)
+            side_ = std::make_unique<context>(device());
+        side_->floats = floats;
+        side_->allow_nondeterministic = allow_nondeterministic;
+        return *side_;
+    }
+    [[nodiscard]] bool has_side() const { return side_ != nullptr; }
+
     [[nodiscard]] cudnnHandle_t handle() const { return handle_.get(); }
     [[nodiscard]] const descriptor& properties() const { return device_; }
     [[nodiscard]] engine_limits limits(cudnnDataType_t element) const {
@@ -75,6 +85,7 @@ private:
     std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, destroy> handle_;
     descriptor device_;
     std::map<plan_key, plan> plans_;
+    std::unique_ptr<context> side_;
 };
 
 /// Queues a plan. `arrays` are the graph's tensors by their numbers; the workspace comes from the
@@ -91,7 +102,7 @@ inline void execute(context& ctx,
     }
     tensor<std::byte, 1, gpu> workspace;
     if (ready.workspace > 0)
-        workspace = empty<std::byte>(ctx, shape<1>{{ready.workspace}});
+        workspace = empty<std::byte>(ctx, shape<1>{{ready.workspace}}, name.c_str());
     descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, name);
     pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, numbers)
         .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, addresses)

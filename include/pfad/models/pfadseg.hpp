@@ -1,6 +1,7 @@
 // PFADSeg: teacher, student and segmentation network (figure 2 of the paper).
 #pragma once
 
+#include <pfad/autograd/side_by_side.hpp>
 #include <pfad/models/resnet18.hpp>
 #include <pfad/models/segmentation.hpp>
 #include <pfad/models/student.hpp>
@@ -53,7 +54,12 @@ struct pfadseg {
     /// Equation (2): what the segmentation network sees, (n, h/4, w/4, 448).
     template <class C>
     image<T, S> similarity(tape<C>& t, const image<T, S>& x) const {
-        return cosine_similarity_map(t, teacher(t, x), student(t, x));
+        if (t.phase == mode::train || t.record_ops == recording::on)
+            return cosine_similarity_map(t, teacher(t, x), student(t, x));
+        const auto [target, found] = side_by_side(
+            t, [&](auto& side) { return teacher(side, x); },
+            [&](auto& own) { return student(own, x); });
+        return cosine_similarity_map(t, target, found);
     }
 
     /// Logits of the anomaly map.

@@ -72,7 +72,8 @@ public:
     void execute(Context& ctx) {
         tensor<std::byte, 1> scratch;
         if (scratch_ > 0) {
-            scratch = empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(scratch_)}});
+            scratch = empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(scratch_)}},
+                                       "oneDNN's scratchpad");
             bind(DNNL_ARG_SCRATCHPAD, scratch.data());
         }
         primitive_.execute(ctx.stream, arguments_);
@@ -123,7 +124,8 @@ public:
     [[nodiscard]] static copy make(Context& ctx, const dnnl::memory::desc& layout) {
         copy result;
         result.bytes =
-            empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(layout.get_size())}});
+            empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(layout.get_size())}},
+                             "oneDNN's packed weights");
         result.memory = dnnl::memory(layout, ctx.engine, result.bytes.data());
         return result;
     }

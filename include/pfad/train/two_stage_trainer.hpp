@@ -2,6 +2,7 @@
 // clean picture from the corrupted one, then the segmentation network learns the mask.
 #pragma once
 
+#include <pfad/autograd/side_by_side.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/data/loader.hpp>
 #include <pfad/data/training_batch.hpp>
@@ -117,13 +118,14 @@ public:
             copy_batch(ctx_, batch, *input_);
             (*step_)();
             ++iteration_;
-            losses_read_.push(ctx_, view<const float, 1>(losses_));
+            losses_read_.push(ctx_, losses_);
             queued_.push_back(std::move(batch)); // which the device may still read
             const bool save_now = saved_after(iteration_ - 1);
-            const bool stage_ends =
-                iteration_ == options_.student_iterations || iteration_ == options_.iterations();
-            while (losses_read_.full() || ((save_now || stage_ends) && !losses_read_.empty()))
-                finish_oldest(report);
+            if (save_now || iteration_ == options_.student_iterations ||
+                iteration_ == options_.iterations())
+                synchronise(ctx_);
+            while (const auto losses = losses_read_.pop())
+                finish_oldest(*losses, report);
             if (save_now)
                 save();
         }
@@ -189,9 +191,10 @@ private:
     void student_step() {
         auto& network = network_->get();
         const auto x = data::synthesise<T>(ctx_, *input_);
-        tape<Context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = network.teacher(fixed, constant(x.clean));
-        const auto found = network.student(t, constant(x.corrupted));
+        tape<Context> t(ctx_, mode::train);
+        const auto [target, found] = side_by_side(
+            t, [&](auto& side) { return network.teacher(side, constant(x.clean)); },
+            [&](auto& own) { return network.student(own, constant(x.corrupted)); });
         auto loss = cosine_distance_loss(t, target[0], found[0]);
         for (std::size_t level = 1; level < found.size(); ++level)
             loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
@@ -216,10 +219,9 @@ private:
         optimiser_->step(ctx_);
     }
 
-    // Waits for the oldest iteration whose losses are not known yet, and tells of it.
+    // Tells of the oldest iteration whose losses were not known yet.
     template <class F>
-    void finish_oldest(F&& report) {
-        const auto& losses = losses_read_.pop();
+    void finish_oldest(const std::vector<float>& losses, F&& report) {
         training_step step;
         step.iteration = static_cast<int>(queued_.front().iteration);
         queued_.pop_front();

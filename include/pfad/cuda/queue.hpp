@@ -1,0 +1,32 @@
+// The GPU's side of cpu/queue.hpp: what trainers and predictors do by their context's type.
+#pragma once
+
+#include <pfad/core/pool.hpp>
+#include <pfad/cuda/captured.hpp>
+#include <pfad/cuda/context.hpp>
+#include <pfad/cuda/ring.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace pfad::cuda {
+
+/// A step that will be called often and works on the same tensors each time, see captured.
+template <std::derived_from<context> C>
+[[nodiscard]] captured<C> repeated(C& ctx, std::function<void()> step) {
+    return {ctx, std::move(step)};
+}
+
+/// Room for the losses of eight steps: the host may be as far ahead.
+[[nodiscard]] inline ring make_ring(context&, int floats) {
+    return {8, floats};
+}
+
+/// Pinned memory, which the GPU copies from and to while it computes.
+[[nodiscard]] inline const std::shared_ptr<pool>& staging_memory(context& ctx) {
+    return ctx.staging();
+}
+
+} // namespace pfad::cuda

@@ -61,9 +61,11 @@ template <class T, class C, class S>
     const auto clean = normalise_image<A>(ctx, batch.good, none);
     const auto made = synthesise_anomaly(ctx, clean, normalise_image<A>(ctx, batch.texture, none),
                                          batch.draws, batch.angles);
-    for (const auto& picture : {clean, made.corrupted})
-        normalise_image_forward(ctx, view<const A, 4>(picture), picture.view(),
-                                imagenet_statistics);
+    const auto normalise = [&](const tensor<A, 4, S>& x) {
+        normalise_image_forward(ctx, view<const A, 4>(x), x.view(), imagenet_statistics);
+    };
+    normalise(clean);
+    normalise(made.corrupted);
     if constexpr (std::is_same_v<T, A>) {
         return {clean, made.corrupted, made.mask};
     } else {

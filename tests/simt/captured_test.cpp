@@ -169,10 +169,11 @@ TEST_CASE("captured: the step's memory is nobody else's [simt]", "[simt]") {
     const auto x = full(ctx, shape<1>{{100}}, 1.0f);
     tensor<float, 1, gpu> y;
     cuda::captured step{ctx, [&] {
-                            const auto half = full(ctx, x.dims(), 0.5f);
+                            const auto half = full(cuda::fork(ctx), x.dims(), 0.5f);
                             y = empty<float>(ctx, x.dims());
-                            accumulate_forward(ctx, half, y.view(), store::set);
-                            accumulate_forward(ctx, x, y.view(), store::add);
+                            accumulate_forward(ctx, x, y.view(), store::set);
+                            cuda::join(ctx);
+                            accumulate_forward(ctx, half, y.view(), store::add);
                         }};
     const auto ordinary = ctx.memory->reserved_bytes();
     for (int i = 0; i < 5; ++i)
@@ -181,10 +182,11 @@ TEST_CASE("captured: the step's memory is nobody else's [simt]", "[simt]") {
     const std::size_t bytes = step.reserved_bytes();
     CHECK(bytes >= 800);
     CHECK(ctx.memory->reserved_bytes() == ordinary);
-    // What is allocated between replays keeps its values over them.
-    const auto other = full(ctx, x.dims(), 7.0f);
+    // What is allocated between replays keeps its values over them, on the side, too.
+    const auto other = full(ctx, x.dims(), 7.0f), third = full(ctx.side(), x.dims(), 8.0f);
     step();
     CHECK(read_elements(ctx, other) == values(100, 7.0f));
+    CHECK(read_elements(ctx, third) == values(100, 8.0f));
     CHECK(read_elements(ctx, y) == values(100, 1.5f));
     CHECK(step.reserved_bytes() == bytes);
 }

@@ -153,7 +153,7 @@ void column_moments(context& ctx,
     std::int64_t const rows = size / c;
     std::int64_t const chunk = std::max<std::int64_t>(64, divide_up(rows, 512));
     std::int64_t const chunks = divide_up(rows, chunk);
-    const auto partial = empty<A>(ctx, shape<3>{{chunks, 2, c}});
+    const auto partial = empty<A>(ctx, shape<3>{{chunks, 2, c}}, what);
     const auto start = [&]<int V>(device::width<V>) {
         constexpr int held = n > 4 ? 4 : 8; // rows at once, the same for any V
         launch(ctx, what,

@@ -95,7 +95,7 @@ void sum_rows(context& ctx,
     std::int64_t const wanted = std::max<std::int64_t>(1, 512 / x.groups);
     std::int64_t const chunk = std::max<std::int64_t>(64, divide_up(x.rows, wanted));
     std::int64_t const chunks = std::max<std::int64_t>(1, divide_up(x.rows, chunk));
-    const auto partial = empty<A>(ctx, shape<4>{{x.groups, chunks, K, x.columns}});
+    const auto partial = empty<A>(ctx, shape<4>{{x.groups, chunks, K, x.columns}}, what);
     const auto start = [&]<int W>(device::width<W>) {
         launch(ctx, what,
                {dim3(static_cast<unsigned>(divide_up(x.columns, 32 * W)),

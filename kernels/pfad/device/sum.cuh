@@ -118,7 +118,7 @@ void sum_all(
     context& ctx, const char* what, std::int64_t count, bool wide, const F& term, const G& result) {
     // Two packs a thread or more, until the GPU is full.
     const unsigned blocks = sum_blocks(divide_up(count, 2 * V * 256));
-    const auto partial = empty<double>(ctx, shape<2>{{blocks, K}});
+    const auto partial = empty<double>(ctx, shape<2>{{blocks, K}}, what);
     if (wide)
         launch(ctx, what, {blocks, 256}, kernels::sum_kernel<K, V, true, F>, count, term,
                partial.data());

@@ -8,6 +8,7 @@
 // blind: gradients in bf16 are, since each layer's rounding turns some ReLUs.
 #pragma once
 
+#include "gpu/pictures.hpp"
 #include "gpu/steps.hpp"
 #include "support/backends.hpp"
 
@@ -36,7 +37,7 @@ inline void shake(std::vector<double>& values, const std::string& name, double s
         value *= 1 + size * (static_cast<double>(draws.below(3)) - 1);
 }
 
-/// One step of each stage on two pictures, and the map, from the same start.
+/// One step of each stage on four pictures, and the map, from the same start.
 template <class T, class C>
 outcome run_both_stages(C& ctx, pfadseg_options options, double noise) {
     constexpr std::int64_t side = 64;
@@ -51,7 +52,7 @@ outcome run_both_stages(C& ctx, pfadseg_options options, double noise) {
                            [](double x) { return static_cast<float>(x); });
         });
     const auto picture = [&](const char* name) {
-        auto values = rounded<bf16>(random_array(shape<4>{{2, side, side, 3}}, name));
+        auto values = rounded<bf16>(random_pictures(shape<4>{{4, side, side, 3}}, name));
         shake(values.data, name, noise);
         return constant(upload<T>(ctx, values));
     };
@@ -74,7 +75,7 @@ outcome run_both_stages(C& ctx, pfadseg_options options, double noise) {
     record_gradients("student", steps.network().student);
     steps.update();
     steps.begin(2);
-    const auto mask = upload<T>(ctx, random_mask(shape<4>{{2, side / 4, side / 4, 1}}, "mask"));
+    const auto mask = upload<T>(ctx, random_mask(shape<4>{{4, side / 4, side / 4, 1}}, "mask"));
     record("loss of stage 2", steps.segmentation_gradients(corrupted, mask));
     record_gradients("segmentation", steps.network().segmentation);
     steps.update();

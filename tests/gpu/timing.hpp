@@ -2,6 +2,7 @@
 // trains for a moment to see losses fall. A JSON line for each figure.
 #pragma once
 
+#include "gpu/pictures.hpp"
 #include "gpu/steps.hpp"
 #include "support/backends.hpp"
 
@@ -65,7 +66,7 @@ struct workload {
         steps.emplace(ctx, start);
         const auto draw = [&](std::int64_t pictures, const char* name) {
             return constant(
-                upload<T>(ctx, random_array(shape<4>{{pictures, size, size, 3}}, name)));
+                upload<T>(ctx, random_pictures(shape<4>{{pictures, size, size, 3}}, name)));
         };
         const auto few = draw(4, "few");
         for (int i = 0; i < 30; ++i) // 0.9^30 of where the statistics were is left

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
         const pfad::cuda::context here;
     } catch (const pfad::error& problem) {
         std::fprintf(stderr, "bench_kernels: %s\n", problem.what());
-        return 1;
+        return 77; // cannot run here
     }
     benchmark::RunSpecifiedBenchmarks();
     return 0;

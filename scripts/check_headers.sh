@@ -22,7 +22,7 @@ alone() {
 }
 export -f alone
 
-# gpu.cuh is kernels and cuDNN in one: nvcc compiles it, in check_cuda.sh.
+# gpu.cuh is kernels and cuDNN in one: nvcc compiles it, in tests/gpu/networks.cu.
 headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' |
     grep -vx 'gpu[.]cuh' | sort)
 if [[ ! -e $toolkit/cudnn.h ]]; then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What nvcc makes of every kernel, beside docs/kernel_table.txt: registers on each architecture, shared
 # memory, stack and spills, and how wide the accesses to global memory are. Fails where the two differ.
-# Compiles bench/kernels.cu, which has an instance of every kernel in float and bf16, and links it.
+# Compiles bench/kernels.cu, which has an instance of every kernel in float and bf16, and links it: bench_kernels in
+# build/gpu/bin, for scripts/gpu_check.sh.
 #   scripts/kernel_table.sh            compares
 #   scripts/kernel_table.sh --renew    writes the table anew
 set -euo pipefail
@@ -34,7 +35,10 @@ if ! nvcc -std=c++20 -O3 --threads 0 -gencode "arch=compute_75,code=[${codes#,}]
     echo "kernel table: bench/kernels.cu does not compile without a warning"
     exit 1
 fi
-nvcc -arch=sm_90 "$folder/kernels.o" -lbenchmark -lpthread -o "$folder/bench_kernels"
+mkdir -p build/gpu/bin
+program=build/gpu/bin/bench_kernels
+# shellcheck disable=SC2016 # the loader's own name for the program's folder
+nvcc -arch=sm_90 -Xlinker -s,-rpath,'$ORIGIN' "$folder/kernels.o" -lbenchmark -lpthread -o "$program"
 seconds=$((SECONDS - start))
 
 # Loads and stores of global memory in the PTX, of 16 bytes and in all; the usage of each
@@ -116,7 +120,7 @@ if ! diff -u "$table" "$folder/table.txt"; then
     exit 1
 fi
 # Without a GPU the benchmarks say so and fail.
-if answer=$("$folder/bench_kernels" --benchmark_filter=none 2>&1); then
+if answer=$("$program" --benchmark_filter=none 2>&1); then
     status=0
 else
     status=$?

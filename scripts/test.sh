@@ -171,8 +171,8 @@ if wanted checks; then
     check "completeness" cmake -D ROOT="$PWD" -P tests/completeness.cmake
     check "headers" nice -n 5 bash scripts/check_headers.sh
     check "clang" nice -n 5 bash scripts/check_clang.sh
-    check "cuda" nice -n 5 bash scripts/check_cuda.sh
     check "kernel table" nice -n 5 bash scripts/kernel_table.sh
+    check "cuda" nice -n 5 bash scripts/gpu_check.sh dry
     check "compile budget" bash scripts/check_compile_budget.sh
 fi
 if wanted odr; then

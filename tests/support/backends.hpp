@@ -13,6 +13,8 @@
 #include <pfad/cuda.cuh>
 #if __has_include(<simt.hpp>)
 #include "simt/reference_conv2d.hpp"
+#else
+#include <pfad/cudnn/conv2d.hpp>
 #endif
 #elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
 #include <pfad/onednn.hpp>
@@ -28,7 +30,15 @@
 namespace pfad::test {
 
 #if defined(PFAD_TEST_GPU)
-using backends = std::tuple<cuda::context>;
+#if __has_include(<simt.hpp>)
+using gpu_backend = cuda::context;
+#else
+/// The kernels and, for the dense convolutions, cuDNN; in strict float unless asked.
+struct gpu_backend : cudnn::context {
+    explicit gpu_backend(cudnn::precision p = cudnn::precision::strict) { floats = p; }
+};
+#endif
+using backends = std::tuple<gpu_backend>;
 #elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
 using backends = std::tuple<cpu::context, onednn::context>;
 #else

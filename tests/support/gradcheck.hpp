@@ -12,9 +12,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -135,6 +137,10 @@ void check_gradients(Context& ctx,
                      Op& op,
                      const std::tuple<array<R>...>& analytic,
                      const array<R>&... inputs) {
+    // Under a GPU's sanitizers: thousands of launches more of what the analytic run has launched.
+    if (const char* const slopes = std::getenv("PFAD_TEST_SLOPES"))
+        if (std::string_view(slopes) == "off")
+            return;
     const std::tuple<array<R>...> all(inputs...);
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (check_gradient_of<I>(ctx, op, analytic, all), ...);
@@ -151,8 +157,8 @@ void check_store(Context& ctx,
                  const array<R>&... inputs) {
     for (const store how : {store::set, store::add}) {
         const T before = how == store::set ? not_a_number<T>() : T(3);
-        const std::tuple<guarded<T, R, Context>...> memory(
-            guarded<T, R, Context>(ctx, inputs.dims, before)...);
+        const std::tuple<guarded<T, R, Context>...> memory = {
+            guarded<T, R, Context>(ctx, inputs.dims, before)...};
         const auto prepare = [&](auto& slot, int wanted) {
             constexpr int rank = std::remove_cvref_t<decltype(slot.gradient())>::rank;
             int index = 0;

@@ -1,0 +1,177 @@
+// Times the map and the steps of training at the paper's size, in bf16 and in float (TF32), and
+// trains for a moment to see losses fall. A JSON line for each figure.
+#pragma once
+
+#include "gpu/pictures.hpp"
+#include "gpu/steps.hpp"
+#include "support/backends.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace pfad::test {
+
+/// Milliseconds of device time between start() and stop().
+class stopwatch {
+public:
+    explicit stopwatch(gpu_backend& ctx) : ctx_(ctx), begin_(make()), end_(make()) {}
+
+    void start() { cuda::check(cudaEventRecord(begin_.get(), ctx_.stream()), "an event"); }
+    [[nodiscard]] double stop() {
+        cuda::check(cudaEventRecord(end_.get(), ctx_.stream()), "an event");
+        cuda::check(cudaEventSynchronize(end_.get()), "an event");
+        float passed = 0;
+        cuda::check(cudaEventElapsedTime(&passed, begin_.get(), end_.get()), "an event");
+        return static_cast<double>(passed);
+    }
+
+private:
+    struct destroy {
+        void operator()(cudaEvent_t event) const { cuda::discard(cudaEventDestroy(event)); }
+    };
+    using owned = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, destroy>;
+    static owned make() {
+        cudaEvent_t event = nullptr;
+        cuda::check(cudaEventCreate(&event), "an event");
+        return owned(event);
+    }
+
+    gpu_backend& ctx_;
+    owned begin_, end_;
+};
+
+template <class T>
+inline constexpr const char* type_name = std::is_same_v<T, float> ? "float32" : "bfloat16";
+
+/// What a job needs: a network with sensible activations, pictures, a mask.
+template <class T>
+struct workload {
+    gpu_backend ctx{cudnn::precision::fast};
+    cpu::context plain{1};
+    pfadseg<float> start{plain};
+    std::optional<network_steps<T, gpu_backend>> steps;
+    image<T, gpu> clean, corrupted;
+    tensor<T, 4, gpu> mask;
+
+    workload(std::int64_t batch, std::int64_t size) {
+        start.initialise(1);
+        steps.emplace(ctx, start);
+        const auto draw = [&](std::int64_t pictures, const char* name) {
+            return constant(
+                upload<T>(ctx, random_pictures(shape<4>{{pictures, size, size, 3}}, name)));
+        };
+        const auto few = draw(4, "few");
+        for (int i = 0; i < 30; ++i) // 0.9^30 of where the statistics were is left
+            steps->adapt(few);
+        clean = draw(batch, "clean");
+        corrupted = draw(batch, "corrupted");
+        mask = upload<T>(ctx, random_mask(shape<4>{{batch, size / 4, size / 4, 1}}, "mask"));
+        synchronise(ctx);
+        ctx.memory->trim(); // what only this needed
+    }
+};
+
+/// Calls run() warm, `repeat` times, and prints the median. "eager" says that the host starts every
+/// kernel of every call.
+template <class T, class F>
+double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, const F& run) {
+    for (int i = 0; i < 5; ++i)
+        run();
+    stopwatch watch(on.ctx);
+    std::vector<double> ms;
+    for (int i = 0; i < repeat; ++i) {
+        watch.start();
+        run();
+        ms.push_back(watch.stop());
+    }
+    std::sort(ms.begin(), ms.end());
+    const double median = ms[ms.size() / 2];
+    std::size_t free = 0, total = 0;
+    cuda::check(cudaMemGetInfo(&free, &total), "the memory");
+    std::printf("{\"peer\": \"pfad\", \"job\": \"%s\", \"dtype\": \"%s\", \"mode\": \"eager\", "
+                "\"size\": 256, \"batch\": %lld, \"ms\": %.4f, \"min_ms\": %.4f, \"max_ms\": %.4f, "
+                "\"images_per_s\": %.1f, \"peak_bytes\": %zu, \"device_bytes\": %zu}\n",
+                job, type_name<T>, static_cast<long long>(batch), median, ms.front(), ms.back(),
+                1000.0 * static_cast<double>(batch) / median, on.ctx.memory->reserved_bytes(),
+                total - free);
+    std::fflush(stdout);
+    return median;
+}
+
+/// The map at three batches, an iteration of each stage, and from these the time of a whole
+/// category, without reading pictures.
+template <class T>
+void time_all(int repeat) {
+    for (const std::int64_t batch : {1, 16, 64}) {
+        workload<T> on(batch, 256);
+        time_job(on, "infer", batch, repeat,
+                 [&] { static_cast<void>(on.steps->map(on.corrupted)); });
+    }
+    double stage[2];
+    for (const int number : {1, 2}) {
+        workload<T> on(16, 256);
+        on.steps->begin(number);
+        stage[number - 1] = time_job(on, number == 1 ? "stage1" : "stage2", 16, repeat, [&] {
+            if (number == 1)
+                static_cast<void>(on.steps->student_gradients(on.clean, on.corrupted));
+            else
+                static_cast<void>(on.steps->segmentation_gradients(on.corrupted, on.mask));
+            on.steps->update();
+        });
+    }
+    std::printf("{\"peer\": \"pfad\", \"job\": \"category\", \"dtype\": \"%s\", \"mode\": "
+                "\"eager\", \"iterations\": [3000, 4000], \"minutes\": %.2f}\n",
+                type_name<T>, (3000 * stage[0] + 4000 * stage[1]) / 60000);
+    std::fflush(stdout);
+}
+
+inline int run_timing(int repeat) {
+    time_all<bf16>(repeat);
+    time_all<float>(repeat);
+    return 0;
+}
+
+/// Trains on one batch of 8 pictures of 64 x 64: the last losses of each stage are finite and below
+/// nine tenths of the first.
+template <class T>
+bool losses_fall() {
+    constexpr int iterations = 40, few = 5;
+    workload<T> on(8, 64);
+    bool all = true;
+    for (const int number : {1, 2}) {
+        on.steps->begin(number, {0.05, 0.05});
+        double first = 0, last = 0;
+        for (int i = 0; i < iterations; ++i) {
+            const auto losses = read_elements(
+                on.ctx, number == 1 ? on.steps->student_gradients(on.clean, on.corrupted)
+                                    : on.steps->segmentation_gradients(on.corrupted, on.mask));
+            on.steps->update();
+            for (const auto loss : losses) {
+                first += i < few ? static_cast<double>(loss) / few : 0;
+                last += i >= iterations - few ? static_cast<double>(loss) / few : 0;
+            }
+        }
+        const bool falls = std::isfinite(last) && last < 0.9 * first;
+        std::printf("{\"job\": \"train\", \"dtype\": \"%s\", \"stage\": %d, \"iterations\": %d, "
+                    "\"first\": %.4f, \"last\": %.4f, \"falls\": %s}\n",
+                    type_name<T>, number, iterations, first, last, falls ? "true" : "false");
+        std::fflush(stdout);
+        all = all && falls;
+    }
+    return all;
+}
+
+inline int run_training() {
+    const bool in_float = losses_fall<float>(), in_bf16 = losses_fall<bf16>();
+    return in_float && in_bf16 ? 0 : 1;
+}
+
+} // namespace pfad::test

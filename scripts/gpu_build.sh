@@ -44,11 +44,12 @@ build_all() {
         -n $(find include kernels bench -newer "$home/bin/bench_kernels" -type f -print -quit) ]]; then
         targets+=("$home/bin/bench_kernels")
     fi
-    has_cudnn && targets+=("$home/bin/gpu_networks" "$home/bin/gpu_ops")
+    has_cudnn && targets+=("$home/bin/gpu_train" "$home/bin/gpu_networks" "$home/bin/gpu_ops")
     PFAD_TOOLKIT=$(toolkit)
     # Catch2 3 has its own code in a library.
     PFAD_CATCH=$(echo '#include <catch2/catch_all.hpp>' | g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null && echo -lCatch2 || true)
-    export PFAD_TOOLKIT PFAD_CATCH
+    PFAD_STB=$(echo '#include <stb_image.h>' | g++ -x c++ -fsyntax-only - 2>/dev/null || echo -I/usr/include/stb)
+    export PFAD_TOOLKIT PFAD_CATCH PFAD_STB
     # The longest first.
     ninja -j "$(nproc)" -f tests/gpu/build.ninja "${targets[@]}" "$home/bin/gpu_whole" || return 1
     seconds=$(awk '{ printf "%.0f", $1 + $2 }' "$home/obj/whole.o.time")

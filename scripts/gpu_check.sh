@@ -131,7 +131,7 @@ prepare() {
     mkdir -p "$out" "$work"
     rm -f "$work"/* "$out"/{table.txt,results.json,kernels.json,log.txt}
     bin=$PWD/$home/bin
-    for program in gpu_whole gpu_ops gpu_networks bench_kernels; do
+    for program in gpu_whole gpu_ops gpu_networks gpu_train bench_kernels; do
         [[ -x $bin/$program ]] || { echo "cuda: $bin/$program is missing: scripts/gpu_check.sh build"; exit 2; }
     done
     ours=(env "LD_LIBRARY_PATH=$(library_path)")
@@ -146,7 +146,7 @@ run_tests() {
     start ops 150 "${ours[@]}" "$bin/gpu_ops"
     start golden 150 "${ours[@]}" "$bin/gpu_networks" golden "$home/golden"
     start parity 150 "${ours[@]}" "$bin/gpu_networks" parity
-    start train 60 "${ours[@]}" "$bin/gpu_networks" train
+    start train 150 "${ours[@]}" "$bin/gpu_train"
     finish
 }
 

@@ -1,6 +1,6 @@
-// Whole networks on a GPU: golden files, parity with the CPU, a short training, timing. One unit,
+// Whole networks on a GPU: golden files, parity with the CPU, timing. One unit,
 // since each of its parts would compile all kernels and the networks again.
-//   gpu_networks golden DIR | parity | train | time [REPEATS]
+//   gpu_networks golden DIR | parity | time [REPEATS]
 #include "golden/check_folder.hpp"
 #include "gpu/no_gpu.hpp"
 #include "gpu/parity.hpp"
@@ -23,14 +23,12 @@ int main(int argc, char** argv) {
             return golden::check_folder(argc - 1, argv + 1);
         if (job == "parity")
             return run_parity();
-        if (job == "train")
-            return run_training();
         if (job == "time")
             return run_timing(argc > 2 ? std::atoi(argv[2]) : 30);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "gpu_networks: %s\n", problem.what());
         return 1;
     }
-    std::fputs("usage: gpu_networks golden DIR | parity | train | time [REPEATS]\n", stderr);
+    std::fputs("usage: gpu_networks golden DIR | parity | time [REPEATS]\n", stderr);
     return 2;
 }

@@ -1,5 +1,5 @@
-// Times the map and the steps of training at the paper's size, in bf16 and in float (TF32), and
-// trains for a moment to see losses fall. A JSON line for each figure.
+// Times the map and the steps of training at the paper's size, in bf16 and in float (TF32), each as
+// it is and captured. A JSON line for each figure.
 #pragma once
 
 #include "gpu/pictures.hpp"
@@ -79,10 +79,11 @@ struct workload {
     }
 };
 
-/// Calls run() warm, `repeat` times, and prints the median. "eager" says that the host starts every
-/// kernel of every call.
+/// Calls run() warm, `repeat` times, and prints the median. "eager": the host starts every kernel of
+/// every call; "captured": it starts a graph.
 template <class T, class F>
-double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, const F& run) {
+double time_mode(
+    workload<T>& on, const char* job, const char* mode, std::int64_t batch, int repeat, F&& run) {
     for (int i = 0; i < 5; ++i)
         run();
     stopwatch watch(on.ctx);
@@ -96,14 +97,23 @@ double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat
     const double median = ms[ms.size() / 2];
     std::size_t free = 0, total = 0;
     cuda::check(cudaMemGetInfo(&free, &total), "the memory");
-    std::printf("{\"peer\": \"pfad\", \"job\": \"%s\", \"dtype\": \"%s\", \"mode\": \"eager\", "
+    std::printf("{\"peer\": \"pfad\", \"job\": \"%s\", \"dtype\": \"%s\", \"mode\": \"%s\", "
                 "\"size\": 256, \"batch\": %lld, \"ms\": %.4f, \"min_ms\": %.4f, \"max_ms\": %.4f, "
                 "\"images_per_s\": %.1f, \"peak_bytes\": %zu, \"device_bytes\": %zu}\n",
-                job, type_name<T>, static_cast<long long>(batch), median, ms.front(), ms.back(),
-                1000.0 * static_cast<double>(batch) / median, on.ctx.memory->reserved_bytes(),
-                total - free);
+                job, type_name<T>, mode, static_cast<long long>(batch), median, ms.front(),
+                ms.back(), 1000.0 * static_cast<double>(batch) / median,
+                on.ctx.memory->reserved_bytes(), total - free);
     std::fflush(stdout);
     return median;
+}
+
+/// Both; the milliseconds of the captured step.
+template <class T, class F>
+double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, const F& run) {
+    time_mode(on, job, "eager", batch, repeat, run);
+    on.ctx.memory->trim(); // a captured step has memory of its own
+    cuda::captured step(on.ctx, run);
+    return time_mode(on, job, "captured", batch, repeat, step);
 }
 
 /// The map at three batches, an iteration of each stage, and from these the time of a whole
@@ -128,7 +138,7 @@ void time_all(int repeat) {
         });
     }
     std::printf("{\"peer\": \"pfad\", \"job\": \"category\", \"dtype\": \"%s\", \"mode\": "
-                "\"eager\", \"iterations\": [3000, 4000], \"minutes\": %.2f}\n",
+                "\"captured\", \"iterations\": [3000, 4000], \"minutes\": %.2f}\n",
                 type_name<T>, (3000 * stage[0] + 4000 * stage[1]) / 60000);
     std::fflush(stdout);
 }
@@ -137,41 +147,6 @@ inline int run_timing(int repeat) {
     time_all<bf16>(repeat);
     time_all<float>(repeat);
     return 0;
-}
-
-/// Trains on one batch of 8 pictures of 64 x 64: the last losses of each stage are finite and below
-/// nine tenths of the first.
-template <class T>
-bool losses_fall() {
-    constexpr int iterations = 40, few = 5;
-    workload<T> on(8, 64);
-    bool all = true;
-    for (const int number : {1, 2}) {
-        on.steps->begin(number, {0.05, 0.05});
-        double first = 0, last = 0;
-        for (int i = 0; i < iterations; ++i) {
-            const auto losses = read_elements(
-                on.ctx, number == 1 ? on.steps->student_gradients(on.clean, on.corrupted)
-                                    : on.steps->segmentation_gradients(on.corrupted, on.mask));
-            on.steps->update();
-            for (const auto loss : losses) {
-                first += i < few ? static_cast<double>(loss) / few : 0;
-                last += i >= iterations - few ? static_cast<double>(loss) / few : 0;
-            }
-        }
-        const bool falls = std::isfinite(last) && last < 0.9 * first;
-        std::printf("{\"job\": \"train\", \"dtype\": \"%s\", \"stage\": %d, \"iterations\": %d, "
-                    "\"first\": %.4f, \"last\": %.4f, \"falls\": %s}\n",
-                    type_name<T>, number, iterations, first, last, falls ? "true" : "false");
-        std::fflush(stdout);
-        all = all && falls;
-    }
-    return all;
-}
-
-inline int run_training() {
-    const bool in_float = losses_fall<float>(), in_bf16 = losses_fall<bf16>();
-    return in_float && in_bf16 ? 0 : 1;
 }
 
 } // namespace pfad::test

@@ -92,8 +92,9 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
 /// The unweighted mean of each metric over the categories that define it; counts are sums. `reason`
 /// says for which metrics categories are left out.
 [[nodiscard]] inline metrics_result mean_over_categories(std::span<const metrics_result> all) {
+    using metric = std::optional<double> metrics_result::*;
     struct member {
-        std::optional<double> metrics_result::*value;
+        metric value;
         const char* name;
     };
     constexpr member members[] = {{&metrics_result::image_auroc, "image AUROC"},

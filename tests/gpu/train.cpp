@@ -1,0 +1,154 @@
+// gpu_train: the programs' own training on a GPU, in float and bf16, on pictures that pfad draws.
+// Losses fall; a second run gives the same bits; so does a run that is stopped and resumed after
+// every second iteration, which never gets as far as to capture its step: captured is eager. Ends
+// with "N passed, N failed".
+#include "device.hpp"
+
+#include <pfad/cpu/queue.hpp>
+#include <pfad/data/mvtec.hpp>
+#include <pfad/data/synthetic.hpp>
+#include <pfad/data/synthetic_textures.hpp>
+#include <pfad/data/textures.hpp>
+#include <pfad/pfad.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using pfad::train::training_step;
+
+int passed = 0, failed = 0;
+
+void check(bool ok, const std::string& what) {
+    std::printf("%s %s\n", ok ? "ok  " : "FAIL", what.c_str());
+    std::fflush(stdout);
+    (ok ? passed : failed) += 1;
+}
+
+struct outcome {
+    std::vector<double> losses, weights;
+    double seconds = 0;
+    friend bool operator==(const outcome& a, const outcome& b) {
+        return a.losses == b.losses && a.weights == b.weights;
+    }
+};
+
+class trial {
+public:
+    trial(program::device& device, const fs::path& folder)
+        : device_(device), folder_(folder),
+          good_(pfad::data::list_training_pictures(folder / "flange")),
+          textures_(pfad::data::list_textures(folder / "textures")) {
+        options.size = 64;
+        options.batch = 8;
+        options.student_rate = options.residual_rate = options.head_rate = 0.05;
+        options.checkpoint_every = 0;
+    }
+
+    pfad::train::training_options options;
+
+    /// `pieces`: stopped and resumed after every second iteration.
+    outcome run(bool pieces) {
+        pfad::cpu::context plain;
+        pfad::pfadseg<float> model(plain, options.model);
+        model.initialise(1);
+        outcome result;
+        options.checkpoint_every = pieces ? 2 : 0;
+        const std::string file = (folder_ / "checkpoint.safetensors").string();
+        fs::remove(file);
+        struct stopped {};
+        bool resume = false;
+        int last = -1;
+        while (last + 1 < options.iterations()) {
+            int in_piece = 0;
+            try {
+                device_.train(
+                    model, options, good_, textures_, pieces ? file : "", resume, [](int) {},
+                    [&](const training_step& step) {
+                        if (pieces && in_piece++ == 2)
+                            throw stopped();
+                        last = step.iteration;
+                        result.losses.push_back(step.cosine + step.focal + step.l1);
+                        result.seconds += step.seconds;
+                    });
+            } catch (const stopped&) {
+            }
+            resume = true;
+        }
+        for (const auto& array : pfad::named_arrays<float>(model))
+            result.weights.insert(result.weights.end(), array.values.data,
+                                  array.values.data + array.size());
+        return result;
+    }
+
+    double evaluate() {
+        pfad::cpu::context plain;
+        pfad::pfadseg<float> model(plain, options.model);
+        model.initialise(1);
+        const auto e = device_.evaluate(model, options.size, folder_ / "flange", [](int, int) {});
+        return e.result.pixel_auroc.value_or(-1);
+    }
+
+private:
+    program::device& device_;
+    fs::path folder_;
+    program::pictures good_, textures_;
+};
+
+double mean(const std::vector<double>& x, std::size_t from, std::size_t count) {
+    double sum = 0;
+    for (std::size_t i = from; i < from + count; ++i)
+        sum += x[i] / static_cast<double>(count);
+    return sum;
+}
+
+void try_device(program::device& device, const std::string& type, const fs::path& folder) {
+    trial it(device, folder);
+    it.options.student_iterations = it.options.segmentation_iterations = 40;
+    const auto whole = it.run(false);
+    for (const int stage : {1, 2}) {
+        const std::size_t begin = stage == 1 ? 0 : 40;
+        const double first = mean(whole.losses, begin, 5), last = mean(whole.losses, begin + 35, 5);
+        const bool falls = std::isfinite(last) && last < 0.9 * first;
+        std::printf("{\"job\": \"train\", \"dtype\": \"%s\", \"stage\": %d, \"iterations\": 40, "
+                    "\"first\": %.4f, \"last\": %.4f, \"falls\": %s, \"seconds\": %.3f}\n",
+                    type.c_str(), stage, first, last, falls ? "true" : "false", whole.seconds);
+        check(falls, type + ": the losses of stage " + std::to_string(stage) + " fall");
+    }
+    check(it.run(false) == whole, type + ": another run gives the same bits");
+    it.options.student_iterations = it.options.segmentation_iterations = 6;
+    check(it.run(true) == it.run(false), type + ": captured steps give the bits of eager ones");
+    const double area = it.evaluate();
+    check(area >= 0 && area <= 1, type + ": an evaluation has a pixel AUROC");
+}
+
+} // namespace
+
+int main() {
+    const fs::path folder = fs::temp_directory_path() / "pfad_gpu_train";
+    try {
+        for (const bool bf16 : {false, true}) {
+            const auto device = program::make_gpu(bf16);
+            if (!bf16) {
+                fs::remove_all(folder);
+                pfad::data::make_demo_category(folder / "flange", 1);
+                pfad::data::make_demo_textures(folder / "textures", 1);
+            }
+            try_device(*device, bf16 ? "bfloat16" : "float32", folder);
+        }
+        fs::remove_all(folder);
+    } catch (const std::exception& problem) {
+        std::fprintf(stderr, "gpu_train: %s\n", problem.what());
+        const auto* const known = dynamic_cast<const pfad::error*>(&problem);
+        return known && known->code() == pfad::errc::unsupported ? 77 : 1;
+    }
+    std::printf("%d passed, %d failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}

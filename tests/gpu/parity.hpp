@@ -193,7 +193,7 @@ inline int run_parity() {
             return run_both_stages<double>(plain, options, noise);
         };
         const auto want = reference(0);
-        gpu_backend ctx;
+        auto ctx = make_context<gpu_backend>(1);
         const auto first = run_both_stages<float>(ctx, options, 0);
         count(judge_parity((name + ", float").c_str(), first, want, reference(in_float.noise),
                            in_float));

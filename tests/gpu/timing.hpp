@@ -54,7 +54,7 @@ inline constexpr const char* type_name = std::is_same_v<T, float> ? "float32" : 
 /// What a job needs: a network with sensible activations, pictures, a mask.
 template <class T>
 struct workload {
-    gpu_backend ctx{cudnn::precision::fast};
+    gpu_backend ctx;
     cpu::context plain{1};
     pfadseg<float> start{plain};
     std::optional<network_steps<T, gpu_backend>> steps;

@@ -33,10 +33,7 @@ namespace pfad::test {
 #if __has_include(<simt.hpp>)
 using gpu_backend = cuda::context;
 #else
-/// The kernels and, for the dense convolutions, cuDNN; in strict float unless asked.
-struct gpu_backend : cudnn::context {
-    explicit gpu_backend(cudnn::precision p = cudnn::precision::strict) { floats = p; }
-};
+using gpu_backend = cudnn::context; // the kernels and, for the dense convolutions, cuDNN
 #endif
 using backends = std::tuple<gpu_backend>;
 #elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
@@ -48,13 +45,19 @@ using backends = std::tuple<cpu::context>;
 template <class Context>
 inline constexpr bool on_host = std::is_same_v<typename Context::space, host>;
 
-/// A context of `threads` threads, where the backend has threads of the host.
+/// A context of `threads` threads, where the backend has threads of the host; of a GPU one that
+/// rounds nothing that float does not.
 template <class Context>
 [[nodiscard]] Context make_context(int threads) {
-    if constexpr (on_host<Context>)
+    if constexpr (on_host<Context>) {
         return Context(threads);
-    else
-        return Context();
+    } else {
+        Context made;
+#if defined(PFAD_TEST_GPU) && !__has_include(<simt.hpp>)
+        made.floats = cudnn::precision::strict;
+#endif
+        return made;
+    }
 }
 
 /// Calls f(T()) for the element types of activations: float, and bf16 where the backend has it.

@@ -29,7 +29,7 @@ start=$SECONDS
 
 if ! nvcc -std=c++20 -O3 --threads 0 -gencode "arch=compute_75,code=[${codes#,}]" -Werror all-warnings \
     -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter \
-    -Iinclude -Ikernels -Ibench --resource-usage --keep --keep-dir "$folder" \
+    -Iinclude -Ikernels -Ibench --compress-mode=size --resource-usage --keep --keep-dir "$folder" \
     -c bench/kernels.cu -o "$folder/kernels.o" >"$folder/usage.txt" 2>&1; then
     grep -vE '^ptxas info|bytes stack frame|^ +Function' "$folder/usage.txt" | head -n 40
     echo "kernel table: bench/kernels.cu does not compile without a warning"

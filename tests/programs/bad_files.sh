@@ -15,6 +15,10 @@ refuses "more iterations than an int holds" "iterations are 0 to" out \
     "${train[@]}" --teacher random --student-iterations 2147483647
 refuses "more threads than a machine has" "threads.*20000.*1024" out \
     "${train[@]}" --teacher random --threads 20000
+refuses "a GPU that is not here" "built for the CPU alone|no GPU can be used" out \
+    "${train[@]}" --teacher random --device cuda
+refuses "bf16 on the CPU" "precision bf16: only with" out \
+    "${train[@]}" --teacher random --precision bf16
 refuses "a size of 8" "the size is 32 to" out "${train[@]}" --teacher random --size 8
 refuses "an option that does not exist" "bathc" out "${train[@]}" --teacher random --bathc 3
 refuses "rotate: something else" "rotate.*sideways" out \

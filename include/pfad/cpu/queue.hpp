@@ -32,7 +32,11 @@ public:
         values_.emplace(from.data(), from.data() + from.size());
     }
     /// The oldest numbers, or nothing where there are none.
-    [[nodiscard]] std::optional<std::vector<float>> pop() { return std::exchange(values_, {}); }
+    [[nodiscard]] std::optional<std::vector<float>> pop() {
+        auto oldest = std::move(values_);
+        values_.reset();
+        return oldest;
+    }
 
 private:
     std::optional<std::vector<float>> values_;

@@ -54,6 +54,7 @@ struct pfadseg {
     /// Equation (2): what the segmentation network sees, (n, h/4, w/4, 448).
     template <class C>
     image<T, S> similarity(tape<C>& t, const image<T, S>& x) const {
+        // A gradient goes through both; where none is wanted they may run at the same time.
         if (t.phase == mode::train || t.record_ops == recording::on)
             return cosine_similarity_map(t, teacher(t, x), student(t, x));
         const auto [target, found] = side_by_side(

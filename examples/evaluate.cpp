@@ -1,5 +1,5 @@
 // pfad_evaluate: the metrics of a trained model on a category, its maps and a report page.
-#include "choose_device.hpp"
+#include "device/options.hpp"
 
 #include <pfad/train/report.hpp>
 

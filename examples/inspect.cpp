@@ -1,5 +1,5 @@
 // pfad_inspect: score, verdict and heat map of pictures.
-#include "choose_device.hpp"
+#include "device/options.hpp"
 
 namespace {
 

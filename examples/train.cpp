@@ -1,5 +1,5 @@
 // pfad_train: trains PFADSeg on the good pictures of a category.
-#include "choose_device.hpp"
+#include "device/options.hpp"
 
 #include <pfad/data/textures.hpp>
 
@@ -109,8 +109,8 @@ int train(arguments& a, const std::string& command) {
     pfad::pfadseg<float> model(memory, options.model);
     model.initialise(options.seed);
     if (a.teacher == "random") {
-        pfad::context cpu(a.device.threads);
-        pfad::train::make_random_teacher(cpu, model.teacher, options.size, options.seed, pictures);
+        program::make_random_teacher(model.teacher, options.size, options.seed, pictures,
+                                     a.device.threads);
     } else {
         pfad::load_teacher(model.teacher, a.teacher);
     }

@@ -73,7 +73,8 @@ figure() {
         awk -F '[:,]' '/"percent"/ { n++; s += $2; if ($2 >= 50) many++ }
             END { printf "%d benchmarks, %.0f %% of a copy in the mean, %d above 50 %%\n", n, n ? s / n : 0, many }' "$out/kernels.json"
     elif grep -qE '^\{.*"ms"' "$text"; then
-        sed -nE 's/^\{.*"job": "([a-z0-9]+)", .*"dtype": "(b|f)[a-z]*([0-9]+)", .*"batch": ([0-9]+), "ms": ([0-9.]+).*/\1 \2\3 x\4 \5 ms/p
+        sed -nE '/"category"/!s/"job": "([a-z0-9]+)"(.*"mode": "captured")/"job": "\1_captured"\2/
+            s/^\{.*"job": "([a-z0-9_]+)", .*"dtype": "(b|f)[a-z]*([0-9]+)", .*"batch": ([0-9]+), "ms": ([0-9.]+).*/\1 \2\3 x\4 \5 ms/p
             s/^\{.*"job": "category", "dtype": "(b|f)[a-z]*([0-9]+)", .*"minutes": ([0-9.]+).*/category \1\2 \3 min/p' "$text" |
             paste -sd '|' - | sed 's/|/, /g'
     elif grep -q '"falls"' "$text"; then

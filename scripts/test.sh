@@ -189,8 +189,9 @@ if wanted tsan; then
     run_tests tsan threaded
 fi
 if wanted release; then
-    # AddressSanitizer's build has the ops' tests on the emulated GPU; they take long to compile.
-    configure release -D PFAD_TEST_KERNELS=OFF
+    # AddressSanitizer's build has every unit test, that of the ops on the emulated GPU, too. Again, with
+    # the optimiser that users have, those of numerics; golden files and programs run the rest.
+    configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn;nn;optim;train"
     build release
     run_tests release unit threaded golden programs
 fi

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/sentence.hpp"
 
 #include <pfad/cudnn/conv2d.hpp>
 #include <pfad/pfad.hpp>
@@ -84,16 +85,6 @@ std::vector<cudnnBackendNumericalNote_t> notes(const plan& p) {
 
 bool has(const std::vector<cudnnBackendNumericalNote_t>& list, cudnnBackendNumericalNote_t note) {
     return std::find(list.begin(), list.end(), note) != list.end();
-}
-
-template <class F>
-std::string sentence_of(F&& f) {
-    try {
-        f();
-    } catch (const error& problem) {
-        return problem.what();
-    }
-    return {};
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // A folder of a test's own with small pictures in it.
 #pragma once
 
+#include "support/sentence.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <pfad/io/image.hpp>
@@ -46,17 +47,6 @@ private:
         return file;
     }
 };
-
-/// The sentence of the pfad::error that f() throws, or "" where it throws none.
-template <class F>
-std::string sentence_of(F&& f) {
-    try {
-        f();
-    } catch (const pfad::error& failure) {
-        return failure.what();
-    }
-    return "";
-}
 
 inline bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;

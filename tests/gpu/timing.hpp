@@ -79,8 +79,8 @@ struct workload {
     }
 };
 
-/// Calls run() warm, `repeat` times, and prints the median. "eager": the host starts every kernel of
-/// every call; "captured": it starts a graph.
+/// Calls run() warm, `repeat` times, and prints the median. "eager": the host starts every kernel
+/// of every call; "captured": it starts a graph.
 template <class T, class F>
 double time_mode(
     workload<T>& on, const char* job, const char* mode, std::int64_t batch, int repeat, F&& run) {

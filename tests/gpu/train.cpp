@@ -2,7 +2,7 @@
 // Losses fall; a second run gives the same bits; so does a run that is stopped and resumed after
 // every second iteration, which never gets as far as to capture its step: captured is eager. Ends
 // with "N passed, N failed".
-#include "device.hpp"
+#include "device/device.hpp"
 
 #include <pfad/cpu/queue.hpp>
 #include <pfad/data/mvtec.hpp>

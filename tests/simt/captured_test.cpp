@@ -1,6 +1,7 @@
 // Captured steps and side branches of the library, replayed by the emulator in several orders.
 #include "support/backends.hpp"
 #include "support/catch.hpp"
+#include "support/sentence.hpp"
 #include "test_support.hpp"
 
 #include <pfad/nn/batch_norm.hpp>
@@ -9,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -121,16 +121,6 @@ private:
     std::optional<sgd<float, gpu>> optimiser_;
 };
 
-std::string sentence_of(const std::function<void()>& f, errc code) {
-    try {
-        f();
-    } catch (const error& e) {
-        CHECK(e.code() == code);
-        return e.what();
-    }
-    return "nothing was thrown";
-}
-
 } // namespace
 
 TEST_CASE("captured: a training is the eager one, bit for bit [simt]", "[simt]") {
@@ -199,7 +189,7 @@ TEST_CASE("captured: a step that never repeats [simt]", "[simt]") {
         for (int i = 0; i < 20; ++i)
             step();
     };
-    CHECK(sentence_of(run, errc::value) ==
+    CHECK(sentence_of(errc::value, run) ==
           "captured: the step does not repeat: it took more memory in each of 8 runs");
     CHECK(kept.size() == 8);
 }
@@ -250,7 +240,7 @@ TEST_CASE("captured: a step that cannot be captured leaves the context usable [s
                 cannot + "cuda: memory of the GPU: " + refused,
                 "captured: the end of the capture: capturing stream has unjoined work",
             };
-            CHECK(sentence_of([&] { step(); }, code) == sentences[what]);
+            CHECK(sentence_of(code, [&] { step(); }) == sentences[what]);
         }
         CHECK(!step.is_captured());
         CHECK(ctx.memory == memory);

@@ -1,25 +1,15 @@
 // What goes wrong with a GPU, each as one sentence.
 #include "support/backends.hpp"
 #include "support/catch.hpp"
+#include "support/sentence.hpp"
 #include "test_support.hpp"
 
-#include <functional>
 #include <string>
 
 using namespace pfad;
 using simt::test::chosen;
 
 namespace {
-
-std::string sentence_of(errc code, const std::function<void()>& f) {
-    try {
-        f();
-    } catch (const error& e) {
-        CHECK(e.code() == code);
-        return e.what();
-    }
-    return "nothing was thrown";
-}
 
 void make() {
     const cuda::context here;

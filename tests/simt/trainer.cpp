@@ -1,5 +1,6 @@
 // The trainer and the predictor on the emulated GPU: what they do there beside the network's steps,
-// which networks.cpp has. Batches go to the device, losses and weights come back, steps are captured.
+// which networks.cpp has. Batches go to the device, losses and weights come back, steps are
+// captured.
 #include "data/picture_folder.hpp"
 #include "support/backends.hpp"
 #include "support/compare.hpp"

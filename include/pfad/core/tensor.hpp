@@ -61,9 +61,9 @@ private:
     shape<R> dims_ = {};
 };
 
-/// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws errc::memory
-/// where there is none, in the name of `who`: an op, or a source file, by default the caller's,
-/// whose stem is the op.
+/// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws
+/// errc::memory where there is none, in the name of `who`: an op, or a source file, by default the
+/// caller's, whose stem is the op.
 template <class T, int R, class Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {

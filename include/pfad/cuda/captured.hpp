@@ -30,8 +30,8 @@ namespace pfad::cuda {
 /// - does not synchronise, read what a GPU computes, or get memory but from the context;
 /// - touches from outside only tensors that live as long as this object;
 /// - may leave tensors behind, as `loss`, which each later call writes anew where they are.
-/// What the host does in it (a learning rate, a counter, a choice) stays as it was when the step was
-/// captured.
+/// What the host does in it (a learning rate, a counter, a choice) stays as it was when the step
+/// was captured.
 ///
 /// The step's memory is a pool of its own, one more for the side: between two replays the addresses
 /// of the graph are free in the eyes of a pool, which would hand them to others.

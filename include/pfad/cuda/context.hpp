@@ -121,8 +121,8 @@ inline void wait_for(context& later, context& earlier) {
 // its own, because a pool hands out freed blocks at once: with one for both, a block that the side
 // has just given up would be written by ctx while the side's kernels are still at it. With two
 // - a block comes back to the stream that had it, where work is in order;
-// - fork orders what the side does with its blocks behind what ctx has read of them before, join the
-//   other way round.
+// - fork orders what the side does with its blocks behind what ctx has read of them before, join
+//   the other way round.
 // What is left to the caller: what ctx made and the side reads stays until join; what the side
 // made, ctx reads after join and gives up before the next work on the side, or after it is queued.
 

@@ -1,12 +1,12 @@
 // Reading a few numbers of every step (its losses) without holding up the host.
 #pragma once
 
+#include <pfad/core/host_memory.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/cuda/context.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -24,8 +24,8 @@ public:
     /// Room for `slots` copies of at most `floats` floats. Throws errc::memory.
     ring(int slots, std::int64_t floats) : floats_(floats) {
         expect(slots > 0 && floats > 0, "ring", "has at least one slot of one float");
-        host_.memory = pinned_pool();
-        memory_ = empty<float>(host_, shape<2>{{slots, floats}});
+        host_memory pinned(pinned_pool());
+        memory_ = empty<float>(pinned, shape<2>{{slots, floats}});
         for (int i = 0; i < slots; ++i)
             slots_.push_back({0, make_event()});
     }
@@ -76,11 +76,6 @@ public:
     }
 
 private:
-    // As much of a context as empty() needs.
-    struct pinned {
-        using space = host;
-        std::shared_ptr<pool> memory;
-    };
     struct slot {
         std::int64_t size;
         event done;
@@ -96,7 +91,6 @@ private:
     }
 
     std::int64_t floats_;
-    pinned host_;
     tensor<float, 2, host> memory_;
     std::vector<slot> slots_;
     std::size_t first_ = 0, count_ = 0;

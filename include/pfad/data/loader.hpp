@@ -30,7 +30,8 @@ struct loader_options {
 };
 
 /// Batches first_iteration, first_iteration + 1, ... without end, the same whatever the number of
-/// threads. Dropping a batch gives its memory back. next() may be called from one thread at a time. A loader can be destroyed at any time.
+/// threads. Dropping a batch gives its memory back. next() may be called from one thread at a time.
+/// A loader can be destroyed at any time.
 class loader {
 public:
     /// Opens every picture before it returns. Throws errc::value for options out of range,

@@ -13,8 +13,8 @@
 
 namespace pfad::data {
 
-/// One training batch of n samples before any arithmetic: a tenth of the bytes of the pictures that
-/// `synthesise` makes of it.
+/// One training batch of n samples before any arithmetic: a fifth of the bytes of the pictures that
+/// `synthesise` makes of it in float.
 template <class S = host>
 struct training_batch {
     std::int64_t iteration = -1;        ///< -1: no batch

@@ -26,7 +26,15 @@ public:
             exact_.emplace(ctx, source.options);
         if constexpr (mixed)
             rounded_.emplace(ctx, source.options);
-        load(ctx);
+        if constexpr (!in_place)
+            copy_arrays(ctx, source, exact());
+        if constexpr (mixed)
+            visit_pairs(exact(), *rounded_, [&]<class P, class Q>(P& from, Q& to) {
+                if constexpr (std::is_same_v<P, Q>)
+                    to.value = from.value; // shared: vectors and statistics are not rounded
+                else
+                    cast_forward<float>(ctx, from.value.flat(), to.value.flat().view());
+            });
     }
 
     /// The network to compute with.
@@ -50,20 +58,6 @@ public:
         }
     }
 
-    /// The host's weights to the device. Before an optimiser takes them.
-    void load(Context& ctx) {
-        if constexpr (!in_place)
-            copy_arrays(ctx, source_, exact());
-        if constexpr (mixed)
-            visit_pairs(exact(), *rounded_, [&]<class P, class Q>(P& from, Q& to) {
-                if constexpr (std::is_same_v<P, Q>)
-                    to.value = from.value; // shared: vectors and statistics are not rounded
-                else
-                    cast_forward<float>(ctx, from.value.flat(), to.value.flat().view());
-                if constexpr (requires { to.stamp; })
-                    to.stamp.touch();
-            });
-    }
     /// The device's weights to the host.
     void store(Context& ctx) {
         if constexpr (!in_place)

@@ -1,7 +1,6 @@
 // A network at work: pixels in, anomaly maps and image scores out.
 #pragma once
 
-#include <pfad/core/error.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/models/device_network.hpp>
 #include <pfad/ops/cast.hpp>

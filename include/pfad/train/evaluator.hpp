@@ -36,8 +36,8 @@ struct evaluation {
     std::vector<std::uint8_t> labels; ///< 1 where the folder's name says anomalous
 };
 
-/// Tests a network, that of the predictor, on a category in the MVTec AD layout. report(done, total)
-/// after each picture.
+/// Tests the predictor's network on a category in the MVTec AD layout. report(done, total) after
+/// each picture.
 template <class Context, class T, class F>
 [[nodiscard]] evaluation evaluate(Context& ctx,
                                   predictor<Context, T>& predict,

@@ -14,9 +14,9 @@
 
 namespace pfad::train {
 
-/// The context is of the host. Random weights from the seed, then running statistics from up to 64 of the pictures. Random
-/// features see edges and contrasts, not objects: good for a demonstration, well below an ImageNet
-/// teacher.
+/// Random weights from the seed, then running statistics from up to 64 of the pictures; the context
+/// is of the host. Random features see edges and contrasts, not objects: good for a demonstration,
+/// well below an ImageNet teacher.
 template <class Context>
 void make_random_teacher(Context& ctx,
                          resnet18<float>& teacher,

@@ -1,49 +1,15 @@
-// Where the programs compute. What is the same on every device is a template here; choose_device.hpp
-// and gpu.cu say which backends there are.
+// What is the same on every device, as a template over the backend.
 #pragma once
 
-#include <pfad/core/error.hpp>
-#include <pfad/inspect/inspector.hpp>
-#include <pfad/models/predictor.hpp>
-#include <pfad/train/evaluator.hpp>
-#include <pfad/train/two_stage_trainer.hpp>
+#include "device.hpp"
 
-#include <filesystem>
-#include <functional>
+#include <pfad/models/predictor.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace program {
-
-using pictures = std::vector<std::filesystem::path>;
-
-/// Training, evaluation and inspection of networks that are on the host.
-struct device {
-    virtual ~device() = default;
-
-    /// Trains, from the checkpoint where `resume` says so. begin(first iteration) is called before
-    /// the first picture is opened, report after every iteration.
-    virtual void train(pfad::pfadseg<float>& model,
-                       const pfad::train::training_options& options,
-                       const pictures& good,
-                       const pictures& textures,
-                       const std::string& checkpoint,
-                       bool resume,
-                       const std::function<void(int)>& begin,
-                       const std::function<void(const pfad::train::training_step&)>& report) = 0;
-    virtual double
-    calibrate_threshold(pfad::pfadseg<float>& model, int size, const pictures& good) = 0;
-    virtual pfad::train::evaluation evaluate(pfad::pfadseg<float>& model,
-                                             int size,
-                                             const std::filesystem::path& category,
-                                             const std::function<void(int, int)>& report) = 0;
-    /// Loads the model file that inspect() works with; returns its threshold.
-    virtual double load(const std::string& model) = 0;
-    virtual void set_threshold(double threshold) = 0;
-    virtual pfad::inspect::inspection inspect(const pfad::picture_view& picture) = 0;
-};
 
 /// The number says what a context of the device is made of, see inspector::load.
 template <class Context, class T>
@@ -98,9 +64,5 @@ private:
     std::unique_ptr<Context> context_;
     std::optional<pfad::inspect::inspector<Context, T>> inspector_;
 };
-
-/// A GPU with activations in float (TF32 in convolutions) or bf16; of gpu.cu, where nvcc and cuDNN
-/// are.
-std::unique_ptr<device> make_gpu(bool bf16);
 
 } // namespace program

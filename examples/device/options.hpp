@@ -1,10 +1,8 @@
 // The command line's say in where a program computes.
 #pragma once
 
+#include "../program.hpp"
 #include "device.hpp"
-#include "program.hpp"
-
-#include <pfad/pfadseg.hpp>
 
 #include <memory>
 #include <string>
@@ -45,7 +43,7 @@ inline std::unique_ptr<device> make_device(const device_options& o) {
     }
     if (bf16)
         pfad::fail(pfad::errc::unsupported, "--precision bf16: only with --device cuda");
-    return std::make_unique<device_of<pfad::context, float>>(o.threads);
+    return make_cpu(o.threads);
 }
 
 } // namespace program

@@ -190,8 +190,8 @@ if wanted tsan; then
 fi
 if wanted release; then
     # AddressSanitizer's build has every unit test, that of the ops on the emulated GPU, too. Again, with
-    # the optimiser that users have, those of numerics; golden files and programs run the rest.
-    configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn;nn;optim;train"
+    # the optimiser that users have, those of the loops; golden files and programs run the rest.
+    configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn"
     build release
     run_tests release unit threaded golden programs
 fi

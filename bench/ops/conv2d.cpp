@@ -33,14 +33,14 @@ PFAD_BENCHMARK(conv2d_backward_bias, bench::stages);
 
 #if !defined(__CUDACC__)
 
-struct layer {
+struct convolution {
     const char* name;
     std::int64_t side, from, to, kernel;
     conv2d_geometry g;
     bool bias = false;
 };
 
-constexpr layer layers[] = {
+constexpr convolution convolutions[] = {
     {"stem", 256, 3, 64, 7, {2, 3, 1}},
     {"3x3_64", 64, 64, 64, 3, {1, 1, 1}},
     {"3x3_128", 32, 128, 128, 3, {1, 1, 1}},
@@ -85,7 +85,7 @@ tensor<float, R> draw(Context& ctx, const shape<R>& dims, const char* name) {
 }
 
 template <class Context>
-void convolve(benchmark::State& state, const layer& l, way which) {
+void convolve(benchmark::State& state, const convolution& l, way which) {
     Context ctx;
     const auto x = draw(ctx, shape<4>{{state.range(0), l.side, l.side, l.from}}, "x");
     const auto w = draw(ctx, shape<4>{{l.to, l.kernel, l.kernel, l.from}}, "w");
@@ -122,7 +122,7 @@ template <class Context>
 void add(const char* backend) {
     const char* const ways[] = {"forward", "backward_input", "backward_weight"};
     for (const way which : {way::forward, way::backward_input, way::backward_weight})
-        for (const auto& l : layers) {
+        for (const auto& l : convolutions) {
             const auto name = std::string("conv2d/") + backend + "/" +
                               ways[static_cast<int>(which)] + "/" + l.name;
             benchmark::RegisterBenchmark(

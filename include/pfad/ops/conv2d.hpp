@@ -43,6 +43,40 @@ struct tap_range {
     }
 };
 
+/// to[i] += values[0] rows[0][i], then values[1] rows[1][i] and so on; the steps are from one value
+/// and one row to the next. Four rows at a time, since reading and writing `to` is what it costs.
+template <class T>
+void add_rows(T* __restrict to,
+              std::int64_t size,
+              T const* values,
+              std::int64_t value_step,
+              T const* rows,
+              std::int64_t row_step,
+              std::int64_t count) {
+    std::int64_t u = 0;
+    for (; u + 4 <= count; u += 4) {
+        T const* const v = values + u * value_step;
+        T const* const r0 = rows + u * row_step;
+        T const *const r1 = r0 + row_step, *const r2 = r1 + row_step, *const r3 = r2 + row_step;
+        T const v0 = v[0], v1 = v[value_step], v2 = v[2 * value_step], v3 = v[3 * value_step];
+        for (std::int64_t i = 0; i < size; ++i)
+            to[i] = to[i] + v0 * r0[i] + v1 * r1[i] + v2 * r2[i] + v3 * r3[i];
+    }
+    for (; u < count; ++u) {
+        T const value = values[u * value_step];
+        T const* const row = rows + u * row_step;
+        for (std::int64_t i = 0; i < size; ++i)
+            to[i] += value * row[i];
+    }
+}
+
+/// Rows of an image that are computed together, and channels of the kernel: both stay in the first
+/// cache, whatever the size of the kernel.
+[[nodiscard]] inline std::int64_t rows_in_cache(std::int64_t row_size) {
+    return std::max<std::int64_t>(1, 2048 / std::max<std::int64_t>(row_size, 1));
+}
+inline constexpr std::int64_t channels_in_cache = 8;
+
 /// `b` may be empty. `stamp` names the contents of w for backends that keep a packed copy.
 template <class T>
 void conv2d_forward(context& ctx,
@@ -65,30 +99,31 @@ void conv2d_forward(context& ctx,
                                  packed.data()[(tap * c + ci) * k + ki] =
                                      w.data[(ki * kr * ks + tap) * c + ci];
                  });
+    std::int64_t const block = rows_in_cache(ow * k);
     parallel_for(
         ctx, n * oh, ow * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t row = begin; row < end; ++row) {
-                std::int64_t const top = row % oh * g.stride - g.padding;
-                auto const rs = tap_range::of(top, g.dilation, kr, h);
-                for (std::int64_t j = 0; j < ow; ++j) {
-                    std::int64_t const left = j * g.stride - g.padding;
-                    auto const ss = tap_range::of(left, g.dilation, ks, wd);
-                    T* const to = y.data + (row * ow + j) * k;
+            const auto add_tap = [&](std::int64_t row, std::int64_t tap, std::int64_t ci) {
+                std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
+                if (i < 0 || i >= h)
+                    return;
+                std::int64_t const left = tap % ks * g.dilation - g.padding;
+                auto const js = tap_range::of(left, g.stride, ow, wd);
+                for (std::int64_t j = js.first; j < js.last; ++j)
+                    add_rows(y.data + (row * ow + j) * k, k,
+                             x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c + ci, 1,
+                             packed.data() + (tap * c + ci) * k, k,
+                             std::min(c - ci, channels_in_cache));
+            };
+            for (std::int64_t first = begin; first < end; first += block) {
+                std::int64_t const last = std::min(end, first + block);
+                for (std::int64_t i = first * ow; i < last * ow; ++i)
                     for (std::int64_t ki = 0; ki < k; ++ki)
-                        to[ki] = b.data ? b.data[ki] : T(0);
-                    for (std::int64_t r = rs.first; r < rs.last; ++r)
-                        for (std::int64_t s = ss.first; s < ss.last; ++s) {
-                            std::int64_t const at =
-                                (row / oh * h + top + r * g.dilation) * wd + left + s * g.dilation;
-                            T const* const weights = packed.data() + (r * ks + s) * c * k;
-                            for (std::int64_t ci = 0; ci < c; ++ci) {
-                                T const value = x.data[at * c + ci];
-                                for (std::int64_t ki = 0; ki < k; ++ki)
-                                    to[ki] += value * weights[ci * k + ki];
-                            }
-                        }
-                }
+                        y.data[i * k + ki] = b.data ? b.data[ki] : T(0);
+                for (std::int64_t tap = 0; tap < kr * ks; ++tap)
+                    for (std::int64_t ci = 0; ci < c; ci += channels_in_cache)
+                        for (std::int64_t row = first; row < last; ++row)
+                            add_tap(row, tap, ci);
             }
         });
 }
@@ -104,33 +139,32 @@ void conv2d_backward_input(context& ctx,
     const auto [n, h, wd, c] = gx.dims.extent;
     const auto [k, kr, ks, c2] = w.dims.extent;
     std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
+    std::int64_t const block = rows_in_cache(wd * c);
     parallel_for(
         ctx, n * h, wd * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t row = begin; row < end; ++row) {
+            const auto add_tap = [&](std::int64_t row, std::int64_t tap, std::int64_t ki) {
+                // The output row i with i * stride - padding + r * dilation == this input row.
+                std::int64_t const above = row % h + g.padding - tap / ks * g.dilation;
+                if (above < 0 || above % g.stride != 0 || above / g.stride >= oh)
+                    return;
+                std::int64_t const from = row / h * oh + above / g.stride;
+                std::int64_t const left = tap % ks * g.dilation - g.padding;
+                auto const js = tap_range::of(left, g.stride, ow, wd);
+                for (std::int64_t j = js.first; j < js.last; ++j)
+                    add_rows(gx.data + (row * wd + left + j * g.stride) * c, c,
+                             gy.data + (from * ow + j) * k + ki, 1,
+                             w.data + (ki * kr * ks + tap) * c, kr * ks * c,
+                             std::min(k - ki, channels_in_cache));
+            };
+            for (std::int64_t first = begin; first < end; first += block) {
+                std::int64_t const last = std::min(end, first + block);
                 if (how == store::set)
-                    std::fill_n(gx.data + row * wd * c, wd * c, T(0));
-                for (std::int64_t r = 0; r < kr; ++r) {
-                    // The output row i with i * stride - padding + r * dilation == this input row.
-                    std::int64_t const above = row % h + g.padding - r * g.dilation;
-                    if (above < 0 || above % g.stride != 0 || above / g.stride >= oh)
-                        continue;
-                    std::int64_t const from_row = row / h * oh + above / g.stride;
-                    for (std::int64_t s = 0; s < ks; ++s)
-                        for (std::int64_t j = 0; j < ow; ++j) {
-                            std::int64_t const at = j * g.stride - g.padding + s * g.dilation;
-                            if (at < 0 || at >= wd)
-                                continue;
-                            T* const to = gx.data + (row * wd + at) * c;
-                            T const* const from = gy.data + (from_row * ow + j) * k;
-                            for (std::int64_t ki = 0; ki < k; ++ki) {
-                                T const value = from[ki];
-                                T const* const weights = w.data + ((ki * kr + r) * ks + s) * c;
-                                for (std::int64_t ci = 0; ci < c; ++ci)
-                                    to[ci] += value * weights[ci];
-                            }
-                        }
-                }
+                    std::fill(gx.data + first * wd * c, gx.data + last * wd * c, T(0));
+                for (std::int64_t tap = 0; tap < kr * ks; ++tap)
+                    for (std::int64_t ki = 0; ki < k; ki += channels_in_cache)
+                        for (std::int64_t row = first; row < last; ++row)
+                            add_tap(row, tap, ki);
             }
         });
 }
@@ -151,24 +185,17 @@ void conv2d_backward_weight(context& ctx,
                                                                    std::int64_t end) {
             if (how == store::set)
                 std::fill(gw.data + begin * kr * ks * c, gw.data + end * kr * ks * c, T(0));
-            for (std::int64_t row = 0; row < n * oh; ++row) {
-                std::int64_t const top = row % oh * g.stride - g.padding;
-                auto const rs = tap_range::of(top, g.dilation, kr, h);
-                for (std::int64_t j = 0; j < ow; ++j) {
-                    std::int64_t const left = j * g.stride - g.padding;
-                    auto const ss = tap_range::of(left, g.dilation, ks, wd);
-                    T const* const from = gy.data + (row * ow + j) * k;
-                    for (std::int64_t ki = begin; ki < end; ++ki) {
-                        T const value = from[ki];
-                        for (std::int64_t r = rs.first; r < rs.last; ++r)
-                            for (std::int64_t s = ss.first; s < ss.last; ++s) {
-                                std::int64_t const at = (row / oh * h + top + r * g.dilation) * wd +
-                                                        left + s * g.dilation;
-                                T* const to = gw.data + ((ki * kr + r) * ks + s) * c;
-                                for (std::int64_t ci = 0; ci < c; ++ci)
-                                    to[ci] += value * x.data[at * c + ci];
-                            }
-                    }
+            for (std::int64_t at = begin * kr * ks; at < end * kr * ks; ++at) {
+                std::int64_t const ki = at / (kr * ks), tap = at % (kr * ks);
+                std::int64_t const left = tap % ks * g.dilation - g.padding;
+                auto const js = tap_range::of(left, g.stride, ow, wd);
+                for (std::int64_t row = 0; row < n * oh; ++row) {
+                    std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
+                    if (i >= 0 && i < h && js.first < js.last)
+                        add_rows(gw.data + at * c, c, gy.data + (row * ow + js.first) * k + ki, k,
+                                 x.data +
+                                     ((row / oh * h + i) * wd + left + js.first * g.stride) * c,
+                                 g.stride * c, js.last - js.first);
                 }
             }
         });

@@ -33,7 +33,8 @@ struct conv2d_geometry {
 
 namespace cpu {
 
-/// Taps [first, last) of a kernel row whose input position lies inside [0, extent).
+/// Taps [first, last) of a kernel row whose input position lies inside [0, extent). With the stride
+/// for the dilation: the outputs of a row for which a tap's does.
 struct tap_range {
     std::int64_t first, last;
     static tap_range of(std::int64_t start, int dilation, std::int64_t taps, std::int64_t extent) {

@@ -14,9 +14,8 @@ struct mix {
     bench::context ctx;
     shape<4> dims;
     bench::array<T, 4> f = bench::draw<T>(ctx, bench::maps(dims[1], bench::branches* dims[3]));
-    bench::array<T, 4> a =
+    bench::array<T, 4> weights =
         bench::draw<T>(ctx, shape<4>{{bench::branches * dims[0], 1, 1, dims[3]}}, 0, 1);
-    bench::array<T, 4> weights = bench::draw<T>(ctx, a.dims(), 0, 1);
     bench::array<T, 4> y = bench::draw<T>(ctx, dims);
 
     explicit mix(const benchmark::State& state) : dims(bench::maps(state)) {}
@@ -26,7 +25,14 @@ template <class T>
 void branch_mix_forward(benchmark::State& state) {
     mix<T> m(state);
     bench::measure(m.ctx, state, bench::operations(2, m.f), bench::bytes(m.f, m.y),
-                   [&] { branch_mix_forward(m.ctx, m.f, m.a, m.weights.view(), m.y.view()); });
+                   [&] { branch_mix_forward(m.ctx, m.f, m.weights, m.y.view()); });
+}
+template <class T>
+void branch_softmax_forward(benchmark::State& state) {
+    mix<T> m(state);
+    const auto a = bench::draw<T>(m.ctx, m.weights.dims(), 0, 1);
+    bench::measure(m.ctx, state, bench::operations(4, a), bench::bytes(a, m.weights),
+                   [&] { branch_softmax_forward(m.ctx, a, m.weights.view(), bench::branches); });
 }
 // For each branch a copy of its channels, a copy of its weight to every pixel, and a product.
 template <class T>
@@ -46,12 +52,13 @@ void branch_mix_forward_unfused(benchmark::State& state) {
 template <class T>
 void branch_mix_backward(benchmark::State& state) {
     mix<T> m(state);
-    const auto gf = empty<T>(m.ctx, m.f.dims()), ga = empty<T>(m.ctx, m.a.dims());
+    const auto gf = empty<T>(m.ctx, m.f.dims()), ga = empty<T>(m.ctx, m.weights.dims());
     bench::measure(m.ctx, state, bench::operations(3, m.f), bench::bytes(m.f, m.y, gf), [&] {
         branch_mix_backward(m.ctx, m.f, m.weights, m.y, gf.view(), store::set, ga.view(),
                             store::set);
     });
 }
+PFAD_BENCHMARK(branch_softmax_forward, bench::stages);
 PFAD_BENCHMARK(branch_mix_forward, bench::stages);
 PFAD_BENCHMARK(branch_mix_forward_unfused, bench::stages);
 PFAD_BENCHMARK(branch_mix_backward, bench::stages);

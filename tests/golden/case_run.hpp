@@ -5,6 +5,7 @@
 #include "values.hpp"
 
 #include <pfad/nn/copy_arrays.hpp>
+#include <pfad/nn/pcar.hpp>
 #include <pfad/ops/all.hpp>
 
 #include <nlohmann/json.hpp>
@@ -30,6 +31,9 @@ struct golden_file {
         kind = want.metadata.at("case");
     }
 };
+
+/// How the networks of all runs compute PCAR.
+inline pfad::nn::pcar_path pcar_path = pfad::nn::pcar_path::measured;
 
 /// What a run computed, in PyTorch's order, by the name in the file.
 using results = std::map<std::string, std::vector<double>>;

@@ -184,11 +184,11 @@ bool run_modules(case_run<T, C>& file) {
     const auto one = [](const auto& m, auto& t, const auto& x) { return images{m(t, x[0])}; };
     const auto many = [](const auto& m, auto& t, const auto& x) { return m(t, x[0]); };
     const auto number = [&](const char* key) { return file.attrs[key].template get<int>(); };
-    pfad::nn::block_kind const kind = {flag("pcar"), flag("aff")};
+    pfad::nn::block_kind const kind = {flag("pcar"), flag("aff"), pcar_path};
     if (file.kind == "spr")
         run_module<pfad::nn::spr>(file, one, number("c"));
     else if (file.kind == "pcar")
-        run_module<pfad::nn::pcar>(file, one, number("c"));
+        run_module<pfad::nn::pcar>(file, one, number("c"), pcar_path);
     else if (file.kind == "rcm")
         run_module<pfad::nn::rcm>(file, one, number("c"));
     else if (file.kind == "aff")
@@ -201,7 +201,8 @@ bool run_modules(case_run<T, C>& file) {
         run_module<pfad::nn::residual_block>(file, one, number("cin"), number("cout"),
                                              number("stride"), kind);
     else if (file.kind == "teacher")
-        run_module<pfad::resnet18>(file, many, 3, pfad::nn::block_kind{false, false});
+        run_module<pfad::resnet18>(file, many, 3,
+                                   pfad::nn::block_kind{.pcar = false, .aff = false});
     else if (file.kind == "student")
         run_module<pfad::student>(file, many, kind, kind);
     else if (file.kind == "segmentation")
@@ -212,8 +213,8 @@ bool run_modules(case_run<T, C>& file) {
             },
             kind, flag("rcm"));
     else if (file.kind == "pfadseg") {
-        const auto m = file.template filled<pfad::pfadseg>(
-            pfad::pfadseg_options{.rcm = flag("rcm"), .aff = flag("aff"), .pcar = flag("pcar")});
+        const auto m = file.template filled<pfad::pfadseg>(pfad::pfadseg_options{
+            .rcm = flag("rcm"), .aff = flag("aff"), .pcar = flag("pcar"), .pcar_path = pcar_path});
         pfad::tape<C> t(file.ctx, mode::eval);
         file.record_image("out.y", m(t, file.leaf("in.x")).value);
     } else

@@ -21,7 +21,8 @@ namespace golden {
 namespace fs = std::filesystem;
 
 #if defined(PFAD_TEST_GPU)
-inline constexpr const char* usage = "usage: golden_check_simt DIR, or gpu_networks golden DIR\n";
+inline constexpr const char* usage = "usage: golden_check_simt DIR [--pcar branches|one_kernel], "
+                                     "or gpu_networks golden DIR\n";
 inline const std::vector<std::string> backends = {"gpu"};
 
 /// Why a file is not run; empty where it is.
@@ -37,7 +38,8 @@ inline verdict check(const std::string&, const std::string& file) {
     return check_file<float, pfad::test::gpu_backend>(file);
 }
 #else
-inline constexpr const char* usage = "usage: golden_check DIR [--backend reference|onednn]\n";
+inline constexpr const char* usage = "usage: golden_check DIR [--backend reference|onednn] "
+                                     "[--pcar branches|one_kernel]\n";
 inline const std::vector<std::string> backends = {"reference", "onednn"};
 
 inline std::string left_out(const fs::path&) {
@@ -57,6 +59,10 @@ inline int check_folder(int argc, char** argv) {
         std::string const argument = argv[i];
         if (argument == "--backend" && i + 1 < argc)
             backend = argv[++i];
+        else if (argument == "--pcar" && i + 1 < argc && argv[i + 1] == std::string("branches"))
+            ++i, pcar_path = pfad::nn::pcar_path::branches;
+        else if (argument == "--pcar" && i + 1 < argc && argv[i + 1] == std::string("one_kernel"))
+            ++i, pcar_path = pfad::nn::pcar_path::one_kernel;
         else if (folder.empty() && argument[0] != '-')
             folder = argument;
         else

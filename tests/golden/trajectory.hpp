@@ -31,8 +31,8 @@ void run_trajectory(case_run<T, C>& file) {
     const auto& attrs = file.attrs;
     const int steps = attrs["steps"];
     using space = typename C::space;
-    auto m = file.template filled<pfad::pfadseg>(
-        pfad::pfadseg_options{.rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"]});
+    auto m = file.template filled<pfad::pfadseg>(pfad::pfadseg_options{
+        .rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"], .pcar_path = pcar_path});
     pfad::sgd_options const options{attrs["momentum"], attrs["weight_decay"]};
     const auto input = [&](const char* name, int i) {
         return pfad::constant(file.input(std::string("in.") + name + std::to_string(i)));

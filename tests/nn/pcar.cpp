@@ -28,9 +28,34 @@ TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("pcar: gradients [nn]", "[nn]", backends) {
-    check_block<TestType, nn::pcar>(std::tuple(4), run_block,
-                                    random_array(shape<4>{{2, 5, 4, 4}}, "x"));
+TEMPLATE_LIST_TEST_CASE("pcar: gradients, either way [nn]", "[nn]", backends) {
+    for (const auto path : {nn::pcar_path::branches, nn::pcar_path::one_kernel})
+        check_block<TestType, nn::pcar>(std::tuple(4, path), run_block,
+                                        random_array(shape<4>{{2, 5, 4, 4}}, "x"));
+}
+
+TEST_CASE("pcar: both ways give the same, value and gradients [nn]", "[nn]") {
+    cpu::context ctx(2);
+    const auto run = [&](nn::pcar_path path) {
+        nn::pcar<double> m(ctx, 8, path);
+        fill(m);
+        array<1> row(shape<1>{{parameter_count(m)}});
+        std::size_t at = 0;
+        visit_parameters(m, "", [&](const std::string&, auto& p) {
+            std::copy_n(p.value.data(), p.value.size(), row.data.begin() + static_cast<long>(at));
+            at += static_cast<std::size_t>(p.value.size());
+        });
+        const auto op = as_op(m, run_block);
+        return evaluate<double>(ctx, op, row, random_array(shape<4>{{3, 18, 17, 8}}, "x"));
+    };
+    const auto want = run(nn::pcar_path::branches), got = run(nn::pcar_path::one_kernel);
+    check_close(got.y, want.y, 1e-9 * largest(want.y));
+    const auto close = [](const auto& a, const auto& b) { check_close(a, b, 1e-9 * largest(b)); };
+    close(std::get<0>(got.gradients), std::get<0>(want.gradients));
+    close(std::get<1>(got.gradients), std::get<1>(want.gradients));
+    // Large maps take one kernel by themselves, small ones the branches.
+    const auto chosen = run(nn::pcar_path::measured);
+    CHECK(same_bits(chosen, got));
 }
 
 TEST_CASE("pcar: three equal kernels are that convolution [nn]", "[nn]") {

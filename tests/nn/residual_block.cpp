@@ -7,7 +7,8 @@ using namespace pfad::test;
 
 namespace {
 
-constexpr nn::block_kind kinds[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+constexpr nn::block_kind kinds[] = {
+    {.pcar = false, .aff = false}, {.pcar = false}, {.aff = false}, {}};
 
 } // namespace
 

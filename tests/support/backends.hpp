@@ -16,7 +16,8 @@
 #else
 #include <pfad/cudnn/conv2d.hpp>
 #endif
-#elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
+#elif __has_include(<dnnl.hpp>) && defined(_OPENMP) && !defined(PFAD_TEST_PLAIN_LOOPS)
+#define PFAD_TEST_ONEDNN
 #include <pfad/onednn.hpp>
 #endif
 
@@ -36,7 +37,7 @@ using gpu_backend = cuda::context;
 using gpu_backend = cudnn::context; // the kernels and, for the dense convolutions, cuDNN
 #endif
 using backends = std::tuple<gpu_backend>;
-#elif __has_include(<dnnl.hpp>) && defined(_OPENMP)
+#elif defined(PFAD_TEST_ONEDNN)
 using backends = std::tuple<cpu::context, onednn::context>;
 #else
 using backends = std::tuple<cpu::context>;

@@ -21,6 +21,7 @@ struct pfadseg_options {
     bool pcar = true;           ///< PCAR instead of the second 3x3 in the residual blocks
     bool plain_decoder = false; ///< ResNet18's own blocks in the student's decoder
     nn::rcm_options rcm_detail = {};
+    nn::pcar_path pcar_path = nn::pcar_path::measured; ///< how it is computed; not in model files
 };
 
 /// A picture (n, h, w, 3), normalised with ImageNet's mean and deviation, to a map (n, h/4, w/4,
@@ -35,7 +36,9 @@ struct pfadseg {
     template <class C>
     explicit pfadseg(C& ctx, pfadseg_options o = {})
         : options(o), teacher(ctx, 3, {.pcar = false, .aff = false}),
-          student(ctx, kind(o), o.plain_decoder ? nn::block_kind{false, false} : kind(o)),
+          student(ctx,
+                  kind(o),
+                  o.plain_decoder ? nn::block_kind{.pcar = false, .aff = false} : kind(o)),
           segmentation(ctx, kind(o), o.rcm, o.rcm_detail) {}
 
     auto fields() {
@@ -76,7 +79,7 @@ struct pfadseg {
     }
 
 private:
-    static nn::block_kind kind(pfadseg_options o) { return {.pcar = o.pcar, .aff = o.aff}; }
+    static nn::block_kind kind(pfadseg_options o) { return {o.pcar, o.aff, o.pcar_path}; }
 };
 
 } // namespace pfad

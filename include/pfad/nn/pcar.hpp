@@ -4,9 +4,18 @@
 
 #include <pfad/nn/conv2d.hpp>
 #include <pfad/nn/spr.hpp>
+#include <pfad/ops/branch_conv2d.hpp>
 #include <pfad/ops/branch_mix.hpp>
+#include <pfad/ops/branch_pyramid_pool.hpp>
 
 namespace pfad::nn {
+
+/// Two ways to the same values and gradients. Which is faster depends on the shape and the backend.
+enum class pcar_path {
+    measured,  ///< the one that was measured to be faster, see one_kernel_pays
+    branches,  ///< three convolutions, then their weighted sum
+    one_kernel ///< the weighted sum of the kernels, then one convolution a sample
+};
 
 /// Three parallel 3x3 convolutions F_i, run as one to 3c channels; one SPR, shared by the branches,
 /// describes each; a softmax over the branches, per channel, weighs their sum. (n,h,w,c) to the
@@ -16,16 +25,22 @@ struct pcar {
     static constexpr int branches = 3;
     conv2d<T, S> convs;
     nn::spr<T, S> spr;
+    pcar_path path;
 
     template <class C>
-    pcar(C& ctx, int channels)
+    pcar(C& ctx, int channels, pcar_path way = pcar_path::measured)
         : convs(ctx, {.in = channels, .out = branches * channels, .parts = branches}),
-          spr(ctx, channels) {}
+          spr(ctx, channels), path(way) {}
 
     auto fields() { return pfad::fields("convs.{}", convs, "spr", spr); }
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+        if (path == pcar_path::one_kernel ||
+            (path == pcar_path::measured && one_kernel_pays(t.context, x.dims()))) {
+            const auto a = spr.weigh(t, branch_pyramid_pool(t, x, convs.weight, branches));
+            return branch_conv2d(t, x, a, convs.weight, branches);
+        }
         const auto f = convs(t, x);
         return branch_mix(t, f, spr(t, f, branches), branches);
     }

@@ -14,6 +14,7 @@ namespace pfad::nn {
 struct block_kind {
     bool pcar = true; ///< PCAR instead of the second 3x3
     bool aff = true;  ///< AFF instead of the addition
+    pcar_path path = pcar_path::measured;
 };
 
 /// conv3x3, BN, ReLU, [PCAR | conv3x3], BN, fused with the shortcut by [AFF | +], ReLU.
@@ -33,7 +34,7 @@ struct residual_block {
     residual_block(C& ctx, int in, int out, int stride, block_kind kind)
         : conv1(ctx, {.in = in, .out = out, .stride = stride}), bn1(ctx, out), bn2(ctx, out) {
         if (kind.pcar)
-            pcar.emplace(ctx, out);
+            pcar.emplace(ctx, out, kind.path);
         else
             conv2.emplace(ctx, conv2d_options{.in = out, .out = out});
         if (stride != 1 || in != out) {

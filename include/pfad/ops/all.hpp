@@ -5,7 +5,9 @@
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/attention_fuse.hpp>
 #include <pfad/ops/batch_norm.hpp>
+#include <pfad/ops/branch_conv2d.hpp>
 #include <pfad/ops/branch_mix.hpp>
+#include <pfad/ops/branch_pyramid_pool.hpp>
 #include <pfad/ops/cast.hpp>
 #include <pfad/ops/concat_channels.hpp>
 #include <pfad/ops/conv2d.hpp>

@@ -21,12 +21,11 @@
 namespace pfad {
 namespace cpu {
 
-/// Also writes the weights, shaped as a.
+/// weights[n,b,c] = exp(a[n,b,c]) / sum_k exp(a[n,k,c]), both (n * branches, 1, 1, c).
 template <class T>
-void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> a, out<T, 4> weights, out<T, 4> y) {
-    const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);
-    std::int64_t const branches = f.extent(3) / c;
-    for (std::int64_t k = 0; k < n; ++k)
+void branch_softmax_forward(context&, in<T, 4> a, out<T, 4> weights, std::int64_t branches) {
+    std::int64_t const c = a.extent(3);
+    for (std::int64_t k = 0; k < a.extent(0) / branches; ++k)
         for (std::int64_t i = 0; i < c; ++i) {
             T const* const from = a.data + k * branches * c + i;
             T* const to = weights.data + k * branches * c + i;
@@ -39,6 +38,12 @@ void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> a, out<T, 4> weights,
             for (std::int64_t b = 0; b < branches; ++b)
                 to[b * c] /= sum;
         }
+}
+
+template <class T>
+void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y) {
+    const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);
+    std::int64_t const branches = f.extent(3) / c;
     parallel_for(ctx, n * area, f.extent(3), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T* const to = y.data + pixel * c;
@@ -149,7 +154,8 @@ image<T, S> branch_mix(tape<C>& t, const image<T, S>& f, const image<T, S>& a, i
     const shape<4> dims = {{f.extent(0), f.extent(1), f.extent(2), f.extent(3) / branches}};
     auto y = t.result(empty<T>(t.context, dims), t.wants(f, a));
     const auto weights = empty<T>(t.context, a.dims());
-    branch_mix_forward(t.context, f.value, a.value, weights.view(), y.value.view());
+    branch_softmax_forward(t.context, a.value, weights.view(), branches);
+    branch_mix_forward(t.context, f.value, weights, y.value.view());
     if (y.slot)
         t.record([f, a, y, weights](C& ctx) {
             if (!y.slot->written())

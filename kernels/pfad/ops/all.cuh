@@ -5,7 +5,9 @@
 #include <pfad/ops/add.cuh>
 #include <pfad/ops/attention_fuse.cuh>
 #include <pfad/ops/batch_norm.cuh>
+#include <pfad/ops/branch_conv2d.cuh>
 #include <pfad/ops/branch_mix.cuh>
+#include <pfad/ops/branch_pyramid_pool.cuh>
 #include <pfad/ops/cast.cuh>
 #include <pfad/ops/concat_channels.cuh>
 #include <pfad/ops/conv2d.cuh>

@@ -149,12 +149,16 @@ struct branch_softmax_gradient {
 } // namespace kernels
 
 template <class T>
-void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> a, out<T, 4> weights, out<T, 4> y) {
+void branch_softmax_forward(context& ctx, in<T, 4> a, out<T, 4> weights, std::int64_t branches) {
+    map<1>(ctx, "branch_softmax_forward", a.size() / branches, false,
+           kernels::branch_softmax<T>{a.data, weights.data, branches, a.extent(3)});
+}
+
+template <class T>
+void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y) {
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = y.extent(1) * y.extent(2), c = y.extent(3);
     std::int64_t const branches = f.extent(3) / c;
-    map<1>(ctx, "branch_mix_forward", y.extent(0) * c, false,
-           kernels::branch_softmax<T>{a.data, weights.data, branches, c});
     map<n>(ctx, "branch_mix_forward", y.size(),
            c % n == 0 && device::aligned<n>(f.data, weights.data, y.data),
            kernels::branch_mix_value<T>{f.data, weights.data, y.data, area, branches, c});

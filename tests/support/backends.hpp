@@ -16,7 +16,7 @@
 #else
 #include <pfad/cudnn/conv2d.hpp>
 #endif
-#elif __has_include(<dnnl.hpp>) && defined(_OPENMP) && !defined(PFAD_TEST_PLAIN_LOOPS)
+#elif __has_include(<dnnl.hpp>) && defined(_OPENMP) && !defined(PFAD_TEST_ONLY_plain)
 #define PFAD_TEST_ONEDNN
 #include <pfad/onednn.hpp>
 #endif
@@ -37,6 +37,8 @@ using gpu_backend = cuda::context;
 using gpu_backend = cudnn::context; // the kernels and, for the dense convolutions, cuDNN
 #endif
 using backends = std::tuple<gpu_backend>;
+#elif defined(PFAD_TEST_ONEDNN) && defined(PFAD_TEST_ONLY_onednn)
+using backends = std::tuple<onednn::context>;
 #elif defined(PFAD_TEST_ONEDNN)
 using backends = std::tuple<cpu::context, onednn::context>;
 #else

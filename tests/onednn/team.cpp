@@ -3,6 +3,7 @@
 #include <pfad/onednn.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -107,6 +108,28 @@ TEST_CASE("team_scope: other OpenMP code runs on the team, flushed, then as befo
         CHECK(members == before);
         CHECK(flushing == 0);
     }
+}
+
+TEST_CASE("spin_watch: where others want the processors, spins are short [onednn]", "[onednn]") {
+    onednn::spin_watch alone(1), watch(2);
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> busy;
+    for (int i = 0; i < 2 * omp_get_num_procs() + 1; ++i)
+        busy.emplace_back([&] {
+            while (!stop)
+                ;
+        });
+    const auto start = std::chrono::steady_clock::now();
+    while (!watch.spins_short() &&
+           std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+        watch.look();
+        alone.look();
+    }
+    stop = true;
+    for (auto& thread : busy)
+        thread.join();
+    CHECK(watch.spins_short());
+    CHECK_FALSE(alone.spins_short());
 }
 
 TEST_CASE("omp_team: calls from several threads take turns [onednn]", "[onednn]") {

@@ -63,6 +63,9 @@ inline context& fork(context& ctx) {
 }
 inline void join(context&) {}
 inline void synchronise(context&) {}
+inline bool one_kernel_pays(const context&, const pfad::shape<4>&) {
+    return false; // as on a GPU
+}
 
 #define PFAD_DOES_NOTHING(launcher)                                                                \
     template <class T = void, class... A>                                                          \
@@ -79,9 +82,11 @@ PFAD_DOES_NOTHING(batch_norm_backward_sums)
 PFAD_DOES_NOTHING(batch_norm_forward)
 PFAD_DOES_NOTHING(batch_norm_statistics)
 PFAD_DOES_NOTHING(batch_norm_update)
+PFAD_DOES_NOTHING(bins_to_branches_backward)
+PFAD_DOES_NOTHING(bins_to_branches_forward)
 PFAD_DOES_NOTHING(branch_mix_backward)
 PFAD_DOES_NOTHING(branch_mix_forward)
-PFAD_DOES_NOTHING(branch_softmax_backward)
+PFAD_DOES_NOTHING(branch_softmax_forward)
 PFAD_DOES_NOTHING(cast_forward)
 PFAD_DOES_NOTHING(concat_broadcast_backward)
 PFAD_DOES_NOTHING(concat_channels_backward)
@@ -108,6 +113,8 @@ PFAD_DOES_NOTHING(layer_scale_add_backward_scale)
 PFAD_DOES_NOTHING(layer_scale_add_forward)
 PFAD_DOES_NOTHING(max_pool2d_backward)
 PFAD_DOES_NOTHING(max_pool2d_forward)
+PFAD_DOES_NOTHING(mix_kernels_backward)
+PFAD_DOES_NOTHING(mix_kernels_forward)
 PFAD_DOES_NOTHING(multiply_forward)
 PFAD_DOES_NOTHING(normalise_image_forward)
 PFAD_DOES_NOTHING(resize_bilinear_backward)
@@ -118,6 +125,8 @@ PFAD_DOES_NOTHING(spatial_pyramid_pool_forward)
 PFAD_DOES_NOTHING(strip_pool_backward)
 PFAD_DOES_NOTHING(strip_pool_forward)
 PFAD_DOES_NOTHING(synthesise_anomaly_forward)
+PFAD_DOES_NOTHING(tap_means_backward)
+PFAD_DOES_NOTHING(tap_means_forward)
 #undef PFAD_DOES_NOTHING
 
 } // namespace counting

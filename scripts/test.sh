@@ -31,6 +31,7 @@ count() {
 begin() {
     local log="$logs/${1// /_}.txt"
     shift
+    rm -f "$log.end"
     (
         start=$SECONDS status=0
         "$@" >"$log" 2>&1 || status=$?
@@ -45,7 +46,7 @@ declare -A begun
 finish() {
     local label=$1 log="$logs/${1// /_}.txt" status seconds
     wait "${begun[$log]}"
-    read -r status seconds <"$log.end"
+    read -r status seconds <"$log.end" || { status=1 seconds=0; }
     if [[ $status -eq 0 || $status -eq 77 ]]; then
         count $((status == 0)) 0 "$label" "$seconds"
         grep -hE '^(layering|completeness|headers|format|clang|compile budget|cuda|kernel table|setup):' "$log"

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <semaphore>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -27,7 +28,7 @@ namespace pfad::onednn {
 
 /// Keeps libgomp's barriers from spinning long, while it lives. By default a thread spins for
 /// milliseconds before it sleeps, which is best as long as nobody else wants the processors. libgomp
-/// spins a thousandth as long when it has more threads than processors, so this holds some more,
+/// spins a three-thousandth as long when it has more threads than processors, so this holds some more,
 /// asleep. OMP_WAIT_POLICY and GOMP_SPINCOUNT in the environment still decide where they are set.
 class short_spins {
 public:
@@ -77,7 +78,10 @@ public:
         if (!crowded)
             calm_.reset();
         else if (!calm_)
-            calm_.emplace(threads_);
+            try {
+                calm_.emplace(threads_);
+            } catch (const std::system_error&) { // no thread to be had: spins stay long
+            }
     }
 
     [[nodiscard]] bool spins_short() const { return calm_.has_value(); }
@@ -148,8 +152,8 @@ class team_scope {
 public:
     explicit team_scope(omp_team& team)
         : team_(team), one_caller_(team.callers_), threads_before_(omp_get_max_threads()) {
-        omp_set_num_threads(team_.threads_);
         team_.spins_.look();
+        omp_set_num_threads(team_.threads_);
         // The caller as well, and not before: threads that start here inherit its mode and keep it.
         // Inside somebody's parallel region there is only the caller.
 #pragma omp parallel num_threads(team_.threads_)

@@ -110,7 +110,7 @@ TEST_CASE("team_scope: other OpenMP code runs on the team, flushed, then as befo
     }
 }
 
-TEST_CASE("spin_watch: where others want the processors, spins are short [onednn]", "[onednn]") {
+TEST_CASE("spin_watch: spins are short while others want the processors [onednn]", "[onednn]") {
     onednn::spin_watch alone(1), watch(2);
     std::atomic<bool> stop = false;
     std::vector<std::thread> busy;
@@ -130,6 +130,12 @@ TEST_CASE("spin_watch: where others want the processors, spins are short [onednn
         thread.join();
     CHECK(watch.spins_short());
     CHECK_FALSE(alone.spins_short());
+    // A process that sleeps is not made to leave a processor.
+    for (int i = 0; i < 20 && watch.spins_short(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(150));
+        watch.look();
+    }
+    CHECK_FALSE(watch.spins_short());
 }
 
 TEST_CASE("omp_team: calls from several threads take turns [onednn]", "[onednn]") {

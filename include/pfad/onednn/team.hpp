@@ -27,9 +27,9 @@
 namespace pfad::onednn {
 
 /// Keeps libgomp's barriers from spinning long, while it lives. By default a thread spins for
-/// milliseconds before it sleeps, which is best as long as nobody else wants the processors. libgomp
-/// spins a three-thousandth as long when it has more threads than processors, so this holds some more,
-/// asleep. OMP_WAIT_POLICY and GOMP_SPINCOUNT in the environment still decide where they are set.
+/// milliseconds before it sleeps, which is best as long as nobody else wants the processors.
+/// libgomp spins a three-thousandth as long when it has more threads than processors, so this holds
+/// some more, asleep. OMP_WAIT_POLICY and GOMP_SPINCOUNT in the environment still decide where they are set.
 class short_spins {
 public:
     explicit short_spins(int threads)

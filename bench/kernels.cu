@@ -11,6 +11,7 @@
 #include "ops/cast.cpp"
 #include "ops/concat_channels.cpp"
 #include "ops/conv2d.cpp"
+#include "ops/conv2d_batch_norm.cpp"
 #include "ops/cosine_distance_loss.cpp"
 #include "ops/cosine_similarity_map.cpp"
 #include "ops/depthwise_conv2d.cpp"

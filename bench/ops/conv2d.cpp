@@ -112,9 +112,9 @@ void convolve(benchmark::State& state, const convolution& l, way which) {
     }
 #if __has_include(<dnnl.hpp>) && defined(_OPENMP)
     if constexpr (std::is_same_v<Context, onednn::context>)
-        state.SetLabel(onednn::conv2d_implementation(ctx, {static_cast<onednn::operation>(which),
-                                                           x.dims(), w.dims(), y.dims(),
-                                                           which == way::forward && l.bias, l.g}));
+        state.SetLabel(onednn::conv2d_implementation(
+            ctx, {static_cast<onednn::operation>(which), onednn::data_type<float>, x.dims(),
+                  w.dims(), y.dims(), which == way::forward && l.bias, l.g}));
 #endif
 }
 

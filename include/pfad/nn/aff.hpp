@@ -33,7 +33,7 @@ struct aff_branch {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        return expand_bn(t, expand(t, reduce_bn(t, reduce(t, x), tail::relu)));
+        return expand(t, reduce(t, x, reduce_bn, tail::relu), expand_bn);
     }
 };
 

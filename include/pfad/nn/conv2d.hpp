@@ -1,8 +1,9 @@
 // The convolution layer: weight (k, r, s, c) and, where wanted, bias (k).
 #pragma once
 
+#include <pfad/nn/batch_norm.hpp>
 #include <pfad/nn/module.hpp>
-#include <pfad/ops/conv2d.hpp>
+#include <pfad/ops/conv2d_batch_norm.hpp>
 
 #include <cmath>
 #include <optional>
@@ -41,6 +42,16 @@ struct conv2d {
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
         return pfad::conv2d(t, x, weight, bias, geometry);
+    }
+
+    /// Followed by a batch norm and what follows that.
+    template <class C>
+    image<T, S> operator()(tape<C>& t,
+                           const image<T, S>& x,
+                           const batch_norm<T, S>& norm,
+                           tail after = tail::none,
+                           const image<T, S>& residual = {}) const {
+        return conv2d_batch_norm(t, x, weight, bias, geometry, norm.parameters, after, residual);
     }
 
     void initialise(initialiser rule, random_stream& random) {

@@ -36,13 +36,35 @@ struct pcar {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        if (path == pcar_path::one_kernel ||
-            (path == pcar_path::measured && one_kernel_pays(t.context, x.dims()))) {
-            const auto a = spr.weigh(t, branch_pyramid_pool(t, x, convs.weight, branches));
-            return branch_conv2d(t, x, a, convs.weight, branches);
-        }
+        if (is_one_kernel(t, x))
+            return branch_conv2d(t, x, weigh(t, x), convs.weight, branches);
         const auto f = convs(t, x);
         return branch_mix(t, f, spr(t, f, branches), branches);
+    }
+
+    /// Followed by a batch norm and what follows that.
+    template <class C>
+    image<T, S> operator()(tape<C>& t,
+                           const image<T, S>& x,
+                           const batch_norm<T, S>& norm,
+                           tail after = tail::none,
+                           const image<T, S>& residual = {}) const {
+        if (is_one_kernel(t, x))
+            return branch_conv2d_batch_norm(t, x, weigh(t, x), convs.weight, branches,
+                                            norm.parameters, after, residual);
+        return norm(t, (*this)(t, x), after, residual);
+    }
+
+private:
+    template <class C>
+    bool is_one_kernel(tape<C>& t, const image<T, S>& x) const {
+        return path == pcar_path::one_kernel ||
+               (path == pcar_path::measured && one_kernel_pays(t.context, x.dims()));
+    }
+    /// The attention without the branches.
+    template <class C>
+    image<T, S> weigh(tape<C>& t, const image<T, S>& x) const {
+        return spr.weigh(t, branch_pyramid_pool(t, x, convs.weight, branches));
     }
 };
 

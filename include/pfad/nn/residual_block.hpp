@@ -54,10 +54,14 @@ struct residual_block {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        const auto y = bn1(t, conv1(t, x), tail::relu);
-        const auto z = pcar ? (*pcar)(t, y) : (*conv2)(t, y);
-        const auto shortcut = downsample_conv ? (*downsample_bn)(t, (*downsample_conv)(t, x)) : x;
-        return aff ? (*aff)(t, bn2(t, z), shortcut, tail::relu) : bn2(t, z, tail::relu, shortcut);
+        const auto y = conv1(t, x, bn1, tail::relu);
+        const auto shortcut = downsample_conv ? (*downsample_conv)(t, x, *downsample_bn) : x;
+        const auto second = [&](tail after, const image<T, S>& residual) {
+            return pcar ? (*pcar)(t, y, bn2, after, residual)
+                        : (*conv2)(t, y, bn2, after, residual);
+        };
+        return aff ? (*aff)(t, second(tail::none, {}), shortcut, tail::relu)
+                   : second(tail::relu, shortcut);
     }
 };
 

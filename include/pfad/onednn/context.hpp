@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pfad/autograd/parameter.hpp>
+#include <pfad/core/bf16.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/context.hpp>
@@ -10,6 +11,7 @@
 
 #include <dnnl.hpp>
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -18,12 +20,42 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace pfad::onednn {
+
+/// oneDNN's name of an element type.
+template <class T>
+inline constexpr auto data_type = dnnl::memory::data_type::undef;
+template <>
+inline constexpr auto data_type<float> = dnnl::memory::data_type::f32;
+template <>
+inline constexpr auto data_type<bf16> = dnnl::memory::data_type::bf16;
+
+/// The types of which oneDNN computes convolutions.
+template <class T>
+concept element = data_type<T>
+!= dnnl::memory::data_type::undef;
+
+/// Whether the processor multiplies bf16: AVX512-BF16, or AMX.
+[[nodiscard]] inline bool has_bf16() {
+    const auto with = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & with) == with;
+}
+
+/// Throws errc::unsupported where T is bf16 and the processor has no instruction for it, which
+/// oneDNN would make up for at a fraction of float's speed.
+template <element T>
+void require_element() {
+    if constexpr (std::is_same_v<T, bf16>)
+        if (!has_bf16())
+            fail(errc::unsupported, "oneDNN: bf16 needs a processor with AVX512-BF16 or AMX");
+}
 
 /// What a primitive computes.
 enum class operation { conv2d_forward, conv2d_backward_input, conv2d_backward_weight };
@@ -100,21 +132,25 @@ struct plan {
     dnnl::memory::desc packed;
 };
 
-/// Packed copies of weights by identity, version and layout. A copy is overwritten when the weight
-/// changes, and dropped when no stamp of its weight is left.
+/// Packed copies of weights by identity and layout, as they are and multiplied by a scale a filter. A
+/// copy is overwritten when the weight or the scale changes, and dropped when no stamp of its weight
+/// is left.
 class packed_weights {
 public:
     struct copy {
         dnnl::memory memory;
         tensor<std::byte, 1> bytes;
+        std::vector<float> scale; ///< what filters are multiplied by; empty: the weight as it is
+        bool scaled = false;
         std::uint64_t version = 0;
         bool filled = false;
 
-        [[nodiscard]] bool holds(const weight_stamp& stamp) const {
-            return filled && version == stamp.version();
+        [[nodiscard]] bool holds(const weight_stamp& stamp, std::span<const float> wanted) const {
+            return filled && version == stamp.version() && std::ranges::equal(scale, wanted);
         }
-        void mark(const weight_stamp& stamp) {
+        void mark(const weight_stamp& stamp, std::span<const float> with) {
             version = stamp.version();
+            scale.assign(with.begin(), with.end());
             filled = true;
         }
     };
@@ -133,16 +169,18 @@ public:
     /// The copy of a stamped weight in one layout, perhaps not yet filled or of an older version.
     template <class Context>
     [[nodiscard]] copy&
-    of(Context& ctx, const weight_stamp& stamp, const dnnl::memory::desc& layout) {
+    of(Context& ctx, const weight_stamp& stamp, const dnnl::memory::desc& layout, bool scaled) {
         auto found = copies_.find(stamp.identity());
         if (found == copies_.end()) {
             std::erase_if(copies_, [](const auto& entry) { return entry.first.expired(); });
             found = copies_.try_emplace(stamp.identity()).first;
         }
         for (auto& each : found->second)
-            if (each.memory.get_desc() == layout)
+            if (each.memory.get_desc() == layout && each.scaled == scaled)
                 return each;
-        return found->second.emplace_back(make(ctx, layout));
+        auto& made = found->second.emplace_back(make(ctx, layout));
+        made.scaled = scaled;
+        return made;
     }
 
     /// Weights that have copies, living or not yet dropped.

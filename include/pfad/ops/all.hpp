@@ -11,6 +11,7 @@
 #include <pfad/ops/cast.hpp>
 #include <pfad/ops/concat_channels.hpp>
 #include <pfad/ops/conv2d.hpp>
+#include <pfad/ops/conv2d_batch_norm.hpp>
 #include <pfad/ops/cosine_distance_loss.hpp>
 #include <pfad/ops/cosine_similarity_map.hpp>
 #include <pfad/ops/depthwise_conv2d.hpp>

@@ -258,6 +258,16 @@ struct batch_norm_parameters {
     state<accumulator_t<T>, 1, S> running_mean, running_variance;
 };
 
+/// errc::shape unless p and the residual, where there is one, fit to an input of these extents.
+template <class T, class S>
+void check_batch_norm(const shape<4>& x,
+                      const batch_norm_parameters<T, S>& p,
+                      const image<T, S>& residual) {
+    expect(p.weight.dims()[0] == x[3], "batch_norm", "one weight a channel", x, p.weight.dims());
+    expect(!residual.value || residual.dims() == x, "batch_norm",
+           "the residual has the input's shape", x, residual.dims());
+}
+
 /// Normalises x; adds `residual` where it holds something; then `after`. The tape's phase picks
 /// batch or running statistics.
 template <class C, class T, class S>
@@ -268,10 +278,7 @@ image<T, S> batch_norm(tape<C>& t,
                        const image<T, S>& residual = {},
                        batch_norm_options options = {}) {
     std::int64_t const c = x.extent(3), rows = x.value.size() / std::max<std::int64_t>(c, 1);
-    expect(p.weight.dims()[0] == c, "batch_norm", "one weight a channel", x.dims(),
-           p.weight.dims());
-    expect(!residual.value || residual.dims() == x.dims(), "batch_norm",
-           "the residual has the input's shape", x.dims(), residual.dims());
+    check_batch_norm(x.dims(), p, residual);
     const bool batch = t.phase == mode::train;
     expect(!batch || rows >= 2, "batch_norm",
            "training needs at least two values a channel (a batch of two or more)", x.dims());

@@ -16,7 +16,7 @@
 #include <pfad/core/element.hpp>
 #include <pfad/cpu/parallel.hpp>
 #include <pfad/ops/branch_mix.hpp>
-#include <pfad/ops/conv2d.hpp>
+#include <pfad/ops/conv2d_batch_norm.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -95,6 +95,31 @@ inline bool one_kernel_pays(const context&, const shape<4>& x) {
 
 } // namespace cpu
 
+/// The extents that branch_conv2d works with.
+struct branch_conv2d_shapes {
+    static constexpr conv2d_geometry geometry = {1, 1, 1};
+    shape<4> y;          ///< the result
+    shape<4> from, to;   ///< of one sample
+    shape<4> kernel;     ///< of one sample
+    shape<4> weight_row; ///< the branches' weights for one sample
+
+    /// errc::shape where the extents of input, attention and weight do not fit.
+    branch_conv2d_shapes(const shape<4>& x, const shape<4>& a, const shape<4>& w, int branches) {
+        expect(branches >= 1, "branch_conv2d", "there is at least one branch");
+        const std::int64_t n = x[0], c = x[3], out_c = w[0] / branches;
+        expect(w == shape<4>{{branches * out_c, 3, 3, c}} && w.size() > 0, "branch_conv2d",
+               "the weight is (branches * C, 3, 3, c) for (n, h, w, c)", x, w);
+        expect(a == shape<4>{{n * branches, 1, 1, out_c}}, "branch_conv2d",
+               "the attention is (n * branches, 1, 1, C)", x, a);
+        expect(x[1] >= 1 && x[2] >= 1, "branch_conv2d", "the image has pixels", x);
+        y = {{n, x[1], x[2], out_c}};
+        from = {{1, x[1], x[2], c}};
+        to = {{1, x[1], x[2], out_c}};
+        kernel = {{out_c, 3, 3, c}};
+        weight_row = {{branches, 1, 1, out_c}};
+    }
+};
+
 /// Convolves x (n, h, w, c) with each branch of w (branches * C, 3, 3, c), padded by 1, and mixes
 /// them by the attention a (n * branches, 1, 1, C). errc::shape where the extents do not fit.
 template <class C, class T, class S>
@@ -104,54 +129,81 @@ image<T, S> branch_conv2d(tape<C>& t,
                           const parameter<T, 4, S>& w,
                           int branches) {
     using A = accumulator_t<T>;
-    expect(branches >= 1, "branch_conv2d", "there is at least one branch");
-    const std::int64_t n = x.extent(0), c = x.extent(3), out_c = w.dims()[0] / branches;
-    expect(w.dims() == shape<4>{{branches * out_c, 3, 3, c}} && w.dims().size() > 0,
-           "branch_conv2d", "the weight is (branches * C, 3, 3, c) for (n, h, w, c)", x.dims(),
-           w.dims());
-    expect(a.dims() == shape<4>{{n * branches, 1, 1, out_c}}, "branch_conv2d",
-           "the attention is (n * branches, 1, 1, C)", x.dims(), a.dims());
-    expect(x.extent(1) >= 1 && x.extent(2) >= 1, "branch_conv2d", "the image has pixels", x.dims());
-    constexpr conv2d_geometry geometry = {1, 1, 1};
-    const shape<4> from = {{1, x.extent(1), x.extent(2), c}};
-    const shape<4> to = {{1, x.extent(1), x.extent(2), out_c}};
-    const shape<4> kernel = {{out_c, 3, 3, c}}, row = {{branches, 1, 1, out_c}};
-    auto y = t.result(empty<T>(t.context, shape<4>{{n, to[1], to[2], out_c}}), t.wants(x, a, w));
+    const branch_conv2d_shapes s(x.dims(), a.dims(), w.dims(), branches);
+    auto y = t.result(empty<T>(t.context, s.y), t.wants(x, a, w));
     const auto weights = empty<T>(t.context, a.dims());
     branch_softmax_forward(t.context, a.value, weights.view(), branches);
-    for (std::int64_t k = 0; k < n; ++k) {
-        const auto mixed = empty<T>(t.context, kernel);
-        mix_kernels_forward(t.context, w.value, weights.slice(k * row.size(), row), mixed.view());
-        conv2d_forward(t.context, x.value.slice(k * from.size(), from), mixed, view<const A, 1>{},
-                       y.value.slice(k * to.size(), to).view(), geometry);
+    for (std::int64_t k = 0; k < s.y[0]; ++k) {
+        const auto mixed = empty<T>(t.context, s.kernel);
+        mix_kernels_forward(t.context, w.value,
+                            weights.slice(k * s.weight_row.size(), s.weight_row), mixed.view());
+        conv2d_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
+                       view<const A, 1>{}, y.value.slice(k * s.to.size(), s.to).view(), s.geometry);
     }
     if (y.slot)
-        t.record([=](C& ctx) {
+        t.record([x, a, w, y, weights, s](C& ctx) {
             if (!y.slot->written())
                 return;
-            const auto gk = empty<A>(ctx, shape<4>{{n * out_c, 3, 3, c}});
+            std::int64_t const n = s.y[0];
+            const auto gk =
+                empty<A>(ctx, shape<4>{{n * s.kernel[0], s.kernel[1], s.kernel[2], s.kernel[3]}});
             gradient_target<T, 4> gx = {{}, store::set}, ga = {{}, store::set};
             if (x.slot)
                 gx = x.slot->claim(ctx, x.dims());
             if (a.slot)
                 ga = a.slot->claim(ctx, a.dims());
             for (std::int64_t k = 0; k < n; ++k) {
-                const auto gy = y.gradient().slice(k * to.size(), to);
-                conv2d_backward_weight<T>(ctx, x.value.slice(k * from.size(), from), gy,
-                                          gk.slice(k * kernel.size(), kernel).view(), store::set,
-                                          geometry);
+                const auto gy = y.gradient().slice(k * s.to.size(), s.to);
+                conv2d_backward_weight<T>(ctx, x.value.slice(k * s.from.size(), s.from), gy,
+                                          gk.slice(k * s.kernel.size(), s.kernel).view(),
+                                          store::set, s.geometry);
                 if (!x.slot)
                     continue;
-                const auto mixed = empty<T>(ctx, kernel);
-                mix_kernels_forward(ctx, w.value, weights.slice(k * row.size(), row), mixed.view());
+                const auto mixed = empty<T>(ctx, s.kernel);
+                mix_kernels_forward(ctx, w.value,
+                                    weights.slice(k * s.weight_row.size(), s.weight_row),
+                                    mixed.view());
                 conv2d_backward_input(ctx, gy, mixed,
-                                      view<T, 4>{gx.to.data + k * from.size(), from}, gx.how,
-                                      geometry);
+                                      view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
+                                      s.geometry);
             }
             auto const gw = w.slot->claim(ctx, w.dims());
             mix_kernels_backward<T>(ctx, w.value, weights, gk, gw.to, gw.how, ga.to, ga.how);
         });
     return y;
+}
+
+/// batch_norm(branch_conv2d(x, a, w), p, after, residual), sample by sample where nothing is to be
+/// differentiated and the statistics are constants.
+template <class C, class T, class S>
+image<T, S> branch_conv2d_batch_norm(tape<C>& t,
+                                     const image<T, S>& x,
+                                     const image<T, S>& a,
+                                     const parameter<T, 4, S>& w,
+                                     int branches,
+                                     const batch_norm_parameters<T, S>& p,
+                                     tail after = tail::none,
+                                     const image<T, S>& residual = {},
+                                     batch_norm_options options = {}) {
+    if (!fuses_batch_norm(t, x, a, w, p.weight, residual))
+        return batch_norm(t, branch_conv2d(t, x, a, w, branches), p, after, residual, options);
+    const branch_conv2d_shapes s(x.dims(), a.dims(), w.dims(), branches);
+    check_batch_norm(s.y, p, residual);
+    auto y = empty<T>(t.context, s.y);
+    const auto weights = empty<T>(t.context, a.dims());
+    branch_softmax_forward(t.context, a.value, weights.view(), branches);
+    for (std::int64_t k = 0; k < s.y[0]; ++k) {
+        const auto mixed = empty<T>(t.context, s.kernel);
+        mix_kernels_forward(t.context, w.value,
+                            weights.slice(k * s.weight_row.size(), s.weight_row), mixed.view());
+        const auto more =
+            residual.value ? residual.value.slice(k * s.to.size(), s.to) : tensor<T, 4, S>();
+        conv2d_batch_norm_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
+                                  view<const accumulator_t<T>, 1>{},
+                                  y.slice(k * s.to.size(), s.to).view(), s.geometry, weight_stamp(),
+                                  epilogue_of(p, after, more, options.epsilon));
+    }
+    return constant(std::move(y));
 }
 
 } // namespace pfad

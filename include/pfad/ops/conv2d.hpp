@@ -224,6 +224,15 @@ void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<accumulator_t<T>, 1> gb
 
 } // namespace cpu
 
+/// The extents of conv2d's result. errc::shape where those of x and w do not fit.
+[[nodiscard]] inline shape<4>
+conv2d_dims(const shape<4>& x, const shape<4>& w, const conv2d_geometry& g) {
+    expect(x[3] == w[3], "conv2d", "input and weight have the same channels", x, w);
+    const shape<4> dims = {{x[0], g.output(x[1], w[1]), g.output(x[2], w[2]), w[0]}};
+    expect(dims[1] >= 1 && dims[2] >= 1, "conv2d", "the kernel fits into the padded input", x, w);
+    return dims;
+}
+
 /// Convolves x with w and adds the bias, where there is one.
 template <class C, class T, class S>
 image<T, S> conv2d(tape<C>& t,
@@ -231,13 +240,7 @@ image<T, S> conv2d(tape<C>& t,
                    const parameter<T, 4, S>& w,
                    const optional_bias<T, S>& b,
                    conv2d_geometry g) {
-    expect(x.extent(3) == w.dims()[3], "conv2d", "input and weight have the same channels",
-           x.dims(), w.dims());
-    const shape<4> dims = {{x.extent(0), g.output(x.extent(1), w.dims()[1]),
-                            g.output(x.extent(2), w.dims()[2]), w.dims()[0]}};
-    expect(dims[1] >= 1 && dims[2] >= 1, "conv2d", "the kernel fits into the padded input",
-           x.dims(), w.dims());
-    auto y = t.result(empty<T>(t.context, dims), t.wants(x, w));
+    auto y = t.result(empty<T>(t.context, conv2d_dims(x.dims(), w.dims(), g)), t.wants(x, w));
     conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<accumulator_t<T>, 1>{},
                    y.value.view(), g, w.stamp);
     if (y.slot)

@@ -1,0 +1,54 @@
+// A convolution with the batch norm and the ReLU behind it, and both one after the other. On a GPU
+// the convolution is a vendor's, and batch_norm's benchmark has the rest.
+#include "support/op.hpp"
+
+#include <pfad/ops/conv2d_batch_norm.hpp>
+
+namespace {
+
+using namespace pfad;
+
+#if !defined(__CUDACC__)
+
+template <class T>
+struct normalised {
+    static constexpr conv2d_geometry geometry = {1, 1, 1};
+    bench::context ctx;
+    bench::array<T, 4> x, w, y;
+    bench::array<accumulator_t<T>, 1> one;
+    weight_stamp stamp = weight_stamp::make(); // weights stay packed, as in inference
+
+    explicit normalised(const benchmark::State& state)
+        : x(bench::draw<T>(ctx, bench::maps(state))),
+          w(bench::draw<T>(ctx, shape<4>{{x.extent(3), 3, 3, x.extent(3)}})),
+          y(empty<T>(ctx, x.dims())),
+          one(bench::draw<accumulator_t<T>>(ctx, shape<1>{{x.extent(3)}}, 0.5, 1.5)) {}
+
+    [[nodiscard]] double operations() const {
+        return bench::operations(18 * static_cast<double>(x.extent(3)) + 3, y);
+    }
+};
+
+template <class T>
+void conv2d_batch_norm_forward(benchmark::State& state) {
+    normalised<T> m(state);
+    const batch_norm_epilogue<T> e = {m.one, m.one, m.one, m.one, 1e-5, tail::relu, {}};
+    bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
+        conv2d_batch_norm_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp, e);
+    });
+}
+template <class T>
+void conv2d_batch_norm_forward_unfused(benchmark::State& state) {
+    normalised<T> m(state);
+    bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
+        conv2d_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp);
+        batch_norm_forward(m.ctx, m.y, m.one, m.one, m.one, m.one, 1e-5, {}, tail::relu,
+                           m.y.view());
+    });
+}
+PFAD_BENCHMARK(conv2d_batch_norm_forward, bench::stages);
+PFAD_BENCHMARK(conv2d_batch_norm_forward_unfused, bench::stages);
+
+#endif
+
+} // namespace

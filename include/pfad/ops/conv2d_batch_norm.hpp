@@ -1,0 +1,83 @@
+// 2-D convolution, then batch norm: what stands at most convolutions of a residual network.
+//   batch_norm(conv2d(x, w, b), p, after, residual)
+// x (n, h, w, c), w (k, r, s, c), b (k), p of k channels, residual and y (n, oh, ow, k)
+// requires  what those two do
+// gradient  theirs
+// precision theirs; oneDNN may multiply weights by the scale where they multiply results
+// cost      conv2d's; batch norm's pass is saved where a backend fuses it, which it may where
+//           nothing is to be differentiated and the statistics are constants
+#pragma once
+
+#include <pfad/autograd/tape.hpp>
+#include <pfad/ops/batch_norm.hpp>
+#include <pfad/ops/conv2d.hpp>
+
+#include <concepts>
+
+namespace pfad {
+
+/// Batch norm by constant statistics, and what follows it, at the end of what computes its input.
+template <class T>
+struct batch_norm_epilogue {
+    in<accumulator_t<T>, 1> weight, bias, mean, variance; ///< (k)
+    double epsilon;
+    tail after;
+    in<T, 4> residual; ///< of the result's shape, or empty
+};
+
+/// Whether batch norm is nothing but an epilogue of what computes its input.
+template <class C, class... V>
+[[nodiscard]] bool fuses_batch_norm(const tape<C>& t, const V&... inputs) {
+    return t.phase == mode::eval && !t.wants(inputs...);
+}
+
+/// That epilogue of a batch norm in evaluation.
+template <class T, class S>
+[[nodiscard]] batch_norm_epilogue<T>
+epilogue_of(const batch_norm_parameters<T, S>& p, tail after, in<T, 4> residual, double epsilon) {
+    return {p.weight.value, p.bias.value, p.running_mean.value, p.running_variance.value, epsilon,
+            after,          residual};
+}
+
+namespace cpu {
+
+template <std::derived_from<context> C, class T>
+void conv2d_batch_norm_forward(C& ctx,
+                               in<T, 4> x,
+                               in<T, 4> w,
+                               in<accumulator_t<T>, 1> b,
+                               out<T, 4> y,
+                               conv2d_geometry g,
+                               const weight_stamp& stamp,
+                               const batch_norm_epilogue<T>& e) {
+    conv2d_forward(ctx, x, w, b, y, g, stamp);
+    batch_norm_forward(ctx, y, e.weight, e.bias, e.mean, e.variance, e.epsilon, e.residual, e.after,
+                       y);
+}
+
+} // namespace cpu
+
+/// Convolves x with w, adds the bias where there is one, normalises, adds `residual` where it holds
+/// something, then `after`. The tape's phase picks batch or running statistics.
+template <class C, class T, class S>
+image<T, S> conv2d_batch_norm(tape<C>& t,
+                              const image<T, S>& x,
+                              const parameter<T, 4, S>& w,
+                              const optional_bias<T, S>& b,
+                              conv2d_geometry g,
+                              const batch_norm_parameters<T, S>& p,
+                              tail after = tail::none,
+                              const image<T, S>& residual = {},
+                              batch_norm_options options = {}) {
+    if (!fuses_batch_norm(t, x, w, p.weight, residual))
+        return batch_norm(t, conv2d(t, x, w, b, g), p, after, residual, options);
+    const shape<4> dims = conv2d_dims(x.dims(), w.dims(), g);
+    check_batch_norm(dims, p, residual);
+    auto y = empty<T>(t.context, dims);
+    conv2d_batch_norm_forward(t.context, x.value, w.value,
+                              b ? b->value.view() : view<accumulator_t<T>, 1>{}, y.view(), g,
+                              w.stamp, epilogue_of(p, after, residual.value, options.epsilon));
+    return constant(std::move(y));
+}
+
+} // namespace pfad

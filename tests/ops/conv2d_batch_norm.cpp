@@ -1,0 +1,205 @@
+#include "support/catch.hpp"
+#include "support/gradcheck.hpp"
+
+#include <pfad/ops/branch_conv2d.hpp>
+#include <pfad/ops/conv2d_batch_norm.hpp>
+
+using namespace pfad;
+using namespace pfad::test;
+
+namespace {
+
+/// What batch norm normalises with.
+struct channels {
+    array<1> weight, bias, mean, variance;
+
+    explicit channels(std::int64_t k)
+        : weight(random_array(shape<1>{{k}}, "weight", 0.5, 1.5)),
+          bias(random_array(shape<1>{{k}}, "bias")), mean(random_array(shape<1>{{k}}, "mean")),
+          variance(random_array(shape<1>{{k}}, "variance", 0.5, 2)) {}
+
+    template <class T, class C>
+    [[nodiscard]] batch_norm_parameters<T, typename C::space> parameters(C& ctx) const {
+        using A = accumulator_t<T>;
+        return {as_parameter(constant(upload<A>(ctx, weight))),
+                as_parameter(constant(upload<A>(ctx, bias))),
+                {upload<A>(ctx, mean)},
+                {upload<A>(ctx, variance)}};
+    }
+};
+
+struct convolution {
+    shape<4> x;
+    std::int64_t filters, kernel;
+    conv2d_geometry g;
+    bool bias;
+    tail after;
+    bool residual;
+};
+
+/// The op in evaluation with nothing to be differentiated, which is where it may be fused.
+template <class T, class C>
+array<4> fused(C& ctx,
+               const convolution& z,
+               const parameter<T, 4, typename C::space>& w,
+               const channels& norm) {
+    tape<C> t(ctx, mode::eval);
+    image<T, typename C::space> residual;
+    if (z.residual)
+        residual = constant(
+            upload<T>(ctx, random_array(shape<4>{{z.x[0], z.g.output(z.x[1], z.kernel),
+                                                  z.g.output(z.x[2], z.kernel), z.filters}},
+                                        "residual")));
+    optional_bias<T, typename C::space> bias;
+    if (z.bias)
+        bias = as_parameter(
+            constant(upload<accumulator_t<T>>(ctx, random_array(shape<1>{{z.filters}}, "b"))));
+    const auto x = constant(upload<T>(ctx, random_array(z.x, "x")));
+    return download(
+        ctx,
+        conv2d_batch_norm(t, x, w, bias, z.g, norm.parameters<T>(ctx), z.after, residual).value);
+}
+
+array<4> weights(const convolution& z, const char* name) {
+    return random_array(shape<4>{{z.filters, z.kernel, z.kernel, z.x[3]}}, name);
+}
+
+/// The two ops one after the other on the plain loops in double.
+array<4> wanted(const convolution& z, const array<4>& weight, const channels& norm) {
+    cpu::context ctx(1);
+    tape<cpu::context> t(ctx, mode::eval);
+    const auto w = as_parameter(constant(upload<double>(ctx, weight)));
+    std::optional<parameter<double, 1>> bias;
+    if (z.bias)
+        bias =
+            as_parameter(constant(upload<double>(ctx, random_array(shape<1>{{z.filters}}, "b"))));
+    const auto y = conv2d(t, constant(upload<double>(ctx, random_array(z.x, "x"))), w, bias, z.g);
+    image<double> residual;
+    if (z.residual)
+        residual = constant(upload<double>(ctx, random_array(y.dims(), "residual")));
+    return download(ctx, batch_norm(t, y, norm.parameters<double>(ctx), z.after, residual).value);
+}
+
+} // namespace
+
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops]", backends) {
+    auto ctx = make_context<TestType>(2);
+    for (const convolution& z :
+         {convolution{{{2, 5, 7, 3}}, 4, 3, {1, 1, 1}, false, tail::relu, false},
+          convolution{{{1, 9, 8, 16}}, 32, 3, {2, 1, 1}, false, tail::none, false},
+          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, tail::relu, false},
+          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, tail::none, true},
+          convolution{{{1, 6, 5, 8}}, 8, 3, {1, 1, 1}, false, tail::relu, true}}) {
+        INFO(to_string(z.x) << " to " << z.filters);
+        const auto check = [&]<class T>(T) {
+            const channels norm(z.filters);
+            const auto p = as_parameter(constant(upload<T>(ctx, weights(z, "w"))));
+            const auto want = wanted(z, rounded<T>(weights(z, "w")), norm);
+            const auto got = fused<T>(ctx, z, p, norm);
+            const double terms = static_cast<double>(z.kernel * z.kernel * z.x[3]);
+            check_close(got, want, tolerance<T>(terms, 4));
+            CHECK(same_bits(fused<T>(ctx, z, p, norm), got)); // of what a backend keeps
+        };
+        check(double());
+        for_each_element<TestType>(check);
+    }
+}
+
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are seen [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::none, false};
+    channels norm(z.filters);
+    auto w = as_parameter(constant(upload<float>(ctx, weights(z, "w"))));
+    const double allowed = tolerance<float>(144, 4);
+    check_close(fused<float>(ctx, z, w, norm), wanted(z, weights(z, "w"), norm), allowed);
+    norm.variance.data[5] *= 4;
+    norm.mean.data[3] += 1;
+    check_close(fused<float>(ctx, z, w, norm), wanted(z, weights(z, "w"), norm), allowed);
+    write_elements(ctx, w.value, elements<float>(weights(z, "other")));
+    w.stamp.touch();
+    check_close(fused<float>(ctx, z, w, norm), wanted(z, weights(z, "other"), norm), allowed);
+}
+
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is recorded has the gradients of both [ops]",
+                        "[ops]",
+                        backends) {
+    const shape<4> dims = {{2, 4, 5, 3}};
+    const auto both = [](auto& t, const auto& x, const auto& w, const auto& g, const auto& b,
+                         const auto& r, bool as_one) {
+        using T = typename std::remove_cvref_t<decltype(x.value)>::element;
+        auto& ctx = t.context;
+        const shape<1> k = {{4}};
+        const batch_norm_parameters<T, typename std::remove_cvref_t<decltype(ctx)>::space> p = {
+            as_parameter(t, g),
+            as_parameter(t, b),
+            {full(ctx, k, accumulator_t<T>(0))},
+            {full(ctx, k, accumulator_t<T>(1))}};
+        const auto filter = as_parameter(t, w);
+        return as_one
+                   ? conv2d_batch_norm(t, x, filter, std::nullopt, {1, 1, 1}, p, tail::relu, r)
+                   : batch_norm(t, conv2d(t, x, filter, std::nullopt, {1, 1, 1}), p, tail::relu, r);
+    };
+    auto ctx = make_context<TestType>(1);
+    const auto run = [&](bool as_one) {
+        auto op = [&](auto& t, const auto&... inputs) { return both(t, inputs..., as_one); };
+        return evaluate<float>(ctx, op, random_array(dims, "x"),
+                               random_array(shape<4>{{4, 3, 3, 3}}, "w"),
+                               random_array(shape<1>{{4}}, "g"), random_array(shape<1>{{4}}, "b"),
+                               random_array(shape<4>{{2, 4, 5, 4}}, "r"));
+    };
+    CHECK(same_bits(run(true), run(false)));
+}
+
+TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(2);
+    const shape<4> dims = {{2, 5, 4, 8}};
+    const auto x = random_array(dims, "x"), a = random_array(shape<4>{{6, 1, 1, 8}}, "a", -2, 2);
+    const auto w = random_array(shape<4>{{24, 3, 3, 8}}, "w"), r = random_array(dims, "r");
+    const channels norm(8);
+    const auto run = [&]<class T, class C>(T, C& c, bool as_one, tail after, bool with_residual) {
+        tape<C> t(c, mode::eval);
+        const auto p = norm.parameters<T>(c);
+        const auto in = constant(upload<T>(c, x)), attention = constant(upload<T>(c, a));
+        const auto filters = as_parameter(constant(upload<T>(c, w)));
+        image<T, typename C::space> residual;
+        if (with_residual)
+            residual = constant(upload<T>(c, r));
+        return download(
+            c, (as_one ? branch_conv2d_batch_norm(t, in, attention, filters, 3, p, after, residual)
+                       : batch_norm(t, branch_conv2d(t, in, attention, filters, 3), p, after,
+                                    residual))
+                   .value);
+    };
+    cpu::context plain(1);
+    const auto check = [&]<class T>(T element) {
+        for (const tail after : {tail::none, tail::relu})
+            for (const bool residual : {false, true})
+                check_close(run(element, ctx, true, after, residual),
+                            run(double(), plain, false, after, residual), tolerance<T>(72, 4));
+    };
+    check(double());
+    for_each_element<TestType>(check);
+}
+
+TEST_CASE("conv2d_batch_norm: refuses extents that do not fit [ops]", "[ops]") {
+    cpu::context ctx(1);
+    const auto run = [&](const shape<4>& w, std::int64_t k, const shape<4>& residual) {
+        return error_code([&] {
+            tape<cpu::context> t(ctx, mode::eval);
+            const auto of = [&](float value) { return full(ctx, shape<1>{{k}}, value); };
+            conv2d_batch_norm(
+                t, constant(full(ctx, shape<4>{{1, 4, 4, 3}}, 1.0f)),
+                as_parameter(constant(full(ctx, w, 1.0f))), std::nullopt, {1, 1, 1},
+                {as_parameter(constant(of(1))), as_parameter(constant(of(0))), {of(0)}, {of(1)}},
+                tail::none, constant(full(ctx, residual, 1.0f)));
+        });
+    };
+    CHECK_FALSE(run({{2, 3, 3, 3}}, 2, {{1, 4, 4, 2}}));
+    CHECK(run({{2, 3, 3, 2}}, 2, {{1, 4, 4, 2}}) == errc::shape);
+    CHECK(run({{2, 3, 3, 3}}, 3, {{1, 4, 4, 2}}) == errc::shape);
+    CHECK(run({{2, 3, 3, 3}}, 2, {{1, 4, 3, 2}}) == errc::shape);
+}

@@ -1,12 +1,16 @@
-// The whole network on pictures of 256 x 256: probability maps, as inspection needs them.
-//   bench_inspect --benchmark_filter=all_on/size:256/batch:16 --benchmark_repetitions=5
+// The whole network on pictures of 256 x 256: probability maps, as inspection needs them. In bf16
+// where the processor has it.
+//   bench_inspect --benchmark_filter=inspect/all_on/size:256/batch:16 --benchmark_repetitions=5
 #include "support/network.hpp"
 #include "support/roofline.hpp"
+
+#include <pfad/models/device_network.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 namespace {
 
@@ -14,6 +18,7 @@ using namespace pfad;
 
 struct setting {
     bool modules; ///< RCM, AFF and PCAR all on, or all off
+    bool bf16;
     std::int64_t batch;
 };
 
@@ -24,19 +29,25 @@ public:
           pictures_(draw(s.batch)) {
         model_.initialise(1);
         bench::calibrate(ctx_, model_, s.batch > 1 ? pictures_ : draw(2));
+        if (s.bf16) {
+            onednn::require_element<bf16>();
+            rounded_.emplace(ctx_, model_);
+            rounded_pictures_ = empty<bf16>(ctx_, pictures_.dims());
+            cast_forward<float>(ctx_, pictures_.flat(), rounded_pictures_.flat().view());
+        }
         (void)run();
     }
 
     void measure(benchmark::State& state) {
-        tensor<float, 4> map;
+        float value = 0;
         {
             // Multiply-adds of the convolutions of a picture.
             const double work = setting_.modules ? 37.539e9 : 38.444e9;
             const bench::meter meter(state, 2 * work * static_cast<double>(setting_.batch), 0);
             for (auto _ : state)
-                map = run();
+                value = run();
         }
-        if (!std::isfinite(map.data()[0]))
+        if (!std::isfinite(value))
             state.SkipWithError("the map is not finite");
         bench::report(state, ctx_, setting_.batch);
     }
@@ -45,15 +56,20 @@ private:
     tensor<float, 4> draw(std::int64_t batch) {
         return bench::draw(ctx_, shape<4>{{batch, 256, 256, 3}}, 0, 1);
     }
-    tensor<float, 4> run() {
+    /// Makes the maps; one value of them.
+    float run() {
         tape<bench::context> t(ctx_, mode::eval);
-        return model_(t, constant(pictures_)).value;
+        if (rounded_)
+            return rounded_->get()(t, constant(rounded_pictures_)).value.data()[0];
+        return model_(t, constant(pictures_)).value.data()[0];
     }
 
     setting setting_;
     bench::context ctx_;
     pfadseg<float> model_;
     tensor<float, 4> pictures_;
+    std::optional<device_network<bf16, bench::context>> rounded_;
+    tensor<bf16, 4> rounded_pictures_;
 };
 
 } // namespace
@@ -61,8 +77,10 @@ private:
 int main(int argc, char** argv) {
     return pfad::bench::run_jobs<inspection, setting>(
         argc, argv,
-        {{"inspect/all_on/size:256/batch:1", {true, 1}},
-         {"inspect/all_on/size:256/batch:16", {true, 16}},
-         {"inspect/all_off/size:256/batch:1", {false, 1}},
-         {"inspect/all_off/size:256/batch:16", {false, 16}}});
+        {{"inspect/all_on/size:256/batch:1", {true, false, 1}},
+         {"inspect/all_on/size:256/batch:16", {true, false, 16}},
+         {"inspect/all_off/size:256/batch:1", {false, false, 1}},
+         {"inspect/all_off/size:256/batch:16", {false, false, 16}},
+         {"inspect_bf16/all_on/size:256/batch:1", {true, true, 1}},
+         {"inspect_bf16/all_on/size:256/batch:16", {true, true, 16}}});
 }

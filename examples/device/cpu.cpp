@@ -4,7 +4,11 @@
 #include <pfad/onednn.hpp>
 #include <pfad/train/teacher.hpp>
 
-std::unique_ptr<program::device> program::make_cpu(int threads) {
+std::unique_ptr<program::device> program::make_cpu(int threads, bool bf16) {
+    if (bf16) {
+        pfad::onednn::require_element<pfad::bf16>();
+        return std::make_unique<device_of<pfad::onednn::context, pfad::bf16>>(threads);
+    }
     return std::make_unique<device_of<pfad::onednn::context, float>>(threads);
 }
 

@@ -43,8 +43,9 @@ struct device {
     virtual pfad::inspect::inspection inspect(const pfad::picture_view& picture) = 0;
 };
 
-/// The CPU with `threads` threads; 0: one per processor.
-std::unique_ptr<device> make_cpu(int threads);
+/// The CPU with `threads` threads (0: one per processor), with activations in float or bf16. Throws
+/// errc::unsupported for bf16 where the processor has no instruction for it.
+std::unique_ptr<device> make_cpu(int threads, bool bf16);
 
 /// A GPU with activations in float (TF32 in convolutions) or bf16. Throws errc::unsupported where
 /// none can be used. Of gpu.cu, in builds with PFAD_CUDA.

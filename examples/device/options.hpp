@@ -20,7 +20,7 @@ struct device_options {
             ->check(CLI::IsMember({"cpu", "cuda"}))
             ->capture_default_str();
         app.add_option("--precision", precision,
-                       "of activations: float (TF32 in a GPU's convolutions), or bf16 on a GPU")
+                       "of activations: float (TF32 in a GPU's convolutions) or bf16")
             ->check(CLI::IsMember({"float", "bf16"}))
             ->capture_default_str();
         app.add_option("--threads", threads, "of the CPU; 0: one per processor")
@@ -41,9 +41,7 @@ inline std::unique_ptr<device> make_device(const device_options& o) {
                    "-D PFAD_CUDA=ON where nvcc and cuDNN are");
 #endif
     }
-    if (bf16)
-        pfad::fail(pfad::errc::unsupported, "--precision bf16: only with --device cuda");
-    return make_cpu(o.threads);
+    return make_cpu(o.threads, bf16);
 }
 
 } // namespace program

@@ -5,6 +5,7 @@
 #include <pfad/core/macros.hpp>
 
 #include <concepts>
+#include <type_traits>
 
 namespace pfad {
 
@@ -30,10 +31,10 @@ using accumulator_t = typename detail::accumulator<T>::type;
 /// How an output is written: replaced, or added to (a gradient with several sources).
 enum class store : bool { set, add };
 
-/// Writes or adds `value` as `how` says.
+/// Writes or adds `value` as `how` says; it is rounded to T once, when it is stored.
 template <class T>
-PFAD_HD constexpr void put(T& to, T value, store how) {
-    to = how == store::set ? value : static_cast<T>(to + value);
+PFAD_HD constexpr void put(T& to, std::type_identity_t<accumulator_t<T>> value, store how) {
+    to = static_cast<T>(how == store::set ? value : to + value);
 }
 
 } // namespace pfad

@@ -1,11 +1,13 @@
 // Sums over the rows of a matrix: in double, in an order that the number of threads cannot change.
 #pragma once
 
+#include <pfad/core/element.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/parallel.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace pfad::cpu {
 
@@ -32,28 +34,29 @@ void add_rows(double* __restrict sum,
             sum[i] += static_cast<double>(x[k * stride + i]);
 }
 
-/// y[i] += x[i] w[i] + x[x_step + i] w[w_step + i] + ... over Count pairs of rows.
-template <int Count, class T>
-void multiply_add(T* __restrict y,
+/// y[i] += x[i] w[i] + x[x_step + i] w[w_step + i] + ... over Count pairs of rows, of any types: y
+/// is what they are computed in.
+template <int Count, class A, class T, class U>
+void multiply_add(A* __restrict y,
                   T const* x,
                   std::int64_t x_step,
-                  T const* w,
+                  U const* w,
                   std::int64_t w_step,
                   std::int64_t width) {
     for (std::int64_t i = 0; i < width; ++i) {
-        T sum = y[i];
+        A sum = y[i];
         for (int k = 0; k < Count; ++k)
-            sum += x[k * x_step + i] * w[k * w_step + i];
+            sum += static_cast<A>(x[k * x_step + i]) * static_cast<A>(w[k * w_step + i]);
         y[i] = sum;
     }
 }
 
 /// The same over `count` pairs, four at once.
-template <class T>
-void multiply_add(T* __restrict y,
+template <class A, class T, class U>
+void multiply_add(A* __restrict y,
                   T const* x,
                   std::int64_t x_step,
-                  T const* w,
+                  U const* w,
                   std::int64_t w_step,
                   std::int64_t width,
                   std::int64_t count) {
@@ -66,6 +69,50 @@ void multiply_add(T* __restrict y,
     else if (count == 1)
         multiply_add<1>(y, x, x_step, w, w_step, width);
 }
+
+/// Where results in T are summed up in several passes: where T is rounded, in accumulator_t<T> in
+/// memory of their own, until finish() rounds them; else in the results' own place, at no cost.
+template <class T>
+class wide_sums {
+public:
+    using A = accumulator_t<T>;
+
+    /// For up to `size` results at a time.
+    wide_sums(context& ctx, std::int64_t size, const char* who = __builtin_FILE()) {
+        if constexpr (apart)
+            memory_ = empty<A>(ctx, shape<1>{{size}}, who);
+    }
+
+    /// The sums of the results at `to`, which hold nothing yet.
+    [[nodiscard]] A* of(T* to) const {
+        if constexpr (apart)
+            return memory_.data();
+        else
+            return to;
+    }
+    /// The same, holding zeros, or what the results are added to.
+    [[nodiscard]] A* start(T* to, std::int64_t count, store how) const {
+        A* const sums = of(to);
+        if (how == store::set)
+            std::fill_n(sums, count, A(0));
+        else if constexpr (apart)
+            std::copy_n(to, count, sums);
+        return sums;
+    }
+    /// Stores the sums.
+    void finish(T* to, std::int64_t count) const {
+        if constexpr (apart) {
+            A const* const __restrict sums = memory_.data();
+            for (std::int64_t i = 0; i < count; ++i)
+                to[i] = static_cast<T>(sums[i]);
+        }
+    }
+
+private:
+    static constexpr bool apart = !std::is_same_v<T, A>;
+    struct nothing {};
+    std::conditional_t<apart, tensor<A, 1>, nothing> memory_;
+};
 
 /// Rows of `width` elements that make a chunk worth a part of a parallel loop.
 inline std::int64_t rows_worth(std::int64_t width) {

@@ -57,18 +57,21 @@ namespace cpu {
 
 template <class F, class T>
 void activation_forward(context& ctx, F, in<T, 1> x, out<T, 1> y) {
+    using A = accumulator_t<T>;
     parallel_for(ctx, y.size(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-            y.data[i] = F::value(x.data[i]);
+            y.data[i] = static_cast<T>(F::value(static_cast<A>(x.data[i])));
     });
 }
 
 /// `saved` is the result or the input, as F::saves_result says.
 template <class F, class T>
 void activation_backward(context& ctx, F, in<T, 1> saved, in<T, 1> gy, out<T, 1> gx, store how) {
+    using A = accumulator_t<T>;
     parallel_for(ctx, gx.size(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-            put(gx.data[i], F::gradient(saved.data[i], gy.data[i]), how);
+            put(gx.data[i], F::gradient(static_cast<A>(saved.data[i]), static_cast<A>(gy.data[i])),
+                how);
     });
 }
 

@@ -13,7 +13,7 @@ template <class T>
 void add_forward(context& ctx, in<T, 1> a, in<T, 1> b, out<T, 1> y) {
     parallel_for(ctx, y.size(), 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-            y.data[i] = a.data[i] + b.data[i];
+            y.data[i] = static_cast<T>(a.data[i] + b.data[i]);
     });
 }
 

@@ -12,7 +12,7 @@
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
 #include <pfad/core/math.hpp>
-#include <pfad/cpu/parallel.hpp>
+#include <pfad/cpu/sums.hpp>
 #include <pfad/ops/batch_norm.hpp>
 
 namespace pfad {
@@ -30,20 +30,23 @@ void attention_fuse_forward(context& ctx,
                             out<T, 4> w,
                             out<T, 4> y) {
     std::int64_t const c = y.extent(3), area = y.extent(1) * y.extent(2);
-    T const floor = after == tail::relu ? T(0) : std::numeric_limits<T>::lowest();
+    using A = accumulator_t<T>;
+    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, y.size() / c, 4 * c, [&](std::int64_t begin, std::int64_t end) {
+        const wide_sums<T> wide(ctx, c);
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const g = global.data + row / area * c;
             T const* const xr = x.data + row * c;
             T const* const rr = r.data + row * c;
             T const* const lr = local.data + row * c;
-            T* const wr = w.data + row * c;
+            A* const wr = wide.of(w.data + row * c);
             T* const yr = y.data + row * c;
             // Several short loops: g++ keeps one with this many arrays scalar.
             for (std::int64_t i = 0; i < c; ++i)
                 wr[i] = math::sigmoid(lr[i] + g[i]);
             for (std::int64_t i = 0; i < c; ++i)
-                yr[i] = std::max(T(2) * (rr[i] + wr[i] * (xr[i] - rr[i])), floor);
+                yr[i] = static_cast<T>(std::max(A(2) * (rr[i] + wr[i] * (xr[i] - rr[i])), floor));
+            wide.finish(w.data + row * c, c);
         }
     });
 }
@@ -61,6 +64,7 @@ void attention_fuse_backward(context& ctx,
                              gradient_target<T, 4> gr,
                              gradient_target<T, 4> glocal,
                              gradient_target<T, 4> gglobal) {
+    using A = accumulator_t<T>;
     const auto [n, h, wd, c] = x.dims.extent;
     std::int64_t const channels = c;
     // A chunk is some rows of one picture: at most 16 of them, whatever the number of threads.
@@ -71,18 +75,18 @@ void attention_fuse_backward(context& ctx,
         std::int64_t const begin = part / chunks * area + part % chunks * chunk;
         std::int64_t const end = std::min(begin + chunk, (part / chunks + 1) * area);
         double* const sum = partial.data() + part * channels;
-        const auto row = empty<T>(ctx, shape<1>{{2 * channels}});
-        T* const g = row.data();
-        T* const gl = g + channels;
+        const auto row = empty<A>(ctx, shape<1>{{2 * channels}});
+        A* const g = row.data();
+        A* const gl = g + channels;
         for (std::int64_t at = begin * channels; at < end * channels; at += channels) {
             T const* const a = w.data + at;
             for (std::int64_t i = 0; i < channels; ++i)
-                g[i] = T(2) * gy.data[at + i];
+                g[i] = A(2) * gy.data[at + i];
             if (after == tail::relu)
                 for (std::int64_t i = 0; i < channels; ++i)
-                    g[i] = y.data[at + i] > T(0) ? g[i] : T(0);
+                    g[i] = y.data[at + i] > A(0) ? g[i] : A(0);
             for (std::int64_t i = 0; i < channels; ++i)
-                gl[i] = g[i] * (x.data[at + i] - r.data[at + i]) * a[i] * (T(1) - a[i]);
+                gl[i] = g[i] * (x.data[at + i] - r.data[at + i]) * a[i] * (A(1) - a[i]);
             for (std::int64_t i = 0; i < channels; ++i)
                 sum[i] += static_cast<double>(gl[i]);
             if (gx.to.data)
@@ -90,7 +94,7 @@ void attention_fuse_backward(context& ctx,
                     put(gx.to.data[at + i], g[i] * a[i], gx.how);
             if (gr.to.data)
                 for (std::int64_t i = 0; i < channels; ++i)
-                    put(gr.to.data[at + i], g[i] * (T(1) - a[i]), gr.how);
+                    put(gr.to.data[at + i], g[i] * (A(1) - a[i]), gr.how);
             if (glocal.to.data)
                 for (std::int64_t i = 0; i < channels; ++i)
                     put(glocal.to.data[at + i], gl[i], glocal.how);
@@ -103,7 +107,7 @@ void attention_fuse_backward(context& ctx,
             double sum = 0;
             for (std::int64_t k = 0; k < chunks; ++k)
                 sum += partial.data()[(s * chunks + k) * c + i];
-            put(gglobal.to.data[s * c + i], static_cast<T>(sum), gglobal.how);
+            put(gglobal.to.data[s * c + i], static_cast<A>(sum), gglobal.how);
         }
 }
 

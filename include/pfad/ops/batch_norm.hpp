@@ -40,25 +40,26 @@ void batch_norm_statistics(context& ctx,
                            in<T, 4> x,
                            out<accumulator_t<T>, 1> mean,
                            out<accumulator_t<T>, 1> variance) {
+    using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0); // mean, sum of squares
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
-        auto const block = empty<T>(ctx, shape<1>{{2 * c}});
-        T* const m = block.data();
-        T* const q = m + c;
+        auto const block = empty<A>(ctx, shape<1>{{2 * c}});
+        A* const m = block.data();
+        A* const q = m + c;
         double* const total = partial.data() + chunk * 2 * c;
         for (std::int64_t row = begin; row < end; row += 64) {
             std::int64_t const stop = std::min(end, row + 64);
-            std::fill_n(m, 2 * c, T(0));
+            std::fill_n(m, 2 * c, A(0));
             for (std::int64_t r = row; r < stop; ++r)
                 for (std::int64_t i = 0; i < c; ++i)
                     m[i] += x.data[r * c + i];
             for (std::int64_t i = 0; i < c; ++i)
-                m[i] /= static_cast<T>(stop - row);
+                m[i] /= static_cast<A>(stop - row);
             for (std::int64_t r = row; r < stop; ++r)
                 for (std::int64_t i = 0; i < c; ++i) {
-                    T const d = x.data[r * c + i] - m[i];
+                    A const d = x.data[r * c + i] - m[i];
                     q[i] += d * d;
                 }
             // Chan's update: joins two groups without cancellation.
@@ -83,8 +84,8 @@ void batch_norm_statistics(context& ctx,
             q += part[c + i] + delta * delta * seen * count / (seen + count);
             seen += count;
         }
-        mean.data[i] = static_cast<T>(m);
-        variance.data[i] = static_cast<T>(q / seen);
+        mean.data[i] = static_cast<A>(m);
+        variance.data[i] = static_cast<A>(q / seen);
     }
 }
 
@@ -121,15 +122,16 @@ void batch_norm_forward(context& ctx,
                         in<T, 4> residual,
                         tail after,
                         out<T, 4> y) {
+    using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
-    const auto affine = empty<T>(ctx, shape<1>{{2 * c}});
-    T* const scale = affine.data();
-    T* const offset = scale + c;
+    const auto affine = empty<A>(ctx, shape<1>{{2 * c}});
+    A* const scale = affine.data();
+    A* const offset = scale + c;
     for (std::int64_t i = 0; i < c; ++i) {
-        scale[i] = weight.data[i] / std::sqrt(variance.data[i] + static_cast<T>(epsilon));
+        scale[i] = weight.data[i] / std::sqrt(variance.data[i] + static_cast<A>(epsilon));
         offset[i] = bias.data[i] - mean.data[i] * scale[i];
     }
-    T const floor = after == tail::relu ? T(0) : std::numeric_limits<T>::lowest();
+    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, rows, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const from = x.data + row * c;
@@ -137,10 +139,11 @@ void batch_norm_forward(context& ctx,
             if (residual.data) {
                 T const* const more = residual.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i)
-                    to[i] = std::max(from[i] * scale[i] + offset[i] + more[i], floor);
+                    to[i] =
+                        static_cast<T>(std::max(from[i] * scale[i] + offset[i] + more[i], floor));
             } else {
                 for (std::int64_t i = 0; i < c; ++i)
-                    to[i] = std::max(from[i] * scale[i] + offset[i], floor);
+                    to[i] = static_cast<T>(std::max(from[i] * scale[i] + offset[i], floor));
             }
         }
     });
@@ -157,23 +160,24 @@ void batch_norm_backward_sums(context& ctx,
                               double epsilon,
                               tail after,
                               out<accumulator_t<T>, 1> sums) {
+    using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
-        auto const block = empty<T>(ctx, shape<1>{{2 * c}});
-        T* const a = block.data();
-        T* const b = a + c;
+        auto const block = empty<A>(ctx, shape<1>{{2 * c}});
+        A* const a = block.data();
+        A* const b = a + c;
         double* const total = partial.data() + chunk * 2 * c;
         for (std::int64_t row = begin; row < end; row += 64) {
             std::int64_t const stop = std::min(end, row + 64);
-            std::fill_n(a, 2 * c, T(0));
+            std::fill_n(a, 2 * c, A(0));
             for (std::int64_t r = row; r < stop; ++r) {
                 T const* const xr = x.data + r * c;
                 T const* const gr = gy.data + r * c;
                 T const* const yr = after == tail::relu ? y.data + r * c : nullptr;
                 for (std::int64_t i = 0; i < c; ++i) {
-                    T const g = !yr || yr[i] > T(0) ? gr[i] : T(0);
+                    A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
                     a[i] += g;
                     b[i] += g * (xr[i] - mean.data[i]);
                 }
@@ -188,9 +192,9 @@ void batch_norm_backward_sums(context& ctx,
             a += partial.data()[chunk * 2 * c + i];
             b += partial.data()[chunk * 2 * c + c + i];
         }
-        sums.data[i] = static_cast<T>(a);
+        sums.data[i] = static_cast<A>(a);
         sums.data[c + i] =
-            static_cast<T>(b / std::sqrt(static_cast<double>(variance.data[i]) + epsilon));
+            static_cast<A>(b / std::sqrt(static_cast<double>(variance.data[i]) + epsilon));
     }
 }
 
@@ -212,19 +216,20 @@ void batch_norm_backward_input(context& ctx,
                                store how,
                                view<T, 4> gresidual,
                                store residual_how) {
+    using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
-    const auto factors = empty<T>(ctx, shape<1>{{3 * c}});
-    T* const scale = factors.data(); // gx = scale g + slope (x - mean) + offset
-    T* const slope = scale + c;
-    T* const offset = slope + c;
+    const auto factors = empty<A>(ctx, shape<1>{{3 * c}});
+    A* const scale = factors.data(); // gx = scale g + slope (x - mean) + offset
+    A* const slope = scale + c;
+    A* const offset = slope + c;
     const double count = static_cast<double>(rows);
     for (std::int64_t i = 0; i < c; ++i) {
         const double inv = 1 / std::sqrt(static_cast<double>(variance.data[i]) + epsilon);
         const double s = static_cast<double>(weight.data[i]) * inv;
-        scale[i] = static_cast<T>(s);
+        scale[i] = static_cast<A>(s);
         slope[i] =
-            batch ? static_cast<T>(-s * inv * static_cast<double>(sums.data[c + i]) / count) : T(0);
-        offset[i] = batch ? static_cast<T>(-s * static_cast<double>(sums.data[i]) / count) : T(0);
+            batch ? static_cast<A>(-s * inv * static_cast<double>(sums.data[c + i]) / count) : A(0);
+        offset[i] = batch ? static_cast<A>(-s * static_cast<double>(sums.data[i]) / count) : A(0);
     }
     parallel_for(ctx, rows, 2 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
@@ -234,14 +239,14 @@ void batch_norm_backward_input(context& ctx,
             if (gx.data) {
                 T* const to = gx.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i) {
-                    T const g = !yr || yr[i] > T(0) ? gr[i] : T(0);
+                    A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
                     put(to[i], scale[i] * g + slope[i] * (xr[i] - mean.data[i]) + offset[i], how);
                 }
             }
             if (gresidual.data) {
                 T* const to = gresidual.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i)
-                    put(to[i], !yr || yr[i] > T(0) ? gr[i] : T(0), residual_how);
+                    put(to[i], !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0), residual_how);
             }
         }
     });

@@ -29,19 +29,21 @@ template <class T>
 void mix_kernels_forward(context& ctx, in<T, 4> w, in<T, 4> weights, out<T, 4> k) {
     std::int64_t const c = k.extent(0), size = k.size() / c;
     parallel_for(ctx, c, weights.extent(0) * size, [&](std::int64_t begin, std::int64_t end) {
+        const wide_sums<T> wide(ctx, size);
         for (std::int64_t i = begin; i < end; ++i) {
             T* const to = k.data + i * size;
-            std::fill_n(to, size, T(0));
-            add_rows(to, size, weights.data + i, c, w.data + i * size, c * size, weights.extent(0));
+            add_rows(wide.start(to, size, store::set), size, weights.data + i, c, w.data + i * size,
+                     c * size, weights.extent(0));
+            wide.finish(to, size);
         }
     });
 }
 
 /// sum of x[i] y[i], in an order that vectorises.
-template <class T>
-T inner_product(T const* x, T const* y, std::int64_t count) {
+template <class A, class T>
+A inner_product(A const* x, T const* y, std::int64_t count) {
     constexpr int lanes = 16;
-    T sum[lanes] = {};
+    A sum[lanes] = {};
     std::int64_t i = 0;
     for (; i + lanes <= count; i += lanes)
         for (int l = 0; l < lanes; ++l)
@@ -63,6 +65,7 @@ void mix_kernels_backward(context& ctx,
                           store gw_how,
                           out<T, 4> ga,
                           store ga_how) {
+    using A = accumulator_t<T>;
     std::int64_t const c = weights.extent(3), branches = w.extent(0) / c;
     std::int64_t const n = gk.extent(0) / c, size = w.size() / w.extent(0);
     const auto sums = empty<double>(ctx, shape<2>{{n * branches, c}});
@@ -71,9 +74,9 @@ void mix_kernels_backward(context& ctx,
         for (std::int64_t i = begin; i < end; ++i)
             for (std::int64_t b = 0; b < branches; ++b) {
                 std::int64_t const row = b * c + i;
-                T* const to = gw.data + row * size;
+                A* const to = gw.data + row * size;
                 if (gw_how == store::set)
-                    std::fill_n(to, size, T(0));
+                    std::fill_n(to, size, A(0));
                 add_rows(to, size, weights.data + row, branches * c, gk.data + i * size, c * size,
                          n);
                 for (std::int64_t k = 0; k < n; ++k)

@@ -23,21 +23,26 @@ namespace cpu {
 
 /// weights[n,b,c] = exp(a[n,b,c]) / sum_k exp(a[n,k,c]), both (n * branches, 1, 1, c).
 template <class T>
-void branch_softmax_forward(context&, in<T, 4> a, out<T, 4> weights, std::int64_t branches) {
+void branch_softmax_forward(context& ctx, in<T, 4> a, out<T, 4> weights, std::int64_t branches) {
+    using A = accumulator_t<T>;
     std::int64_t const c = a.extent(3);
-    for (std::int64_t k = 0; k < a.extent(0) / branches; ++k)
+    const wide_sums<T> wide(ctx, branches * c);
+    for (std::int64_t k = 0; k < a.extent(0) / branches; ++k) {
+        T* const stored = weights.data + k * branches * c;
         for (std::int64_t i = 0; i < c; ++i) {
             T const* const from = a.data + k * branches * c + i;
-            T* const to = weights.data + k * branches * c + i;
-            T largest = from[0];
+            A* const to = wide.of(stored) + i;
+            A largest = from[0];
             for (std::int64_t b = 1; b < branches; ++b)
-                largest = std::max(largest, from[b * c]);
-            T sum = 0;
+                largest = std::max(largest, static_cast<A>(from[b * c]));
+            A sum = 0;
             for (std::int64_t b = 0; b < branches; ++b)
                 sum += to[b * c] = std::exp(from[b * c] - largest);
             for (std::int64_t b = 0; b < branches; ++b)
                 to[b * c] /= sum;
         }
+        wide.finish(stored, branches * c);
+    }
 }
 
 template <class T>
@@ -45,11 +50,12 @@ void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y)
     const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);
     std::int64_t const branches = f.extent(3) / c;
     parallel_for(ctx, n * area, f.extent(3), [&](std::int64_t begin, std::int64_t end) {
+        const wide_sums<T> wide(ctx, c);
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T* const to = y.data + pixel * c;
-            std::fill_n(to, c, T(0));
-            multiply_add(to, f.data + pixel * branches * c, c,
+            multiply_add(wide.start(to, c, store::set), f.data + pixel * branches * c, c,
                          weights.data + pixel / area * branches * c, c, c, branches);
+            wide.finish(to, c);
         }
     });
 }
@@ -84,6 +90,7 @@ void add_products(double* __restrict sum,
 template <class T>
 void branch_softmax_backward(
     in<T, 4> weights, double* sums, int chunks, std::int64_t branches, out<T, 4> ga, store how) {
+    using A = accumulator_t<T>;
     std::int64_t const c = ga.extent(3);
     for (std::int64_t k = 0; k < ga.extent(0) / branches; ++k) {
         double* const gw = sums + k * chunks * branches * c;
@@ -95,7 +102,7 @@ void branch_softmax_backward(
                 mean += static_cast<double>(weight[b * c]) * gw[b * c + i];
             for (std::int64_t b = 0; b < branches; ++b)
                 put(ga.data[(k * branches + b) * c + i],
-                    static_cast<T>(static_cast<double>(weight[b * c]) * (gw[b * c + i] - mean)),
+                    static_cast<A>(static_cast<double>(weight[b * c]) * (gw[b * c + i] - mean)),
                     how);
         }
     }

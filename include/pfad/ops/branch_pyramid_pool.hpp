@@ -61,6 +61,7 @@ namespace cpu {
 /// y (1, 1, 5n, 9c): the bins of a sample one after the other, in each the taps.
 template <class T>
 void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
+    using A = accumulator_t<T>;
     constexpr int zones = tap_zones::count;
     const std::int64_t n = x.extent(0), h = x.extent(1), w = x.extent(2), c = x.extent(3);
     const tap_zones rows(h), columns(w);
@@ -86,7 +87,8 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
                         add_rows(total.data(), from + zone * c, 1, c, c);
                 T* const to = y.data + ((sample * 5 + bin) * 9 + tap) * c;
                 for (std::int64_t i = 0; i < c; ++i)
-                    to[i] = static_cast<T>(total.data()[i] / (bin == 0 ? area : quarter));
+                    to[i] = static_cast<T>(
+                        static_cast<A>(total.data()[i] / (bin == 0 ? area : quarter)));
             }
     });
 }
@@ -94,22 +96,23 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
 /// The gradient has at most 49 different values a channel: a table of them, then one write.
 template <class T>
 void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
+    using A = accumulator_t<T>;
     constexpr int zones = tap_zones::count;
     const std::int64_t n = gx.extent(0), h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     const tap_zones rows(h), columns(w);
-    T const area = T(1) / static_cast<T>(h * w);
-    T const quarter = T(1) / static_cast<T>((h + 1) / 2 * ((w + 1) / 2));
-    const auto table = full(ctx, shape<3>{{n, zones * zones, c}}, T(0));
+    A const area = A(1) / static_cast<A>(h * w);
+    A const quarter = A(1) / static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
+    const auto table = full(ctx, shape<3>{{n, zones * zones, c}}, A(0));
     run_parts(ctx, static_cast<int>(n) * zones * zones, [&](int part) {
         const int zone = part % (zones * zones);
-        T* const __restrict to = table.data() + part * c;
+        A* const __restrict to = table.data() + part * c;
         for (int bin = 0; bin < 5; ++bin)
             for (int tap = 0; tap < 9; ++tap) {
                 if (!rows.reads(zone / zones, tap_zones::row_part(bin), tap / 3) ||
                     !columns.reads(zone % zones, tap_zones::column_part(bin), tap % 3))
                     continue;
                 T const* const from = gy.data + ((part / (zones * zones) * 5 + bin) * 9 + tap) * c;
-                T const factor = bin == 0 ? area : quarter;
+                A const factor = bin == 0 ? area : quarter;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] += factor * from[i];
             }
@@ -117,7 +120,7 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     parallel_for(ctx, n * h, w * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (int zone = 0; zone < zones; ++zone) {
-                T const* const from =
+                A const* const from =
                     table.data() + ((row / h * zones + rows.zone_of(row % h)) * zones + zone) * c;
                 for (std::int64_t j = columns.begin[zone]; j < columns.begin[zone + 1]; ++j) {
                     T* const __restrict to = gx.data + (row * w + j) * c;

@@ -49,7 +49,7 @@ void concat_broadcast_backward(
         double* const sum = sums.data() + k * chunks * c;
         add_rows(sum, sum + c, chunks - 1, c, c);
         for (std::int64_t i = 0; i < c; ++i)
-            put(gx.data[k * c + i], static_cast<T>(sum[i]), how);
+            put(gx.data[k * c + i], static_cast<accumulator_t<T>>(sum[i]), how);
     }
 }
 

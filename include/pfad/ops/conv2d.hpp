@@ -4,13 +4,13 @@
 // oh = (h + 2 pad - dilation (r - 1) - 1)/stride + 1
 // requires  equal c; an output of at least 1 x 1
 // gradient  three named functions: input, weight, bias
-// precision accumulates in T
+// precision accumulates in T, of bf16 in float
 // cost      n oh ow k r s c multiply-adds each way
 #pragma once
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/parallel.hpp>
+#include <pfad/cpu/sums.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -46,26 +46,27 @@ struct tap_range {
 
 /// to[i] += values[0] rows[0][i], then values[1] rows[1][i] and so on; the steps are from one value
 /// and one row to the next. Four rows at a time, since reading and writing `to` is what it costs.
-template <class T>
-void add_rows(T* __restrict to,
+/// `to` is what is computed in, whatever the values and rows are.
+template <class A, class V, class R>
+void add_rows(A* __restrict to,
               std::int64_t size,
-              T const* values,
+              V const* values,
               std::int64_t value_step,
-              T const* rows,
+              R const* rows,
               std::int64_t row_step,
               std::int64_t count) {
     std::int64_t u = 0;
     for (; u + 4 <= count; u += 4) {
-        T const* const v = values + u * value_step;
-        T const* const r0 = rows + u * row_step;
-        T const *const r1 = r0 + row_step, *const r2 = r1 + row_step, *const r3 = r2 + row_step;
-        T const v0 = v[0], v1 = v[value_step], v2 = v[2 * value_step], v3 = v[3 * value_step];
+        V const* const v = values + u * value_step;
+        R const* const r0 = rows + u * row_step;
+        R const *const r1 = r0 + row_step, *const r2 = r1 + row_step, *const r3 = r2 + row_step;
+        A const v0 = v[0], v1 = v[value_step], v2 = v[2 * value_step], v3 = v[3 * value_step];
         for (std::int64_t i = 0; i < size; ++i)
             to[i] = to[i] + v0 * r0[i] + v1 * r1[i] + v2 * r2[i] + v3 * r3[i];
     }
     for (; u < count; ++u) {
-        T const value = values[u * value_step];
-        T const* const row = rows + u * row_step;
+        A const value = values[u * value_step];
+        R const* const row = rows + u * row_step;
         for (std::int64_t i = 0; i < size; ++i)
             to[i] += value * row[i];
     }
@@ -87,11 +88,12 @@ void conv2d_forward(context& ctx,
                     out<T, 4> y,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
+    using A = accumulator_t<T>;
     const auto [n, h, wd, c] = x.dims.extent;
     const auto [k, kr, ks, c2] = w.dims.extent;
     std::int64_t const oh = y.extent(1), ow = y.extent(2);
     // (r, s, c, k): the innermost loop then runs over contiguous outputs.
-    const auto packed = empty<T>(ctx, shape<1>{{w.size()}});
+    const auto packed = empty<A>(ctx, shape<1>{{w.size()}});
     parallel_for(ctx, kr * ks, c * k,
                  [&, k = k, c = c, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t tap = begin; tap < end; ++tap)
@@ -104,27 +106,30 @@ void conv2d_forward(context& ctx,
     parallel_for(
         ctx, n * oh, ow * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
-            const auto add_tap = [&](std::int64_t row, std::int64_t tap, std::int64_t ci) {
+            const wide_sums<T> wide(ctx, std::min(block, end - begin) * ow * k);
+            const auto add_tap = [&](A* sums, std::int64_t row, std::int64_t tap, std::int64_t ci) {
                 std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
                 if (i < 0 || i >= h)
                     return;
                 std::int64_t const left = tap % ks * g.dilation - g.padding;
                 auto const js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(y.data + (row * ow + j) * k, k,
+                    add_rows(sums + j * k, k,
                              x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c + ci, 1,
                              packed.data() + (tap * c + ci) * k, k,
                              std::min(c - ci, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
                 std::int64_t const last = std::min(end, first + block);
-                for (std::int64_t i = first * ow; i < last * ow; ++i)
+                A* const sums = wide.of(y.data + first * ow * k);
+                for (std::int64_t i = 0; i < (last - first) * ow; ++i)
                     for (std::int64_t ki = 0; ki < k; ++ki)
-                        y.data[i * k + ki] = b.data ? b.data[ki] : T(0);
+                        sums[i * k + ki] = b.data ? b.data[ki] : A(0);
                 for (std::int64_t tap = 0; tap < kr * ks; ++tap)
                     for (std::int64_t ci = 0; ci < c; ci += channels_in_cache)
                         for (std::int64_t row = first; row < last; ++row)
-                            add_tap(row, tap, ci);
+                            add_tap(sums + (row - first) * ow * k, row, tap, ci);
+                wide.finish(y.data + first * ow * k, (last - first) * ow * k);
             }
         });
 }
@@ -137,6 +142,7 @@ void conv2d_backward_input(context& ctx,
                            store how,
                            conv2d_geometry g,
                            const weight_stamp& = {}) {
+    using A = accumulator_t<T>;
     const auto [n, h, wd, c] = gx.dims.extent;
     const auto [k, kr, ks, c2] = w.dims.extent;
     std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
@@ -144,7 +150,8 @@ void conv2d_backward_input(context& ctx,
     parallel_for(
         ctx, n * h, wd * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
-            const auto add_tap = [&](std::int64_t row, std::int64_t tap, std::int64_t ki) {
+            const wide_sums<T> wide(ctx, std::min(block, end - begin) * wd * c);
+            const auto add_tap = [&](A* sums, std::int64_t row, std::int64_t tap, std::int64_t ki) {
                 // The output row i with i * stride - padding + r * dilation == this input row.
                 std::int64_t const above = row % h + g.padding - tap / ks * g.dilation;
                 if (above < 0 || above % g.stride != 0 || above / g.stride >= oh)
@@ -153,19 +160,20 @@ void conv2d_backward_input(context& ctx,
                 std::int64_t const left = tap % ks * g.dilation - g.padding;
                 auto const js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(gx.data + (row * wd + left + j * g.stride) * c, c,
+                    add_rows(sums + (left + j * g.stride) * c, c,
                              gy.data + (from * ow + j) * k + ki, 1,
                              w.data + (ki * kr * ks + tap) * c, kr * ks * c,
                              std::min(k - ki, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
                 std::int64_t const last = std::min(end, first + block);
-                if (how == store::set)
-                    std::fill(gx.data + first * wd * c, gx.data + last * wd * c, T(0));
+                T* const to = gx.data + first * wd * c;
+                A* const sums = wide.start(to, (last - first) * wd * c, how);
                 for (std::int64_t tap = 0; tap < kr * ks; ++tap)
                     for (std::int64_t ki = 0; ki < k; ki += channels_in_cache)
                         for (std::int64_t row = first; row < last; ++row)
-                            add_tap(row, tap, ki);
+                            add_tap(sums + (row - first) * wd * c, row, tap, ki);
+                wide.finish(to, (last - first) * wd * c);
             }
         });
 }
@@ -185,7 +193,8 @@ void conv2d_backward_weight(context& ctx,
         [&, n = n, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin,
                                                                    std::int64_t end) {
             if (how == store::set)
-                std::fill(gw.data + begin * kr * ks * c, gw.data + end * kr * ks * c, T(0));
+                std::fill(gw.data + begin * kr * ks * c, gw.data + end * kr * ks * c,
+                          accumulator_t<T>(0));
             for (std::int64_t at = begin * kr * ks; at < end * kr * ks; ++at) {
                 std::int64_t const ki = at / (kr * ks), tap = at % (kr * ks);
                 std::int64_t const left = tap % ks * g.dilation - g.padding;
@@ -218,7 +227,7 @@ void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<accumulator_t<T>, 1> gb
         double sum = 0;
         for (int chunk = 0; chunk < split.size(); ++chunk)
             sum += partial.data()[chunk * k + ki];
-        put(gb.data[ki], static_cast<T>(sum), how);
+        put(gb.data[ki], static_cast<accumulator_t<T>>(sum), how);
     }
 }
 

@@ -4,7 +4,7 @@
 // Mean over the map, sum over the batch: what the paper's learning rate is meant for.
 // requires  t, s (n,h,w,c), equal shapes
 // gradient  gs = -g/(h w) (t^ - cos' s^)/(|s| + eps), and the same for t; 0 at a zero vector
-// precision sums over c in 16 lanes of T; over pixels in double, fixed chunks
+// precision sums over c in 16 lanes of T (of bf16 in float); over pixels in double, fixed chunks
 // cost      each map read once forward, once backward
 #pragma once
 
@@ -23,11 +23,12 @@ namespace cpu {
 /// Inner products of two vectors of c elements.
 template <class T>
 struct inner_products {
-    T tt, ss, ts;
+    using A = accumulator_t<T>;
+    A tt, ss, ts;
 
     static inner_products of(T const* t, T const* s, std::int64_t c) {
         constexpr int lanes = 16;
-        T tt[lanes] = {}, ss[lanes] = {}, ts[lanes] = {};
+        A tt[lanes] = {}, ss[lanes] = {}, ts[lanes] = {};
         std::int64_t i = 0;
         for (; i + lanes <= c; i += lanes)
             for (int l = 0; l < lanes; ++l) {
@@ -55,6 +56,7 @@ void cosine_distance_loss_forward(context& ctx,
                                   in<T, 4> t,
                                   in<T, 4> s,
                                   out<accumulator_t<T>, 1> loss) {
+    using A = accumulator_t<T>;
     std::int64_t const c = t.extent(3), pixels = t.size() / c;
     const auto split = fixed_chunks::of(pixels, 64);
     const auto partial = empty<double>(ctx, shape<1>{{split.size()}});
@@ -62,7 +64,7 @@ void cosine_distance_loss_forward(context& ctx,
         double sum = 0;
         for (std::int64_t p = begin; p < end; ++p) {
             auto const d = inner_products<T>::of(t.data + p * c, s.data + p * c, c);
-            T const norms = (std::sqrt(d.tt) + T(1e-12)) * (std::sqrt(d.ss) + T(1e-12));
+            A const norms = (std::sqrt(d.tt) + A(1e-12)) * (std::sqrt(d.ss) + A(1e-12));
             sum += 1 - static_cast<double>(d.ts / norms);
         }
         partial.data()[chunk] = sum;
@@ -70,23 +72,24 @@ void cosine_distance_loss_forward(context& ctx,
     double sum = 0;
     for (int chunk = 0; chunk < split.size(); ++chunk)
         sum += partial.data()[chunk];
-    loss.data[0] = static_cast<T>(sum / static_cast<double>(t.extent(1) * t.extent(2)));
+    loss.data[0] = static_cast<A>(sum / static_cast<double>(t.extent(1) * t.extent(2)));
 }
 
 /// The gradient with respect to s; the loss is symmetric, so swap the maps for the other one.
 template <class T>
 void cosine_distance_loss_backward(
     context& ctx, in<T, 4> t, in<T, 4> s, in<accumulator_t<T>, 1> gloss, out<T, 4> gs, store how) {
+    using A = accumulator_t<T>;
     std::int64_t const c = s.extent(3);
-    T const factor = -gloss.data[0] / static_cast<T>(s.extent(1) * s.extent(2));
+    A const factor = -gloss.data[0] / static_cast<A>(s.extent(1) * s.extent(2));
     parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t p = begin; p < end; ++p) {
             T const* const tp = t.data + p * c;
             T const* const sp = s.data + p * c;
             auto const d = inner_products<T>::of(tp, sp, c);
-            T const norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + T(1e-12);
-            T const a = norm > T(0) ? factor / (t_norm * (norm + T(1e-12))) : T(0);
-            T const b = norm > T(0) ? a * d.ts / (norm * (norm + T(1e-12))) : T(0);
+            A const norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + A(1e-12);
+            A const a = norm > A(0) ? factor / (t_norm * (norm + A(1e-12))) : A(0);
+            A const b = norm > A(0) ? a * d.ts / (norm * (norm + A(1e-12))) : A(0);
             for (std::int64_t i = 0; i < c; ++i)
                 put(gs.data[p * c + i], a * tp[i] - b * sp[i], how);
         }

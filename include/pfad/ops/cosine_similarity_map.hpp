@@ -7,7 +7,7 @@
 // gradient  with gp the transposed resize of gy's slice and u = gp * t/(|t|+e):
 //           gs = u / (|s|+e) - s (u . s) / (|s| (|s|+e)^2); zero where s is zero; t alike
 // saves     nothing but the inputs
-// precision norms in 16 interleaved sums of T
+// precision norms in 16 interleaved sums of T, of bf16 in float
 // cost      2 reads 1 write, and p_k once more where it is resized
 #pragma once
 
@@ -30,9 +30,9 @@ inline constexpr double cosine_epsilon = 1e-12;
 namespace cpu {
 
 /// sum of a[i] b[i]; sixteen interleaved sums, so that it vectorises in a fixed order.
-template <class T>
-T dot(T const* a, T const* b, std::int64_t count) {
-    T lane[16] = {};
+template <class T, class U>
+accumulator_t<T> dot(T const* a, U const* b, std::int64_t count) {
+    accumulator_t<T> lane[16] = {};
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16)
         for (int k = 0; k < 16; ++k)
@@ -46,20 +46,21 @@ T dot(T const* a, T const* b, std::int64_t count) {
 }
 
 /// The product of the normalised features, into a slice of the channels of a wider image.
-template <class T>
-void normalised_product(context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<T> y) {
+template <class T, class Y>
+void normalised_product(context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<Y> y) {
+    using A = accumulator_t<T>;
     std::int64_t const c = t.extent(3);
-    T const e = static_cast<T>(cosine_epsilon);
+    A const e = static_cast<A>(cosine_epsilon);
     parallel_for(ctx, t.size() / c, 2 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T const* const a = t.data + pixel * c;
             T const* const b = s.data + pixel * c;
-            T* const __restrict to = y.data + pixel * y.stride;
+            Y* const __restrict to = y.data + pixel * y.stride;
             // One factor for each, as the product of both may overflow.
-            T const scale_a = T(1) / (std::sqrt(dot(a, a, c)) + e);
-            T const scale_b = T(1) / (std::sqrt(dot(b, b, c)) + e);
+            A const scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
+            A const scale_b = A(1) / (std::sqrt(dot(b, b, c)) + e);
             for (std::int64_t i = 0; i < c; ++i)
-                to[i] = (a[i] * scale_a) * (b[i] * scale_b);
+                to[i] = static_cast<Y>((a[i] * scale_a) * (b[i] * scale_b));
         }
     });
 }
@@ -70,15 +71,45 @@ void cosine_similarity_map_forward(
     context& ctx, in<T, 4> t, in<T, 4> s, out<T, 4> y, std::int64_t offset) {
     const channel_slice<T> slice = {y.data + offset, y.extent(3)};
     if (t.extent(1) == y.extent(1) && t.extent(2) == y.extent(2)) {
-        normalised_product(ctx, t, s, slice);
+        normalised_product<T>(ctx, t, s, slice);
         return;
     }
-    const auto product = empty<T>(ctx, t.dims);
-    normalised_product(ctx, t, s, channel_slice<T>{product.data(), t.extent(3)});
-    resize_into(ctx, product, slice, y.extent(1), y.extent(2));
+    using A = accumulator_t<T>;
+    const auto product = empty<A>(ctx, t.dims);
+    normalised_product<T>(ctx, t, s, channel_slice<A>{product.data(), t.extent(3)});
+    resize_into<A>(ctx, product, slice, y.extent(1), y.extent(2));
 }
 
-/// The gradient of one level with respect to s; the roles of t and s are symmetric.
+/// The gradient of normalised_product with respect to s, from a slice of the channels of a wider
+/// image; the roles of t and s are symmetric.
+template <class T, class G>
+void normalised_product_backward(
+    context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<const G> gp, out<T, 4> gs, store how) {
+    using A = accumulator_t<T>;
+    std::int64_t const c = s.extent(3);
+    A const e = static_cast<A>(cosine_epsilon);
+    parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
+        const auto u = empty<A>(ctx, shape<1>{{c}});
+        for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+            T const* const a = t.data + pixel * c;
+            T const* const b = s.data + pixel * c;
+            G const* const g = gp.data + pixel * gp.stride;
+            T* const __restrict to = gs.data + pixel * c;
+            A* const __restrict product = u.data();
+            A const norm = std::sqrt(dot(b, b, c));
+            A const scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
+            A const scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
+            for (std::int64_t i = 0; i < c; ++i)
+                product[i] = g[i] * (a[i] * scale_a);
+            // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
+            A const along = norm > A(0) ? dot(u.data(), b, c) * scale_b / norm * scale_b : A(0);
+            for (std::int64_t i = 0; i < c; ++i)
+                put(to[i], product[i] * scale_b - b[i] * along, how);
+        }
+    });
+}
+
+/// The gradient of one level with respect to s.
 template <class T>
 void cosine_similarity_map_backward(context& ctx,
                                     in<T, 4> t,
@@ -87,34 +118,16 @@ void cosine_similarity_map_backward(context& ctx,
                                     out<T, 4> gs,
                                     store how,
                                     std::int64_t offset) {
-    std::int64_t const c = s.extent(3);
-    channel_slice<const T> gp = {gy.data + offset, gy.extent(3)};
-    tensor<T, 4> resized;
-    if (s.extent(1) != gy.extent(1) || s.extent(2) != gy.extent(2)) {
-        resized = empty<T>(ctx, s.dims);
-        resize_transposed(ctx, gp, gy.extent(1), gy.extent(2), resized.view(), store::set);
-        gp = {resized.data(), c};
+    const channel_slice<const T> slice = {gy.data + offset, gy.extent(3)};
+    if (s.extent(1) == gy.extent(1) && s.extent(2) == gy.extent(2)) {
+        normalised_product_backward(ctx, t, s, slice, gs, how);
+        return;
     }
-    T const e = static_cast<T>(cosine_epsilon);
-    parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
-        const auto u = empty<T>(ctx, shape<1>{{c}});
-        for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-            T const* const a = t.data + pixel * c;
-            T const* const b = s.data + pixel * c;
-            T const* const g = gp.data + pixel * gp.stride;
-            T* const __restrict to = gs.data + pixel * c;
-            T* const __restrict product = u.data();
-            T const norm = std::sqrt(dot(b, b, c));
-            T const scale_a = T(1) / (std::sqrt(dot(a, a, c)) + e);
-            T const scale_b = norm > T(0) ? T(1) / (norm + e) : T(0);
-            for (std::int64_t i = 0; i < c; ++i)
-                product[i] = g[i] * (a[i] * scale_a);
-            // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
-            T const along = norm > T(0) ? dot(u.data(), b, c) * scale_b / norm * scale_b : T(0);
-            for (std::int64_t i = 0; i < c; ++i)
-                put(to[i], product[i] * scale_b - b[i] * along, how);
-        }
-    });
+    using A = accumulator_t<T>;
+    const auto resized = empty<A>(ctx, s.dims);
+    resize_transposed(ctx, slice, gy.extent(1), gy.extent(2), resized.view(), store::set);
+    normalised_product_backward(ctx, t, s, channel_slice<const A>{resized.data(), s.extent(3)}, gs,
+                                how);
 }
 
 } // namespace cpu

@@ -3,7 +3,7 @@
 // x (n, h, w, c), w (1, r, s, c), b (c), y as x
 // requires  odd r and s; equal c
 // gradient  three named functions: input (the mirrored filter), weight, bias
-// precision accumulates in T; the weight gradient a row in T, rows in double
+// precision accumulates in T, of bf16 in float; the weight gradient a row so, rows in double
 // cost      n h w c r s multiply-adds each way; 1 read 1 write, strips 1 x S and R x 1 alike
 #pragma once
 
@@ -31,19 +31,20 @@ void depthwise_filter(context& ctx,
                       out<T, 4> y,
                       store how,
                       tap_order order) {
+    using A = accumulator_t<T>;
     const std::int64_t h = x.extent(1), wd = x.extent(2), c = x.extent(3);
     const std::int64_t kr = w.extent(1), ks = w.extent(2);
     std::int64_t const sign = order == tap_order::straight ? 1 : -1;
     T const* const origin = w.data + (sign > 0 ? 0 : (kr * ks - 1) * c);
     parallel_for(ctx, x.extent(0) * h, wd * c * kr * ks, [&](std::int64_t begin, std::int64_t end) {
+        const wide_sums<T> wide(ctx, c);
         for (std::int64_t row = begin; row < end; ++row) {
             auto const rs = tap_range::of(row % h - kr / 2, 1, kr, h);
             for (std::int64_t j = 0; j < wd; ++j) {
-                T* const to = y.data + (row * wd + j) * c;
+                T* const stored = y.data + (row * wd + j) * c;
+                A* const to = b.data ? wide.of(stored) : wide.start(stored, c, how);
                 if (b.data)
                     std::copy_n(b.data, c, to);
-                else if (how == store::set)
-                    std::fill_n(to, c, T(0));
                 auto const ss = tap_range::of(j - ks / 2, 1, ks, wd);
                 std::int64_t const taps_down = rs.last - rs.first;
                 std::int64_t const taps_right = ss.last - ss.first;
@@ -59,6 +60,7 @@ void depthwise_filter(context& ctx,
                     for (std::int64_t s = 0; s < taps_right; ++s)
                         multiply_add(to, from + s * c, wd * c, weight + sign * s * c, sign * ks * c,
                                      c, taps_down);
+                wide.finish(stored, c);
             }
         }
     });
@@ -81,14 +83,15 @@ void depthwise_conv2d_backward_input(
 template <class T>
 void depthwise_conv2d_backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how) {
+    using A = accumulator_t<T>;
     const std::int64_t h = x.extent(1), wd = x.extent(2), c = x.extent(3);
     const std::int64_t kr = gw.extent(1), ks = gw.extent(2);
     const auto split = fixed_chunks::of(x.extent(0) * h, rows_worth(wd * c));
     const auto partial = full(ctx, shape<2>{{split.size(), gw.size()}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
-        const auto sums = empty<T>(ctx, gw.dims);
+        const auto sums = empty<A>(ctx, gw.dims);
         for (std::int64_t row = begin; row < end; ++row) {
-            std::fill_n(sums.data(), sums.size(), T(0));
+            std::fill_n(sums.data(), sums.size(), A(0));
             auto const rs = tap_range::of(row % h - kr / 2, 1, kr, h);
             // Eight pixels at a time stay in the first cache while all taps pass over them.
             for (std::int64_t block = 0; block < wd; block += 8)
@@ -109,7 +112,7 @@ void depthwise_conv2d_backward_weight(
         double sum = 0;
         for (int chunk = 0; chunk < split.size(); ++chunk)
             sum += partial.data()[chunk * gw.size() + i];
-        put(gw.data[i], static_cast<T>(sum), how);
+        put(gw.data[i], static_cast<A>(sum), how);
     }
 }
 
@@ -122,7 +125,7 @@ void depthwise_conv2d_backward_bias(context& ctx,
     std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
     const auto sums = sum_middle(ctx, {gy.data, {{1, rows, c}}}, T());
     for (std::int64_t i = 0; i < c; ++i)
-        put(gb.data[i], static_cast<T>(sums.data()[i]), how);
+        put(gb.data[i], static_cast<accumulator_t<T>>(sums.data()[i]), how);
 }
 
 } // namespace cpu

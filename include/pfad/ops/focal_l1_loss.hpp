@@ -27,13 +27,14 @@ namespace cpu {
 template <class T>
 void focal_l1_loss_forward(
     context& ctx, in<T, 1> z, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> parts) {
+    using A = accumulator_t<T>;
     const auto split = fixed_chunks::of(z.size(), 1024);
     const auto partial = empty<double>(ctx, shape<2>{{split.size(), 2}});
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
         double focal = 0, l1 = 0;
         for (std::int64_t i = begin; i < end; ++i) {
             double const v = static_cast<double>(z.data[i]);
-            double const s = mask.data[i] >= T(0.5) ? v : -v;
+            double const s = mask.data[i] >= A(0.5) ? v : -v;
             double const u = math::sigmoid(-s);
             focal += std::pow(u, gamma) * std::min(math::softplus(-s), 100.0);
             l1 += u;
@@ -45,7 +46,7 @@ void focal_l1_loss_forward(
         double sum = 0;
         for (int chunk = 0; chunk < split.size(); ++chunk)
             sum += partial.data()[2 * chunk + part];
-        parts.data[part] = static_cast<T>(sum / static_cast<double>(z.size()));
+        parts.data[part] = static_cast<A>(sum / static_cast<double>(z.size()));
     }
 }
 
@@ -57,17 +58,18 @@ void focal_l1_loss_backward(context& ctx,
                             in<accumulator_t<T>, 1> gloss,
                             out<T, 1> gz,
                             store how) {
+    using A = accumulator_t<T>;
     const double g = static_cast<double>(gloss.data[0]) / static_cast<double>(gz.size());
     parallel_for(ctx, gz.size(), 16, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
             double const v = static_cast<double>(z.data[i]);
-            bool const anomalous = mask.data[i] >= T(0.5);
+            bool const anomalous = mask.data[i] >= A(0.5);
             double const s = anomalous ? v : -v, u = math::sigmoid(-s), l = math::softplus(-s);
             // Past the clamp the logarithm is a constant.
             double const focal =
                 std::pow(u, gamma) * (gamma * (1 - u) * std::min(l, 100.0) + (l < 100 ? u : 0));
             double const slope = -(focal + u * (1 - u)) * g;
-            put(gz.data[i], static_cast<T>(anomalous ? slope : -slope), how);
+            put(gz.data[i], static_cast<A>(anomalous ? slope : -slope), how);
         }
     });
 }

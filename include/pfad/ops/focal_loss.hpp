@@ -28,7 +28,7 @@ void focal_loss_forward(
         const double q = m * v + (1 - m) * (1 - v);
         sum -= std::pow(1 - q, gamma) * std::max(std::log(q), -100.0);
     }
-    loss.data[0] = static_cast<T>(sum / static_cast<double>(p.size()));
+    loss.data[0] = static_cast<accumulator_t<T>>(sum / static_cast<double>(p.size()));
 }
 
 template <class T>
@@ -39,13 +39,14 @@ void focal_loss_backward(context&,
                          in<accumulator_t<T>, 1> gloss,
                          out<T, 1> gp,
                          store how) {
+    using A = accumulator_t<T>;
     const double g = static_cast<double>(gloss.data[0]) / static_cast<double>(gp.size());
     for (std::int64_t i = 0; i < gp.size(); ++i) {
         const double m = static_cast<double>(mask.data[i]), v = static_cast<double>(p.data[i]);
         const double q = m * v + (1 - m) * (1 - v), log_q = std::log(q);
         const double rise = gamma == 0 ? 0 : gamma * std::pow(1 - q, gamma - 1);
         const double fall = log_q >= -100 ? std::pow(1 - q, gamma) / q : 0;
-        put(gp.data[i], static_cast<T>((2 * m - 1) * g * (rise * std::max(log_q, -100.0) - fall)),
+        put(gp.data[i], static_cast<A>((2 * m - 1) * g * (rise * std::max(log_q, -100.0) - fall)),
             how);
     }
 }

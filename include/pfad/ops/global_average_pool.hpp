@@ -21,13 +21,14 @@ void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const std::int64_t n = x.extent(0), area = x.extent(1) * x.extent(2), c = x.extent(3);
     const auto sums = sum_middle(ctx, {x.data, {{n, area, c}}}, T());
     for (std::int64_t i = 0; i < n * c; ++i)
-        y.data[i] = static_cast<T>(sums.data()[i] / static_cast<double>(area));
+        y.data[i] = static_cast<T>(
+            static_cast<accumulator_t<T>>(sums.data()[i] / static_cast<double>(area)));
 }
 
 template <class T>
 void global_average_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     const std::int64_t area = gx.extent(1) * gx.extent(2), c = gx.extent(3);
-    T const scale = static_cast<T>(1 / static_cast<double>(area));
+    const accumulator_t<T> scale = static_cast<accumulator_t<T>>(1 / static_cast<double>(area));
     parallel_for(ctx, gx.extent(0) * area, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T const* const from = gy.data + pixel / area * c;

@@ -21,16 +21,17 @@ void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<accumulator_t<T>, 
     double sum = 0;
     for (std::int64_t i = 0; i < p.size(); ++i)
         sum += std::abs(static_cast<double>(mask.data[i] - p.data[i]));
-    loss.data[0] = static_cast<T>(sum / static_cast<double>(p.size()));
+    loss.data[0] = static_cast<accumulator_t<T>>(sum / static_cast<double>(p.size()));
 }
 
 template <class T>
 void l1_loss_backward(
     context&, in<T, 1> p, in<T, 1> mask, in<accumulator_t<T>, 1> gloss, out<T, 1> gp, store how) {
-    T const g = gloss.data[0] / static_cast<T>(gp.size());
+    using A = accumulator_t<T>;
+    A const g = gloss.data[0] / static_cast<A>(gp.size());
     for (std::int64_t i = 0; i < gp.size(); ++i) {
-        T const d = p.data[i] - mask.data[i];
-        put(gp.data[i], d > T(0) ? g : (d < T(0) ? -g : T(0)), how);
+        A const d = p.data[i] - mask.data[i];
+        put(gp.data[i], d > A(0) ? g : (d < A(0) ? -g : A(0)), how);
     }
 }
 

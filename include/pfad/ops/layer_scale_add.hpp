@@ -19,7 +19,8 @@ void layer_scale_add_forward(
     parallel_for(ctx, y.size() / c, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t i = 0; i < c; ++i)
-                y.data[row * c + i] = x.data[row * c + i] + gamma.data[i] * z.data[row * c + i];
+                y.data[row * c + i] =
+                    static_cast<T>(x.data[row * c + i] + gamma.data[i] * z.data[row * c + i]);
     });
 }
 
@@ -50,7 +51,7 @@ void layer_scale_add_backward_scale(
         double sum = 0;
         for (int chunk = 0; chunk < split.size(); ++chunk)
             sum += partial.data()[chunk * c + i];
-        put(ggamma.data[i], static_cast<T>(sum), how);
+        put(ggamma.data[i], static_cast<accumulator_t<T>>(sum), how);
     }
 }
 

@@ -10,7 +10,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/parallel.hpp>
+#include <pfad/cpu/sums.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -38,13 +38,14 @@ namespace cpu {
 template <class T>
 struct pool_window {
     static constexpr std::int64_t lanes = 64;
-    using tap_number = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
-    T best[lanes];
+    using A = accumulator_t<T>;
+    using tap_number = std::conditional_t<sizeof(A) == 8, std::int64_t, std::int32_t>;
+    A best[lanes];
     tap_number winner[lanes];
 
     void compare(T const* x, int tap, std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
-            T const value = x[i];
+            A const value = x[i];
             const bool wins = !(value <= best[i]) && best[i] == best[i];
             best[i] = wins ? value : best[i];
             winner[i] = wins ? tap_number(tap) : winner[i];
@@ -56,6 +57,7 @@ struct pool_window {
 template <class T>
 void max_pool2d_forward(
     context& ctx, in<T, 4> x, out<T, 4> y, view<std::uint8_t, 4> taps, pool2d_geometry g) {
+    using A = accumulator_t<T>;
     const std::int64_t h = x.extent(1), w = x.extent(2), c = x.extent(3);
     const std::int64_t oh = y.extent(1), ow = y.extent(2);
     parallel_for(
@@ -70,7 +72,7 @@ void max_pool2d_forward(
                     for (std::int64_t ci = 0; ci < c; ci += window.lanes) {
                         std::int64_t const count = std::min(window.lanes, c - ci);
                         // The first tap inside, so that a window of -inf still has a winner there.
-                        std::fill_n(window.best, count, -std::numeric_limits<T>::infinity());
+                        std::fill_n(window.best, count, -std::numeric_limits<A>::infinity());
                         std::fill_n(window.winner, count, rs.first * g.kernel + ss.first);
                         for (std::int64_t r = rs.first; r < rs.last; ++r)
                             for (std::int64_t s = ss.first; s < ss.last; ++s)
@@ -78,7 +80,8 @@ void max_pool2d_forward(
                                     x.data + ((row / oh * h + top + r) * w + left + s) * c + ci,
                                     static_cast<int>(r * g.kernel + s), count);
                         std::int64_t const to = (row * ow + j) * c + ci;
-                        std::copy_n(window.best, count, y.data + to);
+                        for (std::int64_t i = 0; i < count; ++i)
+                            y.data[to + i] = static_cast<T>(window.best[i]);
                         if (taps.data)
                             for (std::int64_t i = 0; i < count; ++i)
                                 taps.data[to + i] = static_cast<std::uint8_t>(window.winner[i]);
@@ -96,13 +99,14 @@ void max_pool2d_backward(context& ctx,
                          out<T, 4> gx,
                          store how,
                          pool2d_geometry g) {
+    using A = accumulator_t<T>;
     const std::int64_t h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     const std::int64_t oh = gy.extent(1), ow = gy.extent(2);
     parallel_for(
         ctx, gx.extent(0) * h, w * c * g.kernel, [&](std::int64_t begin, std::int64_t end) {
+            const wide_sums<T> wide(ctx, w * c);
             for (std::int64_t row = begin; row < end; ++row) {
-                if (how == store::set)
-                    std::fill_n(gx.data + row * w * c, w * c, T(0));
+                A* const sums = wide.start(gx.data + row * w * c, w * c, how);
                 std::int64_t const at = row % h + g.padding;
                 std::int64_t const first =
                     at < g.kernel ? 0 : (at - g.kernel + g.stride) / g.stride;
@@ -115,12 +119,13 @@ void max_pool2d_backward(context& ctx,
                         T const* const gradient = gy.data + from;
                         std::uint8_t const* const winner = taps.data + from;
                         for (std::int64_t s = ss.first; s < ss.last; ++s) {
-                            T* const __restrict to = gx.data + (row * w + left + s) * c;
+                            A* const __restrict to = sums + (left + s) * c;
                             const int tap = static_cast<int>((at - i * g.stride) * g.kernel + s);
                             for (std::int64_t ci = 0; ci < c; ++ci)
-                                to[ci] += winner[ci] == tap ? gradient[ci] : T(0);
+                                to[ci] += winner[ci] == tap ? static_cast<A>(gradient[ci]) : A(0);
                         }
                     }
+                wide.finish(gx.data + row * w * c, w * c);
             }
         });
 }

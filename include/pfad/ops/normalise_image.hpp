@@ -46,10 +46,12 @@ void normalise_image_forward(context& ctx,
                              in<T, 4> x,
                              out<T, 4> y,
                              const image_statistics& statistics) {
+    using A = accumulator_t<T>;
     parallel_for(ctx, y.size() / 3, 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
             for (std::int64_t k = 0; k < 3; ++k)
-                y.data[3 * i + k] = normalise_pixel::value(x.data[3 * i + k], statistics, k);
+                y.data[3 * i + k] = static_cast<T>(
+                    normalise_pixel::value(static_cast<A>(x.data[3 * i + k]), statistics, k));
     });
 }
 
@@ -59,11 +61,12 @@ void normalise_image_forward(context& ctx,
                              in<std::uint8_t, 4> x,
                              out<T, 4> y,
                              const image_statistics& statistics) {
+    using A = accumulator_t<T>;
     parallel_for(ctx, y.size() / 3, 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
             for (std::int64_t k = 0; k < 3; ++k) {
-                const T unit = normalise_pixel::unit<T>(x.data[3 * i + k]);
-                y.data[3 * i + k] = normalise_pixel::value(unit, statistics, k);
+                const A unit = normalise_pixel::unit<A>(x.data[3 * i + k]);
+                y.data[3 * i + k] = static_cast<T>(normalise_pixel::value(unit, statistics, k));
             }
     });
 }

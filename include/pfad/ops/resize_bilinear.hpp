@@ -6,13 +6,13 @@
 // requires  h, w, oh, ow >= 1
 // gradient  the exact transpose, a row of gx at a time in a fixed order
 // saves     nothing
-// precision positions in double, sums in T
+// precision positions in double, sums in T, of bf16 in float
 // cost      1 read 1 write each way
 #pragma once
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/parallel.hpp>
+#include <pfad/cpu/sums.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -56,8 +56,9 @@ inline tensor<bilinear_tap, 1> bilinear_taps(context& ctx, std::int64_t in, std:
 }
 
 /// x resized to oh x ow into a slice of the channels of a wider image.
-template <class T>
-void resize_into(context& ctx, in<T, 4> x, channel_slice<T> y, std::int64_t oh, std::int64_t ow) {
+template <class T, class Y>
+void resize_into(context& ctx, in<T, 4> x, channel_slice<Y> y, std::int64_t oh, std::int64_t ow) {
+    using A = accumulator_t<T>;
     const std::int64_t h = x.extent(1), w = x.extent(2), c = x.extent(3);
     const auto across = bilinear_taps(ctx, w, ow);
     parallel_for(ctx, x.extent(0) * oh, 2 * ow * c, [&](std::int64_t begin, std::int64_t end) {
@@ -67,30 +68,31 @@ void resize_into(context& ctx, in<T, 4> x, channel_slice<T> y, std::int64_t oh, 
             T const* const below = x.data + (row / oh * h + down.high) * w * c;
             for (std::int64_t j = 0; j < ow; ++j) {
                 auto const& tap = across.data()[j];
-                T const w11 = static_cast<T>(down.weight * tap.weight);
-                T const w10 = static_cast<T>(down.weight * (1 - tap.weight));
-                T const w01 = static_cast<T>((1 - down.weight) * tap.weight);
-                T const w00 = static_cast<T>((1 - down.weight) * (1 - tap.weight));
+                A const w11 = static_cast<A>(down.weight * tap.weight);
+                A const w10 = static_cast<A>(down.weight * (1 - tap.weight));
+                A const w01 = static_cast<A>((1 - down.weight) * tap.weight);
+                A const w00 = static_cast<A>((1 - down.weight) * (1 - tap.weight));
                 T const* const a = above + tap.low * c;
                 T const* const b = above + tap.high * c;
                 T const* const d = below + tap.low * c;
                 T const* const e = below + tap.high * c;
-                T* const __restrict to = y.data + (row * ow + j) * y.stride;
+                Y* const __restrict to = y.data + (row * ow + j) * y.stride;
                 for (std::int64_t i = 0; i < c; ++i)
-                    to[i] = (w00 * a[i] + w01 * b[i]) + (w10 * d[i] + w11 * e[i]);
+                    to[i] = static_cast<Y>((w00 * a[i] + w01 * b[i]) + (w10 * d[i] + w11 * e[i]));
             }
         }
     });
 }
 
 /// The transpose of resize_into: gx from a slice of the channels of a wider oh x ow image.
-template <class T>
+template <class T, class G>
 void resize_transposed(context& ctx,
-                       channel_slice<const T> gy,
+                       channel_slice<const G> gy,
                        std::int64_t oh,
                        std::int64_t ow,
                        out<T, 4> gx,
                        store how) {
+    using A = accumulator_t<T>;
     const std::int64_t h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     const auto across = bilinear_taps(ctx, w, ow);
     const auto down = bilinear_taps(ctx, h, oh);
@@ -98,48 +100,49 @@ void resize_transposed(context& ctx,
     parallel_for(
         ctx, gx.extent(0) * h, (1 + 2 * oh / h) * ow * c,
         [&](std::int64_t begin, std::int64_t end) {
-            // First down the columns into one wide row, then along it.
-            const auto wide = empty<T>(ctx, shape<2>{{ow, c}});
+            // First down the columns into one row as wide as gy, then along it.
+            const auto tall = empty<A>(ctx, shape<2>{{ow, c}});
+            const wide_sums<T> wide(ctx, w * c);
             for (std::int64_t row = begin; row < end; ++row) {
                 std::int64_t const p = row % h;
-                if (how == store::set)
-                    std::fill_n(gx.data + row * w * c, w * c, T(0));
-                std::fill_n(wide.data(), wide.size(), T(0));
+                A* const sums = wide.start(gx.data + row * w * c, w * c, how);
+                std::fill_n(tall.data(), tall.size(), A(0));
                 // The targets between row p - 1 and row p + 1; `low` never falls.
                 const auto first = std::partition_point(
                     all, all + oh, [p](bilinear_tap const& tap) { return tap.high < p; });
                 const auto last = std::partition_point(
                     first, all + oh, [p](bilinear_tap const& tap) { return tap.low <= p; });
                 for (auto tap = first; tap != last; ++tap) {
-                    T const weight = static_cast<T>(tap->low == p ? 1 - tap->weight : tap->weight);
+                    A const weight = static_cast<A>(tap->low == p ? 1 - tap->weight : tap->weight);
                     std::int64_t const from = (row / h * oh + (tap - all)) * ow;
                     for (std::int64_t j = 0; j < ow; ++j) {
-                        T const* const g = gy.data + (from + j) * gy.stride;
-                        T* const __restrict to = wide.data() + j * c;
+                        G const* const g = gy.data + (from + j) * gy.stride;
+                        A* const __restrict to = tall.data() + j * c;
                         for (std::int64_t i = 0; i < c; ++i)
                             to[i] += weight * g[i];
                     }
                 }
                 for (std::int64_t j = 0; j < ow; ++j) {
                     auto const& tap = across.data()[j];
-                    T const weight = static_cast<T>(tap.weight);
-                    T const* const g = wide.data() + j * c;
-                    T* const __restrict low = gx.data + (row * w + tap.low) * c;
+                    A const weight = static_cast<A>(tap.weight);
+                    A const* const g = tall.data() + j * c;
+                    A* const __restrict low = sums + tap.low * c;
                     for (std::int64_t i = 0; i < c; ++i)
-                        low[i] += (T(1) - weight) * g[i];
+                        low[i] += (A(1) - weight) * g[i];
                     if (tap.high == tap.low)
                         continue;
-                    T* const __restrict high = gx.data + (row * w + tap.high) * c;
+                    A* const __restrict high = sums + tap.high * c;
                     for (std::int64_t i = 0; i < c; ++i)
                         high[i] += weight * g[i];
                 }
+                wide.finish(gx.data + row * w * c, w * c);
             }
         });
 }
 
 template <class T>
 void resize_bilinear_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
-    resize_into(ctx, x, channel_slice<T>{y.data, y.extent(3)}, y.extent(1), y.extent(2));
+    resize_into<T>(ctx, x, channel_slice<T>{y.data, y.extent(3)}, y.extent(1), y.extent(2));
 }
 
 template <class T>

@@ -46,6 +46,7 @@ tensor<double, 3> pyramid_sums(context& ctx, in<T, 4> x, fixed_chunks split, T) 
 
 template <class T>
 void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
+    using A = accumulator_t<T>;
     const std::int64_t n = x.extent(0), h = x.extent(1), w = x.extent(2);
     const std::int64_t channels = x.extent(3), c = y.extent(3) / 5;
     const auto split = fixed_chunks::of(h, rows_worth(w * channels));
@@ -62,12 +63,12 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
                 double total = 0;
                 for (int p = 0; p < 3; ++p)
                     total += zone(p, 0) + zone(p, 1) + zone(p, 2);
-                to[i % c] = static_cast<T>(total / area);
+                to[i % c] = static_cast<T>(static_cast<A>(total / area));
                 for (int p = 0; p < 2; ++p)
                     for (int q = 0; q < 2; ++q)
-                        to[c + 4 * (i % c) + 2 * p + q] = static_cast<T>(
+                        to[c + 4 * (i % c) + 2 * p + q] = static_cast<T>(static_cast<A>(
                             (zone(p, q) + zone(p, q + 1) + zone(p + 1, q) + zone(p + 1, q + 1)) /
-                            quarter);
+                            quarter));
             }
         }
     });
@@ -76,18 +77,19 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
 /// The gradient has at most nine different values a channel: a table of them, then one write.
 template <class T>
 void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
+    using A = accumulator_t<T>;
     const std::int64_t n = gx.extent(0), h = gx.extent(1), w = gx.extent(2);
     const std::int64_t channels = gx.extent(3), c = gy.extent(3) / 5;
-    T const area = static_cast<T>(h * w);
-    T const quarter = static_cast<T>((h + 1) / 2 * ((w + 1) / 2));
-    const auto table = empty<T>(ctx, shape<3>{{n, 9, channels}});
+    A const area = static_cast<A>(h * w);
+    A const quarter = static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
+    const auto table = empty<A>(ctx, shape<3>{{n, 9, channels}});
     parallel_for(ctx, n, 9 * channels, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t k = begin; k < end; ++k)
             for (std::int64_t i = 0; i < channels; ++i) {
                 T const* const from = gy.data + (k * channels + i / c * c) * 5;
                 for (int p = 0; p < 3; ++p)
                     for (int q = 0; q < 3; ++q) {
-                        T sum = 0;
+                        A sum = 0;
                         // Zone p lies in half p where p < 2, and in half p - 1 where p > 0.
                         for (int a = std::max(p - 1, 0); a <= std::min(p, 1); ++a)
                             for (int b = std::max(q - 1, 0); b <= std::min(q, 1); ++b)
@@ -101,7 +103,7 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t j = 0; j < w; ++j) {
                 const int zone = pyramid_zone(row % h, h) * 3 + pyramid_zone(j, w);
-                T const* const from = table.data() + (row / h * 9 + zone) * channels;
+                A const* const from = table.data() + (row / h * 9 + zone) * channels;
                 T* const __restrict to = gx.data + (row * w + j) * channels;
                 for (std::int64_t i = 0; i < channels; ++i)
                     put(to[i], from[i], how);

@@ -19,7 +19,11 @@ namespace cpu {
 
 /// Row means (n h, c) and column means (n, w c) of x.
 template <class T>
-void strip_means(context& ctx, in<T, 4> x, out<T, 2> rows, out<T, 2> columns) {
+void strip_means(context& ctx,
+                 in<T, 4> x,
+                 out<accumulator_t<T>, 2> rows,
+                 out<accumulator_t<T>, 2> columns) {
+    using A = accumulator_t<T>;
     const std::int64_t n = x.extent(0), h = x.extent(1), w = x.extent(2), c = x.extent(3);
     const auto split = fixed_chunks::of(h, std::max<std::int64_t>(8, rows_worth(w * c)));
     const int chunks = split.size();
@@ -36,7 +40,7 @@ void strip_means(context& ctx, in<T, 4> x, out<T, 2> rows, out<T, 2> columns) {
                 std::fill_n(sum.data(), c, 0.0);
                 add_rows(sum.data(), x.data + k * w * c, w, c, c);
                 for (std::int64_t ci = 0; ci < c; ++ci)
-                    rows.data[k * c + ci] = static_cast<T>(sum.data()[ci] / static_cast<double>(w));
+                    rows.data[k * c + ci] = static_cast<A>(sum.data()[ci] / static_cast<double>(w));
             }
             add_rows(sums.data() + part * w * c, x.data + row * w * c, count, w * c, w * c);
         }
@@ -46,22 +50,23 @@ void strip_means(context& ctx, in<T, 4> x, out<T, 2> rows, out<T, 2> columns) {
             double* const sum = sums.data() + k * chunks * w * c;
             add_rows(sum, sum + w * c, chunks - 1, w * c, w * c);
             for (std::int64_t i = 0; i < w * c; ++i)
-                columns.data[k * w * c + i] = static_cast<T>(sum[i] / static_cast<double>(h));
+                columns.data[k * w * c + i] = static_cast<A>(sum[i] / static_cast<double>(h));
         }
     });
 }
 
 template <class T>
 void strip_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
+    using A = accumulator_t<T>;
     const std::int64_t n = gx.extent(0), h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
-    const auto rows = empty<T>(ctx, shape<2>{{n * h, c}});
-    const auto columns = empty<T>(ctx, shape<2>{{n, w * c}});
-    strip_means(ctx, gy, rows.view(), columns.view());
+    const auto rows = empty<A>(ctx, shape<2>{{n * h, c}});
+    const auto columns = empty<A>(ctx, shape<2>{{n, w * c}});
+    strip_means<T>(ctx, gy, rows.view(), columns.view());
     parallel_for(ctx, n * h, w * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t j = 0; j < w; ++j) {
-                T const* const along = rows.data() + row * c;
-                T const* const across = columns.data() + (row / h * w + j) * c;
+                A const* const along = rows.data() + row * c;
+                A const* const across = columns.data() + (row / h * w + j) * c;
                 T* const __restrict to = gx.data + (row * w + j) * c;
                 for (std::int64_t i = 0; i < c; ++i)
                     put(to[i], along[i] + across[i], how);

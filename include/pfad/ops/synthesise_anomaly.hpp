@@ -85,22 +85,21 @@ PFAD_HD T sample_or_zero(view<const T, 2> field, T y, T x) {
 
 namespace cpu {
 
-/// The noise before it is turned: noise (n, h, w).
-template <class T>
-void perlin_noise_forward(context& ctx,
-                          in<anomaly_draw, 1> draws,
-                          in<T, 2> angles,
-                          out<T, 3> noise) {
+/// The noise in what it is computed in, or rounded; see perlin_noise_forward.
+template <class T, class N>
+void perlin_noise(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<N, 3> noise) {
+    using A = accumulator_t<T>;
     std::int64_t const n = noise.dims[0], h = noise.dims[1], w = noise.dims[2];
-    const auto table = empty<T>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
+    const auto table = empty<A>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
     const auto gradients = table.view();
     parallel_for(ctx, n * lattice_capacity, 64, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t at = begin; at < end; ++at) {
             anomaly_draw const& d = draws(at / lattice_capacity);
             if (at % lattice_capacity >= (d.cells_down + 1) * std::int64_t(d.cells_across + 1))
                 continue;
-            gradients.data[2 * at] = std::cos(angles.data[at]);
-            gradients.data[2 * at + 1] = std::sin(angles.data[at]);
+            A const angle = angles.data[at];
+            gradients.data[2 * at] = std::cos(angle);
+            gradients.data[2 * at + 1] = std::sin(angle);
         }
     });
     parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
@@ -109,44 +108,54 @@ void perlin_noise_forward(context& ctx,
             anomaly_draw const& d = draws(row / h);
             // Integers keep the place in the cell exact, whatever the size of the picture.
             std::int64_t const cell_y = i * d.cells_down / h;
-            const T y = static_cast<T>(i * d.cells_down % h) / static_cast<T>(h);
-            const T* const upper = &gradients(row / h, cell_y * (d.cells_across + 1), 0);
-            const T* const lower = upper + 2 * (d.cells_across + 1);
-            T* const to = noise.data + row * w;
+            const A y = static_cast<A>(i * d.cells_down % h) / static_cast<A>(h);
+            const A* const upper = &gradients(row / h, cell_y * (d.cells_across + 1), 0);
+            const A* const lower = upper + 2 * (d.cells_across + 1);
+            N* const to = noise.data + row * w;
             for (std::int64_t cell = 0; cell < d.cells_across; ++cell) {
                 std::int64_t const first = (cell * w + d.cells_across - 1) / d.cells_across;
                 std::int64_t const last = ((cell + 1) * w + d.cells_across - 1) / d.cells_across;
-                const T* const u = upper + 2 * cell;
-                const T* const l = lower + 2 * cell;
+                const A* const u = upper + 2 * cell;
+                const A* const l = lower + 2 * cell;
                 for (std::int64_t j = first; j < last; ++j) {
-                    const T x = static_cast<T>(j * d.cells_across - cell * w) / static_cast<T>(w);
-                    to[j] = perlin::value(u, u + 2, l, l + 2, y, x);
+                    const A x = static_cast<A>(j * d.cells_across - cell * w) / static_cast<A>(w);
+                    to[j] = static_cast<N>(perlin::value(u, u + 2, l, l + 2, y, x));
                 }
             }
         }
     });
 }
 
+/// The noise before it is turned: noise (n, h, w).
+template <class T>
+void perlin_noise_forward(context& ctx,
+                          in<anomaly_draw, 1> draws,
+                          in<T, 2> angles,
+                          out<T, 3> noise) {
+    perlin_noise<T>(ctx, draws, angles, noise);
+}
+
 /// The masks (n, h, w, 1) of the draws: 0 or 1.
 template <class T>
 void perlin_mask_forward(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<T, 4> mask) {
+    using A = accumulator_t<T>;
     std::int64_t const n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
-    const auto noise = empty<T>(ctx, shape{n, h, w});
-    perlin_noise_forward(ctx, draws, angles, noise.view());
+    const auto noise = empty<A>(ctx, shape{n, h, w});
+    perlin_noise<T>(ctx, draws, angles, noise.view());
     parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            const view<const T, 2> field{noise.data() + row / h * h * w, {h, w}};
+            const view<const A, 2> field{noise.data() + row / h * h * w, {h, w}};
             const double turn = draws(row / h).turn * std::numbers::pi / 180;
-            const T c = static_cast<T>(std::cos(turn));
-            const T s = static_cast<T>(std::sin(turn));
+            const A c = static_cast<A>(std::cos(turn));
+            const A s = static_cast<A>(std::sin(turn));
             // About the centre in pixel edges; the half takes that back to pixel indices.
-            const T y = static_cast<T>(row % h) + T(0.5) - static_cast<T>(h) / T(2);
+            const A y = static_cast<A>(row % h) + A(0.5) - static_cast<A>(h) / A(2);
             for (std::int64_t j = 0; j < w; ++j) {
-                const T x = static_cast<T>(j) + T(0.5) - static_cast<T>(w) / T(2);
-                const T from_y = s * x + c * y + static_cast<T>(h) / T(2) - T(0.5);
-                const T from_x = c * x - s * y + static_cast<T>(w) / T(2) - T(0.5);
-                const T value = sample_or_zero(field, from_y, from_x);
-                mask.data[row * w + j] = value > T(perlin::threshold) ? T(1) : T(0);
+                const A x = static_cast<A>(j) + A(0.5) - static_cast<A>(w) / A(2);
+                const A from_y = s * x + c * y + static_cast<A>(h) / A(2) - A(0.5);
+                const A from_x = c * x - s * y + static_cast<A>(w) / A(2) - A(0.5);
+                const A value = sample_or_zero(field, from_y, from_x);
+                mask.data[row * w + j] = static_cast<T>(value > A(perlin::threshold) ? A(1) : A(0));
             }
         }
     });
@@ -160,13 +169,15 @@ void blend_anomaly_forward(context& ctx,
                            in<T, 4> mask,
                            in<anomaly_draw, 1> draws,
                            out<T, 4> corrupted) {
+    using A = accumulator_t<T>;
     std::int64_t const pixels = mask.dims[1] * mask.dims[2];
     parallel_for(ctx, mask.size(), 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            const T opacity = static_cast<T>(draws(i / pixels).opacity);
+            const A opacity = static_cast<A>(draws(i / pixels).opacity);
             for (std::int64_t at = 3 * i; at < 3 * i + 3; ++at)
-                corrupted.data[at] =
-                    blend_anomaly::value(good.data[at], texture.data[at], mask.data[i], opacity);
+                corrupted.data[at] = static_cast<T>(blend_anomaly::value(
+                    static_cast<A>(good.data[at]), static_cast<A>(texture.data[at]),
+                    static_cast<A>(mask.data[i]), opacity));
         }
     });
 }

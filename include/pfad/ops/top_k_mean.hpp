@@ -39,7 +39,8 @@ void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
             double sum = 0;
             for (std::int64_t i = 0; i < top; ++i)
                 sum += static_cast<double>(values[i]);
-            score.data[n] = static_cast<T>(sum / static_cast<double>(top));
+            score.data[n] =
+                static_cast<T>(static_cast<accumulator_t<T>>(sum / static_cast<double>(top)));
         }
     });
 }

@@ -63,12 +63,11 @@ template <class Context>
     }
 }
 
-/// Calls f(T()) for the element types of activations: float, and bf16 where the backend has it.
+/// Calls f(T()) for the element types of activations: float and bf16.
 template <class Context, class F>
 void for_each_element(F&& f) {
     f(float());
-    if constexpr (!on_host<Context>)
-        f(bf16());
+    f(bf16());
 }
 
 /// Calls f(context) once for every way to run that must give the same bits: twice on one thread

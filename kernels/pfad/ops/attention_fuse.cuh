@@ -1,6 +1,6 @@
 // attention_fuse: pointwise, 16 bytes a thread and array; the global attention's gradient is a
 // column sum of every sample (see device/reduce.cuh), which writes the other gradients on its way.
-// Bytes: forward 5 x; backward 4 x, and x each for ReLU, for every gradient, and for adding.
+// Bytes: forward 5 x, 4 x without w; backward 4 x, and x each for ReLU, for every gradient, and for adding.
 #pragma once
 
 #include <pfad/core/math.hpp>
@@ -18,7 +18,7 @@ struct attention_fuse_value {
     const T* r;      // (n, area, c)
     const T* local;  // (n, area, c)
     const T* global; // (n, c)
-    T* w;            // (n, area, c)
+    T* w;            // (n, area, c) or null
     T* y;            // (n, area, c)
     std::int64_t area, c;
     bool relu;
@@ -38,7 +38,8 @@ struct attention_fuse_value {
             A const sum = A(2) * (v[k] + a[k] * (u[k] - v[k]));
             u[k] = relu && sum < A(0) ? A(0) : sum; // keeps a NaN
         }
-        device::save<N>(w + i, a, store::set);
+        if (w)
+            device::save<N>(w + i, a, store::set);
         device::save<N>(y + i, u, store::set);
     }
 };

@@ -21,13 +21,13 @@ struct bf16 {
     }
 
 private:
-    // Both and a choice, rather than a branch, and the choice before the shift: so a loop that
-    // stores bf16 becomes a few whole vector instructions.
+    // No branch and no choice of results: so loops that store bf16 become few vector instructions.
     PFAD_HD static std::uint16_t rounded(std::uint32_t x) {
-        std::uint32_t const nearest = x + (0x7fffu + (x >> 16 & 1u));
-        std::uint32_t const quiet = x | 0x400000u;
-        return static_cast<std::uint16_t>(((x & 0x7fffffffu) > 0x7f800000u ? quiet : nearest) >>
-                                          16);
+        // All ones for a NaN, which then is cut rather than rounded, and made a quiet one.
+        const auto size = static_cast<std::int32_t>(x & 0x7fffffffu);
+        const auto nan = static_cast<std::uint32_t>((0x7f800000 - size) >> 31);
+        std::uint32_t const half = 0x7fffu + (x >> 16 & 1u);
+        return static_cast<std::uint16_t>(((x + (half & ~nan)) | (nan & 0x400000u)) >> 16);
     }
 };
 

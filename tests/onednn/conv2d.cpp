@@ -262,8 +262,40 @@ TEST_CASE("onednn conv2d: none of these shapes gets oneDNN's slow reference code
                           convolution{{{1, 32, 32, 256}}, {{256, 3, 3, 256}}, {1, 18, 18}}})
         for (const auto op : {operation::conv2d_forward, operation::conv2d_backward_input,
                               operation::conv2d_backward_weight}) {
-            const auto name = onednn::conv2d_implementation(ctx, {op, onednn::data_type<float>, z.x, z.w, z.y(), false, z.g});
-            INFO(to_string(z.w));
-            CHECK(name.substr(0, 3) != "ref");
+            for (const auto element : {onednn::data_type<float>, onednn::data_type<bf16>}) {
+                if (element == onednn::data_type<bf16> && !onednn::has_bf16())
+                    continue;
+                const auto name =
+                    onednn::conv2d_implementation(ctx, {op, element, z.x, z.w, z.y(), false, z.g});
+                INFO(to_string(z.w));
+                CHECK(name.substr(0, 3) != "ref");
+            }
         }
+}
+
+TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no new primitive once "
+          "its weights are packed [onednn]",
+          "[onednn]") {
+    onednn::context ctx(2);
+    const convolution z = {{{1, 12, 12, 16}}, {{32, 3, 3, 16}}, {1, 1, 1}};
+    const auto x = full(ctx, z.x, 1.0f), w = full(ctx, z.w, 1.0f);
+    const auto one = full(ctx, shape<1>{{32}}, 1.0f), variance = full(ctx, shape<1>{{32}}, 1.0f);
+    const auto stamp = weight_stamp::make();
+    const auto run = [&] {
+        const auto y = empty<float>(ctx, z.y());
+        conv2d_batch_norm_forward(
+            ctx, x, w, {}, y.view(), z.g, stamp,
+            batch_norm_epilogue<float>{one, one, one, variance, 0, tail::none, {}});
+        return y.data()[0]; // of a corner, which sees 4 x 16 inputs: scale (64 - 1) + 1
+    };
+    CHECK(run() == 64.0f);
+    const auto bytes = ctx.memory->reserved_bytes();
+    for (int i = 0; i < 5; ++i)
+        CHECK(run() == 64.0f);
+    CHECK(ctx.memory->reserved_bytes() == bytes);
+    CHECK(ctx.plans.size() == 1);
+    CHECK(ctx.weights.size() == 1);
+    std::fill_n(variance.data(), variance.size(), 0.25f); // packs again, into the same copy
+    CHECK(run() == 127.0f);
+    CHECK(ctx.weights.size() == 1);
 }

@@ -28,6 +28,14 @@ struct channels {
     }
 };
 
+/// A weight with a stamp, so that backends may keep what they make of it.
+template <class T, class C>
+parameter<T, 4, typename C::space> filter(C& ctx, const array<4>& values) {
+    parameter<T, 4, typename C::space> result;
+    result.value = upload<T>(ctx, values);
+    return result;
+}
+
 struct convolution {
     shape<4> x;
     std::int64_t filters, kernel;
@@ -68,7 +76,7 @@ array<4> weights(const convolution& z, const char* name) {
 array<4> wanted(const convolution& z, const array<4>& weight, const channels& norm) {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
-    const auto w = as_parameter(constant(upload<double>(ctx, weight)));
+    const auto w = filter<double>(ctx, weight);
     std::optional<parameter<double, 1>> bias;
     if (z.bias)
         bias =
@@ -93,7 +101,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops
         INFO(to_string(z.x) << " to " << z.filters);
         const auto check = [&]<class T>(T) {
             const channels norm(z.filters);
-            const auto p = as_parameter(constant(upload<T>(ctx, weights(z, "w"))));
+            const auto p = filter<T>(ctx, weights(z, "w"));
             const auto want = wanted(z, rounded<T>(weights(z, "w")), norm);
             const auto got = fused<T>(ctx, z, p, norm);
             const double terms = static_cast<double>(z.kernel * z.kernel * z.x[3]);
@@ -111,7 +119,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are s
     auto ctx = make_context<TestType>(1);
     const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::none, false};
     channels norm(z.filters);
-    auto w = as_parameter(constant(upload<float>(ctx, weights(z, "w"))));
+    auto w = filter<float>(ctx, weights(z, "w"));
     const double allowed = tolerance<float>(144, 4);
     check_close(fused<float>(ctx, z, w, norm), wanted(z, weights(z, "w"), norm), allowed);
     norm.variance.data[5] *= 4;
@@ -164,7 +172,7 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]"
         tape<C> t(c, mode::eval);
         const auto p = norm.parameters<T>(c);
         const auto in = constant(upload<T>(c, x)), attention = constant(upload<T>(c, a));
-        const auto filters = as_parameter(constant(upload<T>(c, w)));
+        const auto filters = filter<T>(c, w);
         image<T, typename C::space> residual;
         if (with_residual)
             residual = constant(upload<T>(c, r));

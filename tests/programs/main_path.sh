@@ -53,6 +53,16 @@ refuses "evaluate: maps over the pictures" "is a picture to be read" tiny \
     pfad_evaluate --model run/model.safetensors --data tiny --maps tiny/test
 check "the pictures are as they were" test "$before" = "$(cksum <"other/$name.png")"
 
+# A processor without it is refused, see bad_files.sh.
+if grep -qw avx512_bf16 /proc/cpuinfo; then
+    succeeds "train in bf16" pfad_train --data tiny/ --textures paint --teacher random --out coarse \
+        --size 64 --batch 2 --student-iterations 2 --segmentation-iterations 2 --precision bf16
+    succeeds "evaluate in bf16" pfad_evaluate --model coarse/model.safetensors --data tiny/ \
+        --precision bf16
+    succeeds "inspect in bf16" pfad_inspect --model coarse/model.safetensors "$picture" --out seen \
+        --precision bf16
+fi
+
 # An argument that is no UTF-8 goes into the model's notes; the model stays readable.
 mv paint $'paint\xe9'
 succeeds "train, a name in Latin-1, an option twice" pfad_train --data tiny --textures $'paint\xe9' \

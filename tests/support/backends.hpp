@@ -63,11 +63,22 @@ template <class Context>
     }
 }
 
-/// Calls f(T()) for the element types of activations: float and bf16.
+/// Whether this machine can compute in bf16: all but oneDNN always can.
+template <class Context>
+[[nodiscard]] bool has_bf16() {
+#if defined(PFAD_TEST_ONEDNN)
+    if constexpr (std::is_same_v<Context, onednn::context>)
+        return onednn::has_bf16();
+#endif
+    return true;
+}
+
+/// Calls f(T()) for the element types of activations: float, and bf16 where the machine has it.
 template <class Context, class F>
 void for_each_element(F&& f) {
     f(float());
-    f(bf16());
+    if (has_bf16<Context>())
+        f(bf16());
 }
 
 /// Calls f(context) once for every way to run that must give the same bits: twice on one thread

@@ -245,7 +245,7 @@ void check_precision(Context& ctx,
 
 /// All of it. `op(tape, variables...)` gives a variable; `reference(arrays...)` the array that it
 /// should hold; `terms` is the length of the longest sum, `largest` the largest term. In double and
-/// float, and in bf16.
+/// float, and in bf16 where the machine has it.
 template <class Context, class Op, class Reference, int... R>
 void check_op(Op op,
               Reference reference,
@@ -263,10 +263,11 @@ void check_op(Op op,
         check_gradients(ctx, op, exact.gradients, inputs...);
         check_store<double>(ctx, op, exact.gradients, inputs...);
     }
-    [&](const array<R>&... coarse) {
-        check_precision<bf16>(ctx, op, how_much, terms, term, reference(coarse...),
-                              evaluate<double>(ctx, op, coarse...).gradients, coarse...);
-    }(rounded<bf16>(inputs)...);
+    if (has_bf16<Context>())
+        [&](const array<R>&... coarse) {
+            check_precision<bf16>(ctx, op, how_much, terms, term, reference(coarse...),
+                                  evaluate<double>(ctx, op, coarse...).gradients, coarse...);
+        }(rounded<bf16>(inputs)...);
 }
 
 /// A variable as a parameter, whose gradient lands in the variable's slot.

@@ -1,5 +1,5 @@
-// The whole network on pictures of 256 x 256: probability maps, as inspection needs them. In bf16
-// where the processor has it.
+// The whole network on pictures: probability maps, as inspection needs them. In bf16 where the
+// processor has it.
 //   bench_inspect --benchmark_filter=inspect/all_on/size:256/batch:16 --benchmark_repetitions=5
 #include "support/network.hpp"
 #include "support/roofline.hpp"
@@ -11,6 +11,9 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -19,7 +22,7 @@ using namespace pfad;
 struct setting {
     bool modules; ///< RCM, AFF and PCAR all on, or all off
     bool bf16;
-    std::int64_t batch;
+    std::int64_t size, batch;
 };
 
 class inspection {
@@ -43,7 +46,10 @@ public:
         {
             // Multiply-adds of the convolutions of a picture.
             const double work = setting_.modules ? 37.539e9 : 38.444e9;
-            const bench::meter meter(state, 2 * work * static_cast<double>(setting_.batch), 0);
+            const bench::meter meter(state,
+                                     2 * work * static_cast<double>(setting_.batch) *
+                                         bench::area_ratio(setting_.size),
+                                     0);
             for (auto _ : state)
                 value = run();
         }
@@ -54,7 +60,7 @@ public:
 
 private:
     tensor<float, 4> draw(std::int64_t batch) {
-        return bench::draw(ctx_, shape<4>{{batch, 256, 256, 3}}, 0, 1);
+        return bench::draw(ctx_, shape<4>{{batch, setting_.size, setting_.size, 3}}, 0, 1);
     }
     /// Makes the maps; one value of them.
     float run() {
@@ -75,12 +81,19 @@ private:
 } // namespace
 
 int main(int argc, char** argv) {
-    return pfad::bench::run_jobs<inspection, setting>(
-        argc, argv,
-        {{"inspect/all_on/size:256/batch:1", {true, false, 1}},
-         {"inspect/all_on/size:256/batch:16", {true, false, 16}},
-         {"inspect/all_off/size:256/batch:1", {false, false, 1}},
-         {"inspect/all_off/size:256/batch:16", {false, false, 16}},
-         {"inspect_bf16/all_on/size:256/batch:1", {true, true, 1}},
-         {"inspect_bf16/all_on/size:256/batch:16", {true, true, 16}}});
+    std::vector<std::pair<std::string, setting>> settings;
+    const auto add = [&](bool modules, bool bf16, int size, int batch) {
+        settings.emplace_back(
+            std::string(bf16 ? "inspect_bf16/" : "inspect/") + (modules ? "all_on" : "all_off") +
+                "/size:" + std::to_string(size) + "/batch:" + std::to_string(batch),
+            setting{modules, bf16, size, batch});
+    };
+    for (const bool bf16 : {false, true})
+        for (const auto& [size, batch] :
+             {std::pair(256, 1), std::pair(256, 16), std::pair(128, 1), std::pair(512, 1),
+              std::pair(1024, 1), std::pair(256, 4), std::pair(256, 64)})
+            add(true, bf16, size, batch);
+    for (const int batch : {1, 16})
+        add(false, false, 256, batch);
+    return pfad::bench::run_jobs<inspection, setting>(argc, argv, settings);
 }

@@ -1,11 +1,13 @@
 // One iteration of each stage of training: forward, backward, update.
-//   bench_train_step --benchmark_filter=stage1/size:256 --benchmark_repetitions=5
+//   bench_train_step --benchmark_filter=^stage1/size:256/batch:16/ --benchmark_repetitions=5
 // A repetition is one iteration; the network is made once and warm. Run one benchmark a process
 // where peak_bytes matters.
 #include "support/network.hpp"
 #include "support/roofline.hpp"
 
+#include <pfad/models/device_network.hpp>
 #include <pfad/ops/add.hpp>
+#include <pfad/ops/cast.hpp>
 #include <pfad/ops/cosine_distance_loss.hpp>
 #include <pfad/ops/focal_l1_loss.hpp>
 #include <pfad/optim/sgd.hpp>
@@ -15,6 +17,10 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -22,21 +28,29 @@ using namespace pfad;
 
 struct setting {
     int stage;
+    bool bf16;
     std::int64_t size, batch;
 };
 
+/// Activations of T.
+template <class T>
 class training {
 public:
-    explicit training(setting s)
-        : setting_(s), clean_(pictures()), corrupted_(pictures()),
-          mask_(bench::draw_mask(ctx_, shape<4>{{s.batch, s.size / 4, s.size / 4, 1}})) {
+    explicit training(setting s) : setting_(s) {
         model_.initialise(1);
-        bench::calibrate(ctx_, model_, corrupted_);
+        const auto x = pictures(), y = pictures();
+        bench::calibrate(ctx_, model_, y);
+        clean_ = rounded(x);
+        corrupted_ = rounded(y);
+        mask_ = bench::draw_mask<T>(ctx_, shape<4>{{s.batch, s.size / 4, s.size / 4, 1}});
+        network_.emplace(ctx_, model_);
         optimiser_.emplace(ctx_, sgd_options{}, [&](auto&& add) {
             if (s.stage == 1)
-                add(model_.student, 1e-3);
+                network_->add_part(
+                    add, [](auto& m) -> auto& { return m.student; }, 1e-3);
             else
-                add(model_.segmentation, 1e-3);
+                network_->add_part(
+                    add, [](auto& m) -> auto& { return m.segmentation; }, 1e-3);
         });
         (void)step();
     }
@@ -66,10 +80,20 @@ private:
         return bench::draw(ctx_, shape<4>{{setting_.batch, setting_.size, setting_.size, 3}}, 0, 1);
     }
 
+    tensor<T, 4> rounded(const tensor<float, 4>& x) {
+        if constexpr (std::is_same_v<T, float>) {
+            return x;
+        } else {
+            auto result = empty<T>(ctx_, x.dims());
+            cast_forward<float>(ctx_, x.flat(), result.flat().view());
+            return result;
+        }
+    }
+
     float student_step() {
         tape<bench::context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = model_.teacher(fixed, constant(clean_));
-        const auto found = model_.student(t, constant(corrupted_));
+        const auto target = network_->get().teacher(fixed, constant(clean_));
+        const auto found = network_->get().student(t, constant(corrupted_));
         auto loss = cosine_distance_loss(t, target[0], found[0]);
         for (std::size_t level = 1; level < found.size(); ++level)
             loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
@@ -80,7 +104,9 @@ private:
 
     float segmentation_step() {
         tape<bench::context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto logits = model_.segmentation(t, model_.similarity(fixed, constant(corrupted_)));
+        auto& network = network_->get();
+        const auto logits =
+            network.segmentation(t, network.similarity(fixed, constant(corrupted_)));
         const auto loss = focal_l1_loss(t, logits, mask_);
         t.backward(loss.total);
         optimiser_->step(ctx_);
@@ -90,16 +116,46 @@ private:
     setting setting_;
     bench::context ctx_;
     pfadseg<float> model_{ctx_};
-    tensor<float, 4> clean_, corrupted_, mask_;
-    std::optional<sgd<float>> optimiser_;
+    tensor<T, 4> clean_, corrupted_, mask_;
+    std::optional<device_network<T, bench::context>> network_;
+    std::optional<sgd<T>> optimiser_;
+};
+
+/// Of either element type.
+class any_training {
+public:
+    explicit any_training(setting s) {
+        if (s.bf16) {
+            onednn::require_element<bf16>();
+            coarse_.emplace(s);
+        } else {
+            exact_.emplace(s);
+        }
+    }
+    void measure(benchmark::State& state) {
+        if (coarse_)
+            coarse_->measure(state);
+        else
+            exact_->measure(state);
+    }
+
+private:
+    std::optional<training<float>> exact_;
+    std::optional<training<bf16>> coarse_;
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
-    return pfad::bench::run_jobs<training, setting>(argc, argv,
-                                                    {{"stage1/size:256/batch:16", {1, 256, 16}},
-                                                     {"stage2/size:256/batch:16", {2, 256, 16}},
-                                                     {"stage1/size:128/batch:8", {1, 128, 8}},
-                                                     {"stage2/size:128/batch:8", {2, 128, 8}}});
+    std::vector<std::pair<std::string, setting>> settings;
+    for (const bool bf16 : {false, true})
+        for (const auto& [size, batch] :
+             {std::pair(256, 16), std::pair(128, 8), std::pair(128, 2), std::pair(256, 2),
+              std::pair(512, 2), std::pair(1024, 2), std::pair(256, 8), std::pair(256, 32)})
+            for (const int stage : {1, 2})
+                settings.emplace_back("stage" + std::to_string(stage) + (bf16 ? "_bf16" : "") +
+                                          "/size:" + std::to_string(size) +
+                                          "/batch:" + std::to_string(batch),
+                                      setting{stage, bf16, size, batch});
+    return pfad::bench::run_jobs<any_training, setting>(argc, argv, settings);
 }

@@ -56,6 +56,12 @@ nlohmann::json to_json(const evaluation& e,
     j["protocol"] = pfad::train::evaluation_protocol(d.size);
     j["category"] = name;
     j["threshold"] = d.threshold;
+    j["pictures"] = nlohmann::json::array();
+    for (std::size_t i = 0; i < e.items.size(); ++i)
+        j["pictures"].push_back(
+            {{"picture", e.items[i].kind + "/" + e.items[i].picture.filename().string()},
+             {"anomalous", e.labels[i] != 0},
+             {"score", e.scores[i]}});
     if (!e.result.reason.empty())
         j["undefined"] = e.result.reason;
     return j;

@@ -24,6 +24,7 @@ for key in image_auroc pixel_auroc pixel_ap aupro iap iap90 images seconds; do
 done
 check "the JSON has the protocol" grep -Eq '"protocol": "[^"]+"' a.json
 check "the JSON has the category" grep -q '"category": "tiny"' a.json
+check "a score for each picture" test "$(grep -c '"score": 0\.' a.json)" -eq 4
 check "four images" grep -q '"images": 4' a.json
 check "a map for each" test "$(find maps/good maps/pit -name '*.png' | wc -l)" -eq 4
 check "the page is there" grep -q "</html>" report.html

@@ -31,6 +31,10 @@ check "the page is there" grep -q "</html>" report.html
 check "the page loads nothing" test -z "$(grep -Eo '(src|href)="[^#d"][^"]*"|https?://[^ "<]*' report.html |
     grep -v 'www.w3.org')"
 
+succeeds "conformance" pfad_conformance --model run/model.safetensors --data tiny/ --plain
+check "fused or not, the scores agree to 1e-5" \
+    awk '/float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 3 || bad }' stdout.txt
+
 picture=$(ls tiny/test/pit/* | head -n 1)
 mkdir other && cp "$picture" other/
 succeeds "inspect" pfad_inspect --model run/model.safetensors "$picture" \

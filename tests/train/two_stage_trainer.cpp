@@ -150,3 +150,84 @@ TEST_CASE("two_stage_trainer: what is not finite stops the run in one sentence [
     }
     restore(net.model, start);
 }
+
+namespace {
+
+/// The losses of a run on the plain loops in bf16; with a checkpoint one that is stopped after
+/// iteration 1 and resumed.
+std::vector<double> run_in_bf16(small_network& net,
+                                const small_pictures& pictures,
+                                train::training_options options,
+                                const std::string& checkpoint = "") {
+    using bf16_trainer = train::two_stage_trainer<cpu::context, bf16>;
+    cpu::context plain(2);
+    options.checkpoint_every = checkpoint.empty() ? 0 : 2;
+    std::vector<double> losses;
+    struct stopped {};
+    try {
+        bf16_trainer all(plain, net.model, options, pictures.good, pictures.textures, checkpoint);
+        all.run([&](const training_step& step) {
+            if (!checkpoint.empty() && step.iteration == 2)
+                throw stopped();
+            losses.push_back(step.cosine + step.focal + step.l1);
+        });
+    } catch (const stopped&) {
+        bf16_trainer rest(plain, net.model, options, pictures.good, pictures.textures, checkpoint);
+        rest.resume();
+        CHECK(rest.iteration() == 2);
+        rest.run([&](const training_step& step) {
+            losses.push_back(step.cosine + step.focal + step.l1);
+        });
+    }
+    return losses;
+}
+
+/// The root of the mean square of the relative differences.
+double relative_distance(const std::vector<double>& a, const std::vector<double>& b) {
+    REQUIRE(a.size() == b.size());
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        sum += std::pow(a[i] / b[i] - 1, 2);
+    return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+} // namespace
+
+TEST_CASE(
+    "two_stage_trainer: bf16 on the CPU follows float, and resumes to the same bits [train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    const auto options = small_options(3, 3);
+    const auto losses_in_float = [&] {
+        std::vector<double> losses;
+        for (const auto& step : run(net, pictures, options))
+            losses.push_back(step.cosine + step.focal + step.l1);
+        return losses;
+    };
+    const auto want = losses_in_float();
+    restore(net.model, start);
+    const auto found = run_in_bf16(net, pictures, options);
+    const auto trained = snapshot(net.model);
+    CHECK_FALSE(changed(start, trained).empty());
+    restore(net.model, start);
+    const auto file = (pictures.folder.path() / "bf16.safetensors").string();
+    CHECK(run_in_bf16(net, pictures, options, file) == found);
+    CHECK(changed(trained, snapshot(net.model)).empty());
+
+    // What a training in float makes of weights that start rounded; the rule is the one of
+    // tests/models/device_network.cpp.
+    restore(net.model, start);
+    for (auto& array : named_arrays<float>(net.model))
+        if (array.dims.size() > 1)
+            for (std::int64_t i = 0; i < array.size(); ++i)
+                array.values.data[i] = static_cast<float>(bf16(array.values.data[i]));
+    const auto moved = relative_distance(losses_in_float(), want);
+    const auto off = relative_distance(found, want);
+    restore(net.model, start);
+    INFO("off " << off << ", weights alone " << moved);
+    CHECK(off <= 4 * moved);
+    // Both stages gain more than that.
+    CHECK(found[2] < (1 - 4 * moved) * found[0]);
+    CHECK(found[5] < (1 - 4 * moved) * found[3]);
+}

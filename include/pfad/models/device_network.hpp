@@ -1,4 +1,5 @@
-// A network where it computes: on the host the user's own, on a device a copy of it.
+// A network where it computes: on the host the user's own, on a device a copy of it; in bf16 beside
+// a copy of rounded weights.
 #pragma once
 
 #include <pfad/core/element.hpp>
@@ -18,7 +19,7 @@ template <class T, class Context>
 class device_network {
 public:
     using space = typename Context::space;
-    static constexpr bool in_place = std::is_same_v<space, host> && std::is_same_v<T, float>;
+    static constexpr bool in_place = std::is_same_v<space, host>; // of the exact network
     static constexpr bool mixed = !std::is_same_v<T, float>;
 
     device_network(Context& ctx, pfadseg<float>& source) : source_(source) {

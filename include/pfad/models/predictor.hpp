@@ -32,7 +32,8 @@ class predictor {
 public:
     using space = typename Context::space;
 
-    /// Takes the weights as they are now; on the host it keeps to the network itself.
+    /// Takes the weights as they are now; on the host it keeps to the network itself, of which bf16
+    /// reads the weights of convolutions rounded, as they are now.
     predictor(Context& ctx, pfadseg<float>& source) : ctx_(ctx), network_(ctx, source) {}
     predictor(const predictor&) = delete;
     predictor& operator=(const predictor&) = delete;

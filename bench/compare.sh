@@ -40,7 +40,7 @@ fi
     die "$python has no torch module: install python3-torch, or set PYTHON, or run bench/setup_peers.sh"
 
 exec "$python" - "$peer" "$programs" "$python" "$peers" "${found[*]}" "${2:-3}" "${3:-5}" "${4:-.}" <<'EOF'
-import json, os, re, statistics, subprocess, sys, tempfile
+import json, os, re, statistics, subprocess, sys, tempfile, time
 
 peer, programs, python, peers_python, found, rounds, steps, wanted = sys.argv[1:]
 found, rounds, steps = found.split(), int(rounds), int(steps)
@@ -64,33 +64,43 @@ def say(name, *columns):
     print(f"  {name:32}" + "".join(f"{column:>12}" for column in columns), flush=True)
 
 
+def busy():
+    """Seconds that all processors worked, for anyone."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, *rest = map(int, stat.readline().split()[1:9])
+    return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+
 def run(command, settings={}):
-    """Standard output and the peak memory of one process in bytes; RuntimeError with its last word."""
+    """Standard output of one process, its peak memory in bytes, and the processors that others kept busy
+    meanwhile; RuntimeError with its last word."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as words:
+        start, before = time.monotonic(), busy()
         process = subprocess.Popen(command, stdout=out, stderr=words, env={**os.environ, **settings})
         _, status, use = os.wait4(process.pid, 0)
+        foreign = (busy() - before - use.ru_utime - use.ru_stime) / (time.monotonic() - start)
         out.seek(0)
         words.seek(0)
         if status:
             raise RuntimeError((words.read().decode().splitlines() or [f"{' '.join(command)} failed"])[-1])
-        return out.read().decode(), 1024 * use.ru_maxrss
+        return out.read().decode(), 1024 * use.ru_maxrss, max(foreign, 0)
 
 
 def run_pfad(program, name):
     try:
-        out, peak = run([f"{programs}/{program}", f"--benchmark_filter=^{name}", f"--benchmark_repetitions={steps}",
+        out, *rest = run([f"{programs}/{program}", f"--benchmark_filter=^{name}", f"--benchmark_repetitions={steps}",
                          "--benchmark_format=json"])
     except RuntimeError as error:
         sys.exit(f"compare.sh: {program}: {error}")
     ms = [b["real_time"] for b in json.loads(out)["benchmarks"] if b["run_type"] == "iteration"]
-    return statistics.median(ms), min(ms), peak
+    return statistics.median(ms), min(ms), *rest
 
 
 def run_peer(command, settings):
     """The peer's name and its figures."""
-    out, peak = run(command + ["--threads", threads, "--repeat", str(steps)], settings)
+    out, *rest = run(command + ["--threads", threads, "--repeat", str(steps)], settings)
     line = json.loads(out.splitlines()[-1])
-    return line["peer"] + (" compiled" if line.get("compile") else ""), (line["ms"], line["min_ms"], peak)
+    return line["peer"] + (" compiled" if line.get("compile") else ""), (line["ms"], line["min_ms"], *rest)
 
 
 def commands(options):
@@ -112,7 +122,8 @@ def settings_text(settings):
     return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
-print(f"{rounds} rounds of {steps} steps, {threads} threads; ms a step; ratio: the peer / pfad, of medians")
+print(f"{rounds} rounds of {steps} steps, {threads} threads; ms a step; ratio: the peer / pfad, of medians; "
+      "foreign: processors that others kept busy")
 print(f"PyTorch runs with {settings_text(mapped)}" +
       (f", compiled with {settings_text(frozen)}" if "peers_torch" in found else ""))
 failed = False
@@ -120,8 +131,8 @@ for title, program, name, options in cases:
     if not re.search(wanted, title):
         continue
     print(title)
-    say("", "median", "minimum", "peak MiB", "ratio")
-    listed, _ = run([f"{programs}/{program}", f"--benchmark_filter=^{name}", "--benchmark_list_tests"])
+    say("", "median", "minimum", "peak MiB", "foreign", "ratio")
+    listed, *_ = run([f"{programs}/{program}", f"--benchmark_filter=^{name}", "--benchmark_list_tests"])
     ours, theirs, left = [], {}, list(commands(options))
     for command, settings in left:
         if "--runtime" in command:  # exports the network in a process that is not measured
@@ -137,11 +148,11 @@ for title, program, name, options in cases:
                 print(f"  left out, for it failed: {' '.join(attempt[0])}: {error}", flush=True)
                 left.remove(attempt)
                 failed = True
-    rows = {label: (statistics.median(r[0] for r in x), min(r[1] for r in x), max(r[2] for r in x) / 2**20)
+    rows = {label: (statistics.median(r[0] for r in x), min(r[1] for r in x), max(r[2] for r in x) / 2**20, max(r[3] for r in x))
             for label, x in ([("pfad", ours)] if ours else []) + list(theirs.items())}
     pfad = rows.get("pfad")
     for label, row in rows.items():
-        say(label, *[f"{row[i]:.{digits}f}" for i, digits in enumerate((1, 1, 0))],
+        say(label, *[f"{row[i]:.{digits}f}" for i, digits in enumerate((1, 1, 0, 2))],
             f"{row[0] / pfad[0]:.2f}" if pfad and label != "pfad" else "")
     rows.pop("pfad", None)
     fastest = min(rows, key=lambda label: rows[label][0], default=None)

@@ -30,7 +30,7 @@ done
 [[ -z ${PEERS:-} || -x $peers ]] || die "$peers is missing: bench/setup_peers.sh $PEERS"
 has() { "$1" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$2') is None)" 2>/dev/null; }
 found=()
-if has "$python" torch; then found+=(torch); fi
+if [[ $python != "$peers" ]] && has "$python" torch; then found+=(torch); fi
 if [[ -x $peers ]]; then
     for name in torch onnxruntime openvino; do
         if has "$peers" "$name"; then found+=("peers_$name"); fi

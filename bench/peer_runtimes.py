@@ -81,7 +81,7 @@ def onnxruntime(x):
     """A step, and the runtime's version."""
     import onnxruntime as ort
     if a.dtype != "float32":
-        die("ONNX Runtime has no bfloat16 convolutions on a CPU")
+        die("ONNX Runtime is timed in float32 alone")
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = a.threads

@@ -12,11 +12,14 @@ folder=${1:-build/peers}
 python=${PYTHON:-python3}
 
 # A peer, and the packages that it is installed with; those of PyTorch without what they ask for.
-torch=(torch==2.15.0 'nvidia-cuda-runtime==13.2.*')
-torch_needs=(filelock fsspec jinja2 networkx numpy 'setuptools>=77.0.3' 'sympy>=1.13.3' typing-extensions)
-onnx=(onnx==1.23.2 onnxscript==0.7.2)
-onnxruntime=(onnxruntime==1.32.0)
-openvino=(openvino==2026.4.1)
+# shellcheck disable=SC2034 # read by their names below
+{
+    torch=(torch==2.15.0 'nvidia-cuda-runtime==13.2.*')
+    torch_needs=(filelock fsspec jinja2 networkx numpy 'setuptools>=77.0.3' 'sympy>=1.13.3' typing-extensions)
+    onnx=(onnx==1.23.2 onnxscript==0.7.2)
+    onnxruntime=(onnxruntime==1.32.0)
+    openvino=(openvino==2026.4.1)
+}
 
 die() {
     echo "setup_peers.sh: $1" >&2
@@ -61,7 +64,7 @@ install_peer() {
 
 command -v "$python" >/dev/null || die "$python is missing"
 if [[ ! -x $folder/bin/pip ]]; then
-    mkdir -p "$folder"
+    mkdir -p "$folder" 2>/dev/null || die "$folder cannot be made"
     free=$(df --output=avail -BM "$folder" | tail -n 1)
     [[ ${free%M} -ge 4000 ]] || die "$folder has ${free// /} of free space, and 4000M are needed"
     "$python" -m venv "$folder" >"$folder/log.txt" 2>&1 ||

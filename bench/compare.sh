@@ -148,7 +148,8 @@ for title, program, name, options in cases:
                 print(f"  left out, for it failed: {' '.join(attempt[0])}: {error}", flush=True)
                 left.remove(attempt)
                 failed = True
-    rows = {label: (statistics.median(r[0] for r in x), min(r[1] for r in x), max(r[2] for r in x) / 2**20, max(r[3] for r in x))
+    rows = {label: (statistics.median(r[0] for r in x), min(r[1] for r in x), max(r[2] for r in x) / 2**20,
+                    max(r[3] for r in x))
             for label, x in ([("pfad", ours)] if ours else []) + list(theirs.items())}
     pfad = rows.get("pfad")
     for label, row in rows.items():

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <pfad/core/element.hpp>
+#include <pfad/cuda/copy.hpp>
 #include <pfad/cudnn/context.hpp>
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/cast.hpp>
@@ -153,6 +154,42 @@ converted(context& ctx, view<const From, R> x, tensor<To, R, gpu>& copy) {
     }
 }
 
+/// An array where plans may rely on addresses that are multiples of 16 bytes: itself, or a copy. A
+/// sample's slice of a batch of odd extents is not aligned like that.
+template <class T>
+class aligned {
+public:
+    static constexpr std::uintptr_t bytes = 16;
+
+    /// To be written: finish() copies the result to where it belongs.
+    aligned(context& ctx, view<T, 4> to) : to_(to), data_(to.data) {
+        if (needed())
+            data_ = (copy_ = empty<T>(ctx, to.dims)).data();
+    }
+    /// To be read.
+    aligned(context& ctx, view<const T, 4> from) : aligned(ctx, writable(from)) {
+        if (needed())
+            copy(ctx, from, copy_.view());
+    }
+    void finish(context& ctx) const {
+        if (needed())
+            copy(ctx, view<const T, 4>(copy_), to_);
+    }
+    [[nodiscard]] T* data() const { return data_; }
+
+private:
+    [[nodiscard]] bool needed() const {
+        return reinterpret_cast<std::uintptr_t>(to_.data) % bytes != 0;
+    }
+    static view<T, 4> writable(view<const T, 4> from) {
+        return {const_cast<T*>(from.data), from.dims};
+    }
+
+    view<T, 4> to_;
+    T* data_;
+    tensor<T, 4, gpu> copy_;
+};
+
 template <class T>
 void conv2d_forward(context& ctx,
                     in<T, 4> x,
@@ -165,12 +202,14 @@ void conv2d_forward(context& ctx,
     const auto op = b.data ? operation::forward_with_bias : operation::forward;
     const conv2d_problem problem = {op, data_type<T>, x.dims, w.dims, y.dims, g};
     const auto& found = plan_of(ctx, problem);
+    const aligned<T> input(ctx, x), result(ctx, y);
     std::vector<std::pair<std::int64_t, const void*>> arrays = {
-        {p::x_array, x.data}, {p::w_array, w.data}, {p::y_array, y.data}};
+        {p::x_array, input.data()}, {p::w_array, w.data}, {p::y_array, result.data()}};
     tensor<T, 1, gpu> rounded;
     if (b.data)
         arrays.emplace_back(p::bias_array, converted<T>(ctx, b, rounded).data);
     execute(ctx, found, arrays);
+    result.finish(ctx);
 }
 
 template <class T>
@@ -187,9 +226,10 @@ void conv2d_backward_input(context& ctx,
     tensor<T, 4, gpu> part;
     if (how == store::add)
         part = empty<T>(ctx, gx.dims);
-    execute(
-        ctx, plan_of(ctx, problem),
-        {{p::x_array, part ? part.data() : gx.data}, {p::w_array, w.data}, {p::y_array, gy.data}});
+    const aligned<T> result(ctx, part ? part.view() : gx), from(ctx, gy);
+    execute(ctx, plan_of(ctx, problem),
+            {{p::x_array, result.data()}, {p::w_array, w.data}, {p::y_array, from.data()}});
+    result.finish(ctx);
     if (part)
         accumulate_forward(ctx, part.flat(), gx.flat(), how);
 }
@@ -205,17 +245,20 @@ void conv2d_backward_weight(context& ctx,
     using A = accumulator_t<T>;
     const conv2d_problem problem = {
         operation::backward_weight, data_type<T>, x.dims, gw.dims, gy.dims, g};
-    const auto run = [&](T* to) {
-        execute(ctx, plan_of(ctx, problem),
-                {{p::x_array, x.data}, {p::w_array, to}, {p::y_array, gy.data}});
+    const auto run = [&](view<T, 4> to) {
+        const aligned<T> input(ctx, x), from(ctx, gy), result(ctx, to);
+        execute(
+            ctx, plan_of(ctx, problem),
+            {{p::x_array, input.data()}, {p::w_array, result.data()}, {p::y_array, from.data()}});
+        result.finish(ctx);
     };
     if constexpr (std::is_same_v<T, A>)
         if (how == store::set) {
-            run(gw.data);
+            run(gw);
             return;
         }
     const auto part = empty<T>(ctx, gw.dims);
-    run(part.data());
+    run(part.view());
     if (how == store::set) {
         cast_forward<T>(ctx, part.flat(), gw.flat());
     } else {

@@ -18,11 +18,13 @@
 #include <pfad/core/macros.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/parallel.hpp>
+#include <pfad/ops/cast.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <type_traits>
 
 namespace pfad {
 
@@ -85,9 +87,12 @@ PFAD_HD T sample_or_zero(view<const T, 2> field, T y, T x) {
 
 namespace cpu {
 
-/// The noise in what it is computed in, or rounded; see perlin_noise_forward.
-template <class T, class N>
-void perlin_noise(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<N, 3> noise) {
+/// The noise before it is turned: noise (n, h, w).
+template <class T>
+void perlin_noise_forward(context& ctx,
+                          in<anomaly_draw, 1> draws,
+                          in<T, 2> angles,
+                          out<T, 3> noise) {
     using A = accumulator_t<T>;
     std::int64_t const n = noise.dims[0], h = noise.dims[1], w = noise.dims[2];
     const auto table = empty<A>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
@@ -111,7 +116,7 @@ void perlin_noise(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<
             const A y = static_cast<A>(i * d.cells_down % h) / static_cast<A>(h);
             const A* const upper = &gradients(row / h, cell_y * (d.cells_across + 1), 0);
             const A* const lower = upper + 2 * (d.cells_across + 1);
-            N* const to = noise.data + row * w;
+            T* const to = noise.data + row * w;
             for (std::int64_t cell = 0; cell < d.cells_across; ++cell) {
                 std::int64_t const first = (cell * w + d.cells_across - 1) / d.cells_across;
                 std::int64_t const last = ((cell + 1) * w + d.cells_across - 1) / d.cells_across;
@@ -119,20 +124,11 @@ void perlin_noise(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<
                 const A* const l = lower + 2 * cell;
                 for (std::int64_t j = first; j < last; ++j) {
                     const A x = static_cast<A>(j * d.cells_across - cell * w) / static_cast<A>(w);
-                    to[j] = static_cast<N>(perlin::value(u, u + 2, l, l + 2, y, x));
+                    to[j] = static_cast<T>(perlin::value(u, u + 2, l, l + 2, y, x));
                 }
             }
         }
     });
-}
-
-/// The noise before it is turned: noise (n, h, w).
-template <class T>
-void perlin_noise_forward(context& ctx,
-                          in<anomaly_draw, 1> draws,
-                          in<T, 2> angles,
-                          out<T, 3> noise) {
-    perlin_noise<T>(ctx, draws, angles, noise);
 }
 
 /// The masks (n, h, w, 1) of the draws: 0 or 1.
@@ -141,7 +137,13 @@ void perlin_mask_forward(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angle
     using A = accumulator_t<T>;
     std::int64_t const n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
     const auto noise = empty<A>(ctx, shape{n, h, w});
-    perlin_noise<T>(ctx, draws, angles, noise.view());
+    if constexpr (std::is_same_v<T, A>) {
+        perlin_noise_forward(ctx, draws, angles, noise.view());
+    } else {
+        const auto exact = empty<A>(ctx, angles.dims);
+        cast_forward<T>(ctx, angles.flat(), exact.flat().view());
+        perlin_noise_forward(ctx, draws, exact, noise.view());
+    }
     parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             const view<const A, 2> field{noise.data() + row / h * h * w, {h, w}};

@@ -27,7 +27,7 @@
 #include "ops/resize_bilinear.cpp"
 #include "ops/sgd.cpp"
 #include "ops/spatial_pyramid_pool.cpp"
-#include "ops/strip_pool.cpp"
+#include "ops/strip_conv2d.cpp"
 #include "ops/synthesise_anomaly.cpp"
 #include "ops/top_k_mean.cpp"
 

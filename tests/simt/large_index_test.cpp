@@ -220,11 +220,17 @@ TEST_CASE("large arrays: pointwise functors find the last element's pixel, sampl
         cuda::kernels::branch_mix_value<float>{f, small, y, area, 2, c}(one, last);
         CHECK(y[last] == 33);
     }
-    SECTION("strip_pool") {
+    SECTION("strip_conv2d") {
         const far_memory<float> along(n * h * c), across(n * w * c);
         along[n * h * c - 1] = 3;
         across[n * w * c - 1] = 4;
-        cuda::kernels::strip_value<float>{along, across, y, h, w, c, store::set}(one, last);
+        const far_memory<float> slope(w * c);
+        slope[w * c - 1] = 2;
+        cuda::kernels::strip_value<float>{along, slope, across, y, h, w, c, store::set}(
+            one, n * h - 1, w - 1, c - 1);
+        CHECK(y[last] == 10);
+        cuda::kernels::strip_value<float>{along, nullptr, across, y, h, w, c, store::set}(
+            one, n * h - 1, w - 1, c - 1);
         CHECK(y[last] == 7);
     }
     SECTION("spatial_pyramid_pool's gradient") {

@@ -7,7 +7,7 @@
 #include <pfad/ops/activation.hpp>
 #include <pfad/ops/layer_scale_add.hpp>
 #include <pfad/ops/multiply.hpp>
-#include <pfad/ops/strip_pool.hpp>
+#include <pfad/ops/strip_conv2d.hpp>
 
 namespace pfad::nn {
 
@@ -47,7 +47,8 @@ struct rcm {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        const auto band = horizontal_bn(t, horizontal(t, strip_pool(t, x)), tail::relu);
+        const auto strips = strip_conv2d(t, x, horizontal.weight, std::optional(horizontal.bias));
+        const auto band = horizontal_bn(t, strips, tail::relu);
         const auto attention = activate(t, sigmoid{}, vertical(t, band));
         const auto y = norm(t, multiply(t, attention, square(t, x)));
         return layer_scale_add(t, x, fc2(t, activate(t, gelu{}, fc1(t, y))), layer_scale);

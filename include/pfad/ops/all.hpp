@@ -27,6 +27,6 @@
 #include <pfad/ops/resize_bilinear.hpp>
 #include <pfad/ops/sgd.hpp>
 #include <pfad/ops/spatial_pyramid_pool.hpp>
-#include <pfad/ops/strip_pool.hpp>
+#include <pfad/ops/strip_conv2d.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 #include <pfad/ops/top_k_mean.hpp>

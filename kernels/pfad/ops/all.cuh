@@ -27,6 +27,6 @@
 #include <pfad/ops/resize_bilinear.cuh>
 #include <pfad/ops/sgd.cuh>
 #include <pfad/ops/spatial_pyramid_pool.cuh>
-#include <pfad/ops/strip_pool.cuh>
+#include <pfad/ops/strip_conv2d.cuh>
 #include <pfad/ops/synthesise_anomaly.cuh>
 #include <pfad/ops/top_k_mean.cuh>

@@ -34,7 +34,8 @@ void strip_sums(context& ctx,
     using A = accumulator_t<T>;
     const std::int64_t n = x.extent(0), h = x.extent(1), w = x.extent(2), c = x.extent(3);
     const std::int64_t line = w * c, kinds = across.extent(0);
-    const auto split = fixed_chunks::of(h, std::max<std::int64_t>(8, rows_worth(line)));
+    const auto split =
+        fixed_chunks::of(h, std::max({std::int64_t(8), rows_worth(line), n * h / 64}));
     const int chunks = split.size();
     const auto sums = full(ctx, shape<3>{{n * chunks, kinds, line}}, 0.0);
     run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {

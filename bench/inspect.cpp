@@ -88,11 +88,14 @@ int main(int argc, char** argv) {
                 "/size:" + std::to_string(size) + "/batch:" + std::to_string(batch),
             setting{modules, bf16, size, batch});
     };
-    for (const bool bf16 : {false, true})
+    for (const bool bf16 : {false, true}) {
+        if (bf16 && !pfad::onednn::has_bf16())
+            continue;
         for (const auto& [size, batch] :
              {std::pair(256, 1), std::pair(256, 16), std::pair(128, 1), std::pair(512, 1),
               std::pair(1024, 1), std::pair(256, 4), std::pair(256, 64)})
             add(true, bf16, size, batch);
+    }
     for (const int batch : {1, 16})
         add(false, false, 256, batch);
     return pfad::bench::run_jobs<inspection, setting>(argc, argv, settings);

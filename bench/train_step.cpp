@@ -148,7 +148,9 @@ private:
 
 int main(int argc, char** argv) {
     std::vector<std::pair<std::string, setting>> settings;
-    for (const bool bf16 : {false, true})
+    for (const bool bf16 : {false, true}) {
+        if (bf16 && !pfad::onednn::has_bf16())
+            continue;
         for (const auto& [size, batch] :
              {std::pair(256, 16), std::pair(128, 8), std::pair(128, 2), std::pair(256, 2),
               std::pair(512, 2), std::pair(1024, 2), std::pair(256, 8), std::pair(256, 32)})
@@ -157,5 +159,6 @@ int main(int argc, char** argv) {
                                           "/size:" + std::to_string(size) +
                                           "/batch:" + std::to_string(batch),
                                       setting{stage, bf16, size, batch});
+    }
     return pfad::bench::run_jobs<any_training, setting>(argc, argv, settings);
 }

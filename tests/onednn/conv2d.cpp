@@ -295,7 +295,11 @@ TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no ne
     CHECK(ctx.memory->reserved_bytes() == bytes);
     CHECK(ctx.plans.size() == 1);
     CHECK(ctx.weights.size() == 1);
-    std::fill_n(variance.data(), variance.size(), 0.25f); // packs again, into the same copy
-    CHECK(run() == 127.0f);
+    CHECK((ctx.plans.begin()->first.numbers[3] & 1) == 1); // fused, not one op after the other
+    for (const float v : {0.25f, 1.0f, 0.25f}) {           // packs again, into the same copy
+        std::fill_n(variance.data(), variance.size(), v);
+        CHECK(run() == (v == 1 ? 64.0f : 127.0f));
+    }
+    CHECK(ctx.memory->reserved_bytes() == bytes);
     CHECK(ctx.weights.size() == 1);
 }

@@ -303,9 +303,16 @@ void conv2d_batch_norm_forward(context& ctx,
     const auto affine = empty<float>(ctx, shape<2>{{2, k}});
     float* const scale = affine.data();
     float* const offset = scale + k;
+    bool finite = true;
     for (std::int64_t i = 0; i < k; ++i) {
         scale[i] = e.weight.data[i] / std::sqrt(e.variance.data[i] + static_cast<float>(e.epsilon));
         offset[i] = e.bias.data[i] + ((b.data ? b.data[i] : 0) - e.mean.data[i]) * scale[i];
+        finite = finite && std::isfinite(scale[i]) && std::isfinite(offset[i]);
+    }
+    // oneDNN's ReLU makes zero of a NaN, which has to be seen.
+    if (!finite) {
+        cpu::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+        return;
     }
     convolve<T>(ctx, p, x, w, view<const float, 1>{offset, {{k}}}, y, stamp,
                 {scale, static_cast<std::size_t>(k)});

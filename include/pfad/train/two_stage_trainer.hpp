@@ -24,6 +24,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -149,7 +150,8 @@ private:
                 for (const char c : file.filename().string() + "/")
                     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
         return options_.fingerprint() + " " + std::to_string(pictures_.size()) + " " +
-               std::to_string(textures_.size()) + " " + std::to_string(hash);
+               std::to_string(textures_.size()) + " " + std::to_string(hash) +
+               (std::is_same_v<T, float> ? "" : " bf16");
     }
 
     // The parts that train, one optimiser a stage; the first one's momentum ends with it.

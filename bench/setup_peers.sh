@@ -2,7 +2,7 @@
 # Installs the peers of bench/compare.sh from Python's package registry, for the CPU alone: a current
 # PyTorch, ONNX Runtime, OpenVINO, and what exports a network to ONNX.
 #   bench/setup_peers.sh [FOLDER]
-# FOLDER (build/peers) becomes a virtual environment of 1.7 GB. A peer that does not install is left out
+# FOLDER (build/peers, seen from the repository) becomes a virtual environment of 1.7 GB. A peer that does not install is left out
 # and named; what is there already stays. PYTHON (python3) is the Python that it is made with; PyTorch
 # compiles only where that one has its headers. The registry's PyTorch is built for GPUs and asks for
 # gigabytes of their libraries, which a CPU never calls: empty libraries of their names stand in.

@@ -1,4 +1,4 @@
-// pfad_conformance: one model on a category by every way that this machine has to compute it, with
+// pfad_conformance: one model on a category by every way that the CPU has to compute it, with
 // the largest differences of scores and maps from the first way, and the metrics of each.
 #include "program.hpp"
 
@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace {
@@ -53,9 +52,11 @@ inspect_one by_predictor(Context& ctx, pfadseg<float>& model) {
 
 double largest_difference(const auto& a, const auto& b) {
     double largest = 0;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        largest =
-            std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const double gap = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+        if (!(gap <= largest)) // a NaN is the largest
+            largest = gap;
+    }
     return largest;
 }
 
@@ -119,7 +120,7 @@ int compare(const arguments& a) {
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{"Computes a model by every way of this machine, and says how far they differ."};
+    CLI::App app{"Computes a model by every way that the CPU has, and says how far they differ."};
     app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
     app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
     app.add_flag("--plain", a.plain, "the plain loops, too: they take seconds a picture");

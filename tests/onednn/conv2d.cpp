@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 
 #include <pfad/core/philox.hpp>
 #include <pfad/onednn.hpp>
@@ -302,4 +303,28 @@ TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no ne
     }
     CHECK(ctx.memory->reserved_bytes() == bytes);
     CHECK(ctx.weights.size() == 1);
+}
+
+TEST_CASE("onednn conv2d: what is not finite does not vanish in a fused ReLU [onednn]",
+          "[onednn]") {
+    onednn::context ctx(1);
+    const auto x = full(ctx, shape<4>{{1, 2, 2, 16}}, 1.0f);
+    const auto w = full(ctx, shape<4>{{16, 1, 1, 16}}, 1.0f);
+    const auto y = empty<float>(ctx, x.dims());
+    const auto one = full(ctx, shape<1>{{16}}, 1.0f), variance = full(ctx, shape<1>{{16}}, 1.0f);
+    const auto run = [&] {
+        conv2d_batch_norm_forward(
+            ctx, x, w, {}, y.view(), {}, weight_stamp::make(),
+            batch_norm_epilogue<float>{one, one, one, variance, 0, tail::relu, {}});
+    };
+    run();
+    CHECK(y.data()[3] == 16.0f);
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    variance.data()[3] = nan;
+    run();
+    CHECK(std::isnan(y.data()[3]));
+    CHECK(y.data()[4] == 16.0f);
+    variance.data()[3] = 1;
+    w.data()[16 * 5] = nan;
+    CHECK(test::error_code(run) == errc::value);
 }

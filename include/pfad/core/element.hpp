@@ -4,14 +4,9 @@
 #include <pfad/core/bf16.hpp>
 #include <pfad/core/macros.hpp>
 
-#include <concepts>
 #include <type_traits>
 
 namespace pfad {
-
-/// Activations and parameters: float for work, double for references and gradient checks.
-template <class T>
-concept real = std::same_as<T, float> || std::same_as<T, double>;
 
 namespace detail {
 template <class T>

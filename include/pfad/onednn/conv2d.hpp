@@ -230,9 +230,12 @@ void bind_weight(context& ctx,
         if (!scale.empty()) {
             product = empty<float>(ctx, plain.dims);
             std::int64_t const size = plain.size() / plain.extent(0);
-            for (std::int64_t i = 0; i < plain.size(); ++i)
+            for (std::int64_t i = 0; i < plain.size(); ++i) {
                 product.data()[i] =
                     scale[static_cast<std::size_t>(i / size)] * static_cast<float>(plain.data[i]);
+                if (!std::isfinite(product.data()[i])) // which the ReLU would make zero of
+                    fail(errc::value, "conv2d_batch_norm: a weight is not finite");
+            }
         }
         steps.repack.bind(DNNL_ARG_FROM,
                           product ? static_cast<const void*>(product.data()) : plain.data);
@@ -293,7 +296,7 @@ void conv2d_batch_norm_forward(context& ctx,
                                const weight_stamp& stamp,
                                const batch_norm_epilogue<T>& e) {
     if (e.residual.data || !stamp.identity()) {
-        cpu::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }
     auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
@@ -311,7 +314,7 @@ void conv2d_batch_norm_forward(context& ctx,
     }
     // oneDNN's ReLU makes zero of a NaN, which has to be seen.
     if (!finite) {
-        cpu::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }
     convolve<T>(ctx, p, x, w, view<const float, 1>{offset, {{k}}}, y, stamp,

@@ -123,6 +123,19 @@ struct branch_conv2d_shapes {
     }
 };
 
+/// The kernel of sample k.
+template <class C, class T, class S>
+[[nodiscard]] tensor<T, 4, S> kernel_of_sample(C& ctx,
+                                               const parameter<T, 4, S>& w,
+                                               const tensor<T, 4, S>& weights,
+                                               const branch_conv2d_shapes& s,
+                                               std::int64_t k) {
+    auto result = empty<T>(ctx, s.kernel);
+    mix_kernels_forward(ctx, w.value, weights.slice(k * s.weight_row.size(), s.weight_row),
+                        result.view());
+    return result;
+}
+
 /// Convolves x (n, h, w, c) with each branch of w (branches * C, 3, 3, c), padded by 1, and mixes
 /// them by the attention a (n * branches, 1, 1, C). errc::shape where the extents do not fit.
 template <class C, class T, class S>
@@ -137,9 +150,7 @@ image<T, S> branch_conv2d(tape<C>& t,
     const auto weights = empty<T>(t.context, a.dims());
     branch_softmax_forward(t.context, a.value, weights.view(), branches);
     for (std::int64_t k = 0; k < s.y[0]; ++k) {
-        const auto mixed = empty<T>(t.context, s.kernel);
-        mix_kernels_forward(t.context, w.value,
-                            weights.slice(k * s.weight_row.size(), s.weight_row), mixed.view());
+        const auto mixed = kernel_of_sample(t.context, w, weights, s, k);
         conv2d_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
                        view<const A, 1>{}, y.value.slice(k * s.to.size(), s.to).view(), s.geometry);
     }
@@ -162,10 +173,7 @@ image<T, S> branch_conv2d(tape<C>& t,
                                           store::set, s.geometry);
                 if (!x.slot)
                     continue;
-                const auto mixed = empty<T>(ctx, s.kernel);
-                mix_kernels_forward(ctx, w.value,
-                                    weights.slice(k * s.weight_row.size(), s.weight_row),
-                                    mixed.view());
+                const auto mixed = kernel_of_sample(ctx, w, weights, s, k);
                 conv2d_backward_input(ctx, gy, mixed,
                                       view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
                                       s.geometry);
@@ -196,9 +204,7 @@ image<T, S> branch_conv2d_batch_norm(tape<C>& t,
     const auto weights = empty<T>(t.context, a.dims());
     branch_softmax_forward(t.context, a.value, weights.view(), branches);
     for (std::int64_t k = 0; k < s.y[0]; ++k) {
-        const auto mixed = empty<T>(t.context, s.kernel);
-        mix_kernels_forward(t.context, w.value,
-                            weights.slice(k * s.weight_row.size(), s.weight_row), mixed.view());
+        const auto mixed = kernel_of_sample(t.context, w, weights, s, k);
         const auto more =
             residual.value ? residual.value.slice(k * s.to.size(), s.to) : tensor<T, 4, S>();
         conv2d_batch_norm_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,

@@ -12,8 +12,6 @@
 #include <pfad/ops/batch_norm.hpp>
 #include <pfad/ops/conv2d.hpp>
 
-#include <concepts>
-
 namespace pfad {
 
 /// Batch norm by constant statistics, and what follows it, at the end of what computes its input.
@@ -39,9 +37,9 @@ epilogue_of(const batch_norm_parameters<T, S>& p, tail after, in<T, 4> residual,
             after,          residual};
 }
 
-namespace cpu {
-
-template <std::derived_from<context> C, class T>
+/// The two one after the other, in the memory of the result: what a backend without a loop of its own
+/// for both does.
+template <class C, class T>
 void conv2d_batch_norm_forward(C& ctx,
                                in<T, 4> x,
                                in<T, 4> w,
@@ -54,8 +52,6 @@ void conv2d_batch_norm_forward(C& ctx,
     batch_norm_forward(ctx, y, e.weight, e.bias, e.mean, e.variance, e.epsilon, e.residual, e.after,
                        y);
 }
-
-} // namespace cpu
 
 /// Convolves x with w, adds the bias where there is one, normalises, adds `residual` where it holds
 /// something, then `after`. The tape's phase picks batch or running statistics.

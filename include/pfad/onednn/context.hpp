@@ -48,6 +48,12 @@ concept element = data_type<T>
     return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & with) == with;
 }
 
+/// Whether the processor multiplies matrices of bf16, which leaves every other way behind.
+[[nodiscard]] inline bool has_amx() {
+    const auto with = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & with) == with;
+}
+
 /// Throws errc::unsupported where T is bf16 and the processor has no instruction for it, which
 /// oneDNN would make up for at a fraction of float's speed.
 template <element T>
@@ -58,18 +64,37 @@ void require_element() {
 }
 
 /// What a primitive computes.
-enum class operation { conv2d_forward, conv2d_backward_input, conv2d_backward_weight };
+enum class operation {
+    conv2d_forward,
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    winograd_product
+};
+
+/// How 3x3 convolutions of stride 1 are computed.
+enum class conv2d_algorithm {
+    measured, ///< as was measured to be faster, see winograd::pays
+    direct,   ///< all by oneDNN's direct convolution
+    winograd  ///< by minimal filtering, wherever that can
+};
 
 /// Everything that a primitive depends on, compared member by member. `a`, `b` and `c` are the
 /// shapes of input, weight and output; `numbers` what else the operation has (stride, padding, ..).
 struct primitive_key {
     operation op;
     dnnl::memory::data_type element;
-    bool bias;
-    std::array<std::int64_t, 4> a, b, c, numbers;
+    bool bias = false;
+    std::array<std::int64_t, 4> a = {}, b = {}, c = {}, numbers = {};
 
     friend auto operator<=>(const primitive_key&, const primitive_key&) = default;
 };
+
+/// The scratchpad comes from the caller.
+[[nodiscard]] inline dnnl::primitive_attr user_scratchpad() {
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    return attributes;
+}
 
 /// A primitive and its arguments. Addresses are set before every execution.
 class step {
@@ -112,6 +137,28 @@ public:
         ctx.stream.wait();
     }
 
+    /// A product of matrices, on the calling thread alone, which may be one of several at it.
+    template <class Context>
+    void execute_alone(Context& ctx, const float* a, const float* b, float* result) const {
+        std::unordered_map<int, dnnl::memory> arguments;
+        const auto set = [&](int name, const void* data) {
+            arguments[name] = dnnl::memory(arguments_.at(name).get_desc(), engine_,
+                                           const_cast<void*>(data));
+        };
+        set(DNNL_ARG_SRC, a);
+        set(DNNL_ARG_WEIGHTS, b);
+        set(DNNL_ARG_DST, result);
+        tensor<std::byte, 1> scratch;
+        if (scratch_ > 0) {
+            scratch = empty<std::byte>(ctx, shape<1>{{static_cast<std::int64_t>(scratch_)}},
+                                       "oneDNN's scratchpad");
+            set(DNNL_ARG_SCRATCHPAD, scratch.data());
+        }
+        dnnl::stream own(engine_);
+        primitive_.execute(own, arguments);
+        own.wait();
+    }
+
     /// oneDNN's name for the code that it chose.
     [[nodiscard]] const std::string& implementation() const { return implementation_; }
 
@@ -132,16 +179,21 @@ struct plan {
     dnnl::memory::desc packed;
 };
 
-/// Packed copies of weights by identity and layout, as they are and multiplied by a scale a filter. A
-/// copy is overwritten when the weight or the scale changes, and dropped when no stamp of its weight
-/// is left.
+/// Packed copies of weights by identity, form and layout. A copy is overwritten when the weight or the
+/// scale changes, and dropped when no stamp of its weight is left.
 class packed_weights {
 public:
+    enum class form {
+        plain,
+        scaled,  ///< multiplied by a value a filter
+        winograd ///< transformed for Winograd's convolution
+    };
+
     struct copy {
         dnnl::memory memory;
         tensor<std::byte, 1> bytes;
         std::vector<float> scale; ///< what filters are multiplied by; empty: the weight as it is
-        bool scaled = false;
+        form kind = form::plain;
         std::uint64_t version = 0;
         bool filled = false;
 
@@ -166,20 +218,20 @@ public:
         return result;
     }
 
-    /// The copy of a stamped weight in one layout, perhaps not yet filled or of an older version.
+    /// The copy of a stamped weight in one form and layout, perhaps not yet filled or of an older version.
     template <class Context>
     [[nodiscard]] copy&
-    of(Context& ctx, const weight_stamp& stamp, const dnnl::memory::desc& layout, bool scaled) {
+    of(Context& ctx, const weight_stamp& stamp, const dnnl::memory::desc& layout, form kind) {
         auto found = copies_.find(stamp.identity());
         if (found == copies_.end()) {
             std::erase_if(copies_, [](const auto& entry) { return entry.first.expired(); });
             found = copies_.try_emplace(stamp.identity()).first;
         }
         for (auto& each : found->second)
-            if (each.memory.get_desc() == layout && each.scaled == scaled)
+            if (each.memory.get_desc() == layout && each.kind == kind)
                 return each;
         auto& made = found->second.emplace_back(make(ctx, layout));
-        made.scaled = scaled;
+        made.kind = kind;
         return made;
     }
 
@@ -199,6 +251,7 @@ struct context : cpu::context {
     omp_team& team;
     dnnl::engine engine;
     dnnl::stream stream;
+    conv2d_algorithm convolutions = conv2d_algorithm::measured;
     packed_weights weights;
     std::map<primitive_key, plan> plans;
     std::mutex turn;
@@ -224,12 +277,9 @@ private:
     }
 };
 
-/// Calls f() alone on the context, on its team, with denormals flushed. A failure of oneDNN becomes
-/// errc::backend "oneDNN, subject: what".
+/// Calls f(). A failure of oneDNN becomes errc::backend "oneDNN, subject: what".
 template <class Subject, class F>
-void run_on_team(context& ctx, const Subject& subject, F&& f) {
-    std::lock_guard const turn(ctx.turn);
-    const team_scope threads(ctx.team);
+void name_failures(const Subject& subject, F&& f) {
     try {
         f();
     } catch (const dnnl::error& e) {
@@ -238,6 +288,24 @@ void run_on_team(context& ctx, const Subject& subject, F&& f) {
     } catch (const std::bad_alloc&) {
         fail(errc::backend, "oneDNN, " + subject() + ": out of memory");
     }
+}
+
+/// Calls f() alone on the context, on its team, with denormals flushed.
+template <class Subject, class F>
+void run_on_team(context& ctx, const Subject& subject, F&& f) {
+    std::lock_guard const turn(ctx.turn);
+    const team_scope threads(ctx.team);
+    name_failures(subject, f);
+}
+
+/// Calls f() alone on the context, on the calling thread alone: what it plans is for one thread.
+template <class Subject, class F>
+void run_alone(context& ctx, const Subject& subject, F&& f) {
+    std::lock_guard const turn(ctx.turn);
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    name_failures(subject, f);
+    omp_set_num_threads(before);
 }
 
 } // namespace pfad::onednn

@@ -10,82 +10,16 @@
 // The gradient of the bias stays the reference's sum, which is limited by memory either way.
 #pragma once
 
-#include <pfad/onednn/context.hpp>
-#include <pfad/ops/conv2d_batch_norm.hpp>
+#include <pfad/onednn/conv2d_problem.hpp>
+#include <pfad/onednn/winograd.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
 
 namespace pfad::onednn {
-
-/// A convolution's shapes and the oneDNN descriptors that follow from them.
-struct conv2d_problem {
-    operation op;
-    dnnl::memory::data_type element; ///< of images and weights; gradients of weights are float
-    shape<4> x, w, y;
-    bool bias;
-    conv2d_geometry g;
-    bool scaled = false; ///< forward: packed from float, which holds the product with a scale
-    tail after = tail::none;
-
-    using tag = dnnl::memory::format_tag;
-
-    [[nodiscard]] primitive_key key() const {
-        const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
-        const std::int64_t end = 2 * (after == tail::relu) + scaled;
-        return {
-            op, element, bias, list(x), list(w), list(y), {g.stride, g.padding, g.dilation, end}};
-    }
-
-    /// For error messages.
-    [[nodiscard]] std::string name() const {
-        const char* const names[] = {"conv2d_forward", "conv2d_backward_input",
-                                     "conv2d_backward_weight"};
-        return std::string(names[static_cast<int>(op)]) + " of input " + to_string(x) +
-               " and weight " + to_string(w);
-    }
-
-    /// oneDNN lists extents as (n, c, h, w) and (k, c, r, s) whatever the layout.
-    [[nodiscard]] static dnnl::memory::desc
-    describe(const shape<4>& s, dnnl::memory::data_type type, tag layout) {
-        return {{s[0], s[3], s[1], s[2]}, type, layout};
-    }
-    [[nodiscard]] dnnl::memory::desc input() const { return describe(x, element, tag::nhwc); }
-    [[nodiscard]] dnnl::memory::desc output() const { return describe(y, element, tag::nhwc); }
-    [[nodiscard]] dnnl::memory::desc any_weight() const { return describe(w, element, tag::any); }
-    [[nodiscard]] dnnl::memory::desc any_weight_gradient() const {
-        return describe(w, data_type<float>, tag::any);
-    }
-    /// The weight outside of oneDNN, or its gradient.
-    [[nodiscard]] dnnl::memory::desc plain_weight() const {
-        const bool exact = scaled || op == operation::conv2d_backward_weight;
-        return describe(w, exact ? data_type<float> : element, tag::ohwi);
-    }
-    [[nodiscard]] dnnl::memory::desc bias_vector() const {
-        return bias ? dnnl::memory::desc({w[0]}, dnnl::memory::data_type::f32, tag::x)
-                    : dnnl::memory::desc();
-    }
-    [[nodiscard]] dnnl::memory::dims strides() const { return {g.stride, g.stride}; }
-    [[nodiscard]] dnnl::memory::dims dilates() const { return {g.dilation - 1, g.dilation - 1}; }
-    [[nodiscard]] dnnl::memory::dims padding() const { return {g.padding, g.padding}; }
-};
-
-/// The problem of a convolution of T.
-template <element T>
-[[nodiscard]] conv2d_problem
-problem(operation op, const shape<4>& x, const shape<4>& w, const shape<4>& y, conv2d_geometry g) {
-    require_element<T>();
-    return {op, data_type<T>, x, w, y, false, g};
-}
-
-/// The scratchpad comes from the caller.
-[[nodiscard]] inline dnnl::primitive_attr user_scratchpad() {
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    return attributes;
-}
 
 [[nodiscard]] inline dnnl::convolution_forward::primitive_desc
 describe_forward(context& ctx, const conv2d_problem& p) {
@@ -222,8 +156,8 @@ void bind_weight(context& ctx,
                  std::span<const float> scale = {}) {
     if (!stamp.identity())
         temporary = packed_weights::make(ctx, steps.packed);
-    auto& copy =
-        stamp.identity() ? ctx.weights.of(ctx, stamp, steps.packed, !scale.empty()) : temporary;
+    const auto form = scale.empty() ? packed_weights::form::plain : packed_weights::form::scaled;
+    auto& copy = stamp.identity() ? ctx.weights.of(ctx, stamp, steps.packed, form) : temporary;
     if (!copy.holds(stamp, scale)) {
         copy.filled = false;
         tensor<float, 4> product;
@@ -279,13 +213,32 @@ void conv2d_forward(context& ctx,
                     conv2d_geometry g,
                     const weight_stamp& stamp = {}) {
     auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
+    if (winograd::is_chosen(ctx, p)) {
+        winograd::forward<T>(ctx, x, w, y, g, {}, {.offset = b.data});
+        return;
+    }
     p.bias = b.data != nullptr;
     convolve<T>(ctx, p, x, w, b, y, stamp);
 }
 
-/// Scale and offset go into the packed weights and the bias, ReLU into oneDNN's own loop. A residual
-/// is added in a pass of its own: as a part of oneDNN's loop it costs more. So is the whole of it
-/// where the weight is another one every time.
+/// What batch norm does to results without a bias, or to those with the bias `b`: (scale, offset).
+template <element T>
+[[nodiscard]] tensor<float, 2>
+affine_of(context& ctx, const batch_norm_epilogue<T>& e, in<float, 1> b) {
+    std::int64_t const k = e.weight.size();
+    auto result = empty<float>(ctx, shape<2>{{2, k}});
+    float* const scale = result.data();
+    for (std::int64_t i = 0; i < k; ++i) {
+        scale[i] = e.weight.data[i] / std::sqrt(e.variance.data[i] + static_cast<float>(e.epsilon));
+        scale[k + i] = e.bias.data[i] + ((b.data ? b.data[i] : 0) - e.mean.data[i]) * scale[i];
+    }
+    return result;
+}
+
+/// Winograd's convolution does all of it to its results. Else scale and offset go into the packed
+/// weights and the bias, ReLU into oneDNN's own loop. A residual is then added in a pass of its own:
+/// as a part of oneDNN's loop it costs more. So is the whole of it where the weight is another one
+/// every time.
 template <element T>
 void conv2d_batch_norm_forward(context& ctx,
                                in<T, 4> x,
@@ -295,28 +248,24 @@ void conv2d_batch_norm_forward(context& ctx,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
                                const batch_norm_epilogue<T>& e) {
-    if (e.residual.data || !stamp.identity()) {
-        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
-        return;
-    }
-    auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
-    p.bias = p.scaled = true;
-    p.after = e.after;
     std::int64_t const k = w.extent(0);
-    const auto affine = empty<float>(ctx, shape<2>{{2, k}});
+    auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
+    const auto affine = affine_of(ctx, e, b);
     float* const scale = affine.data();
     float* const offset = scale + k;
-    bool finite = true;
-    for (std::int64_t i = 0; i < k; ++i) {
-        scale[i] = e.weight.data[i] / std::sqrt(e.variance.data[i] + static_cast<float>(e.epsilon));
-        offset[i] = e.bias.data[i] + ((b.data ? b.data[i] : 0) - e.mean.data[i]) * scale[i];
-        finite = finite && std::isfinite(scale[i]) && std::isfinite(offset[i]);
+    if (winograd::is_chosen(ctx, p, stamp.identity() != nullptr)) {
+        winograd::forward<T>(ctx, x, w, y, g, stamp, {scale, offset, e.residual.data, e.after});
+        return;
     }
     // oneDNN's ReLU makes zero of a NaN, which has to be seen.
-    if (!finite) {
+    const bool finite =
+        std::all_of(scale, scale + 2 * k, [](float value) { return std::isfinite(value); });
+    if (e.residual.data || !stamp.identity() || !finite) {
         pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }
+    p.bias = p.scaled = true;
+    p.after = e.after;
     convolve<T>(ctx, p, x, w, view<const float, 1>{offset, {{k}}}, y, stamp,
                 {scale, static_cast<std::size_t>(k)});
 }
@@ -330,6 +279,10 @@ void conv2d_backward_input(context& ctx,
                            conv2d_geometry g,
                            const weight_stamp& stamp = {}) {
     const auto p = problem<T>(operation::conv2d_backward_input, gx.dims, w.dims, gy.dims, g);
+    if (winograd::is_chosen(ctx, p)) {
+        winograd::backward_input<T>(ctx, gy, w, gx, how, g);
+        return;
+    }
     // oneDNN cannot add to what is there.
     tensor<T, 4> part;
     if (how == store::add)
@@ -353,6 +306,10 @@ template <element T>
 void conv2d_backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<float, 4> gw, store how, conv2d_geometry g) {
     const auto p = problem<T>(operation::conv2d_backward_weight, x.dims, gw.dims, gy.dims, g);
+    if (winograd::is_chosen(ctx, p)) {
+        winograd::backward_weight<T>(ctx, x, gy, gw, how, g);
+        return;
+    }
     run_on_team(
         ctx, [&] { return p.name(); },
         [&] {

@@ -142,8 +142,8 @@ public:
     void execute_alone(Context& ctx, const float* a, const float* b, float* result) const {
         std::unordered_map<int, dnnl::memory> arguments;
         const auto set = [&](int name, const void* data) {
-            arguments[name] = dnnl::memory(arguments_.at(name).get_desc(), engine_,
-                                           const_cast<void*>(data));
+            arguments[name] =
+                dnnl::memory(arguments_.at(name).get_desc(), engine_, const_cast<void*>(data));
         };
         set(DNNL_ARG_SRC, a);
         set(DNNL_ARG_WEIGHTS, b);
@@ -298,14 +298,17 @@ void run_on_team(context& ctx, const Subject& subject, F&& f) {
     name_failures(subject, f);
 }
 
-/// Calls f() alone on the context, on the calling thread alone: what it plans is for one thread.
+/// Calls f() alone on the context and on the calling thread alone: what it plans is for one thread.
 template <class Subject, class F>
 void run_alone(context& ctx, const Subject& subject, F&& f) {
+    struct one_thread {
+        int before = omp_get_max_threads();
+        one_thread() { omp_set_num_threads(1); }
+        ~one_thread() { omp_set_num_threads(before); }
+    };
     std::lock_guard const turn(ctx.turn);
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(1);
+    const one_thread alone;
     name_failures(subject, f);
-    omp_set_num_threads(before);
 }
 
 } // namespace pfad::onednn

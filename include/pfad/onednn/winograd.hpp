@@ -1,341 +1,155 @@
 // 3x3 convolution by Winograd's minimal filtering (Lavin and Gray, 2016): 36 products a channel for 16
-// results, where the direct way has 144. For each of the 36 points f of all tiles t at once
-//   M[f,t,k] = sum_c V[f,t,c] U[f,c,k],  V = BT d B of the inputs, U = G w G' of the kernels
-// is one product of matrices, oneDNN's, and the results are AT M A. The gradients have the same form:
+// results, where the direct way has 144. For each of the 36 points f and all tiles t at once
+//   M[f,t,k] = sum_c V[f,t,c] U[f,c,k],  V = BT d B of the inputs d, U = G w G' of the kernels
+// is a product of matrices, oneDNN's, and the results are AT M A. The gradients have the same form:
 //   input   the convolution of gy with the kernels turned by half and their channels exchanged
 //   weight  G' dU G, dU[f,k,c] = sum_t (A gy AT)[f,t,k] V[f,t,c]
 // requires  3x3, stride 1, no dilation; channels a multiple of 16
 // precision all in float, bf16 only in memory; twice the error of a direct convolution
-// cost      a quarter of the direct way's multiply-adds, and 36/16 of the images through the second
-//           cache; kernels four times their size. A thread takes its tiles all the way, so that
-//           nothing travels between processors.
+// cost      a quarter of the direct way's multiply-adds; images pass the last cache 36/16 times as
+//           large, kernels are transformed a few filters at a time and stay in the second
 #pragma once
 
 #include <pfad/onednn/conv2d_problem.hpp>
-#include <pfad/onednn/winograd_transforms.hpp>
+#include <pfad/onednn/winograd_products.hpp>
+#include <pfad/onednn/winograd_tiles.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <mutex>
 
 namespace pfad::onednn::winograd {
 
-/// From one of the 36 matrices to the next. A line apart from the same place in a cache.
-[[nodiscard]] inline std::int64_t matrix_step(std::int64_t rows, std::int64_t columns) {
-    return rows * columns;
-}
-[[nodiscard]] inline tensor<float, 1>
-matrices(cpu::context& ctx, std::int64_t rows, std::int64_t columns) {
-    return empty<float>(ctx, shape<1>{{points * points * matrix_step(rows, columns)}});
-}
-/// How they lie; transposed: how they are seen where their columns lie as rows.
-[[nodiscard]] inline dnnl::memory::desc
-describe(std::int64_t rows, std::int64_t columns, bool transposed = false) {
-    const std::int64_t step = matrix_step(rows, columns);
-    return {{points * points, rows, columns},
-            data_type<float>,
-            transposed ? dnnl::memory::dims{step, 1, rows} : dnnl::memory::dims{step, columns, 1}};
+/// `count` things in pieces of `size`, the last perhaps smaller.
+struct pieces {
+    std::int64_t count, size;
+
+    /// Of nearly equal size, `most` at most.
+    static pieces even(std::int64_t count, std::int64_t most) {
+        std::int64_t const number = (count + most - 1) / most;
+        return {count, (count + number - 1) / number};
+    }
+    [[nodiscard]] std::int64_t number() const { return (count + size - 1) / size; }
+    [[nodiscard]] std::int64_t extent(std::int64_t i) const {
+        return std::min(size, count - i * size);
+    }
+    [[nodiscard]] std::int64_t rest() const { return extent(number() - 1); }
+    [[nodiscard]] run operator[](std::int64_t i) const { return {i * size, extent(i)}; }
+};
+
+/// Tiles, and filters, that are multiplied together: the kernels of these filters and the products
+/// stay in the second cache.
+inline constexpr std::int64_t tiles_together = 64, filters_together = 32;
+/// Values of transformed images between the transform and the product: they stay in the last cache.
+inline constexpr std::int64_t group_size = 1 << 21;
+
+[[nodiscard]] inline pieces blocks_of(std::int64_t filters) {
+    return {filters, std::min(filters, filters_together)};
 }
 
-/// A square's vectors as one element of each of the 36 matrices.
-inline void load_points(square<points>& x, const float* from, std::int64_t step) {
-    for (std::size_t f = 0; f < points * points; ++f)
-        load(x[f / points][f % points], from + static_cast<std::int64_t>(f) * step);
+/// Calls f(first, ranges) for groups of tiles from `first` on whose transforms stay in a cache.
+template <class F>
+void for_groups(std::int64_t tiles, std::int64_t channels, F&& f) {
+    const auto ranges = pieces::even(tiles, tiles_together);
+    std::int64_t const fit = group_size / matrices(ranges.size, channels);
+    const auto groups = pieces::even(ranges.number(), std::max<std::int64_t>(1, fit));
+    for (std::int64_t i = 0; i < groups.number(); ++i) {
+        std::int64_t const first = groups[i].first * ranges.size;
+        f(first, pieces{std::min(tiles - first, groups.size * ranges.size), ranges.size});
+    }
 }
-inline void save_points(const square<points>& x, float* to, std::int64_t step) {
-    for (std::size_t f = 0; f < points * points; ++f)
-        save(x[f / points][f % points], to + static_cast<std::int64_t>(f) * step);
-}
 
-/// The tiles of an image's results, row by row, image by image.
-struct tiling {
-    std::int64_t rows, columns, count;
+/// Transforms of a group of tiles: for every range, and in it for every block of channels, the 36
+/// matrices one after the other.
+struct transformed_images {
+    pieces ranges, blocks;
+    tensor<float, 1> values;
 
-    explicit tiling(const shape<4>& results)
-        : rows((results[1] + tile - 1) / tile), columns((results[2] + tile - 1) / tile),
-          count(results[0] * rows * columns) {}
+    transformed_images(cpu::context& ctx, const pieces& all, const pieces& channels)
+        : ranges(all), blocks(channels),
+          values(empty<float>(ctx, shape<1>{{matrices(all.count, channels.count)}})) {}
 
-    struct place {
-        std::int64_t image, top, left;
-    };
-    [[nodiscard]] place operator[](std::int64_t t) const {
-        return {t / (rows * columns), t / columns % rows * tile, t % columns * tile};
+    [[nodiscard]] float* at(std::int64_t range, std::int64_t block) const {
+        return values.data() + matrices(range * ranges.size, blocks.count) +
+               matrices(ranges.extent(range), block * blocks.size);
+    }
+    /// Writes the transform of x at one tile of the group.
+    template <const auto& M, class T>
+    void set(std::int64_t t, in<T, 4> x, const tiling::place& place, std::int64_t margin) const {
+        std::int64_t const range = t / ranges.size, row = t % ranges.size;
+        for (std::int64_t b = 0; b < blocks.number(); ++b)
+            transform_tile<M, T>(x, place, margin, blocks[b], at(range, b) + row * blocks.extent(b),
+                                 ranges.extent(range) * blocks.extent(b));
     }
 };
 
-/// to[f,t,c] = (M d M')[f] for the squares d of x that begin at tile first + t, less `margin`.
-template <const auto& M, class T>
-void transform_tiles(in<T, 4> x,
-                     const tiling& tiles,
-                     std::int64_t first,
-                     std::int64_t count,
-                     std::int64_t margin,
-                     float* to) {
-    const auto [n, h, w, c] = x.dims.extent;
-    for (std::int64_t t = 0; t < count; ++t) {
-        const auto place = tiles[first + t];
-        std::int64_t const top = place.top - margin, left = place.left - margin;
-        for (std::int64_t from = 0; from < c; from += lanes) {
-            square<M[0].size()> d;
-            for (std::size_t i = 0; i < d.size(); ++i)
-                for (std::size_t j = 0; j < d.size(); ++j) {
-                    std::int64_t const row = top + static_cast<std::int64_t>(i);
-                    std::int64_t const column = left + static_cast<std::int64_t>(j);
-                    if (row >= 0 && row < h && column >= 0 && column < w)
-                        load(d[i][j],
-                             x.data + ((place.image * h + row) * w + column) * c + from);
-                    else
-                        d[i][j] = vector{};
-                }
-            square<points> v;
-            transform<M>(d, v);
-            save_points(v, to + t * c + from, matrix_step(count, c));
-        }
-    }
-}
-
-/// What becomes of a result r: scale r + offset + residual, then `after`, then stored.
-template <class T>
-struct ending {
-    const float* scale = nullptr;  ///< a value a channel, or none
-    const float* offset = nullptr; ///< the same
-    const T* residual = nullptr;   ///< of the results' shape, or none
-    tail after = tail::none;
-    store how = store::set;
-};
-
-/// y = end(AT m A) for the products m[f,t,k] of the tiles from `first` on.
-template <class T>
-void transform_results(const float* m,
-                       const tiling& tiles,
-                       std::int64_t first,
-                       std::int64_t count,
-                       out<T, 4> y,
-                       const ending<T>& end) {
-    const auto [n, h, w, k] = y.dims.extent;
-    for (std::int64_t t = 0; t < count; ++t) {
-        const auto place = tiles[first + t];
-        std::int64_t const rows = std::min<std::int64_t>(tile, h - place.top);
-        std::int64_t const columns = std::min<std::int64_t>(tile, w - place.left);
-        for (std::int64_t from = 0; from < k; from += lanes) {
-            square<points> products;
-            load_points(products, m + t * k + from, matrix_step(count, k));
-            square<tile> results;
-            transform<output_transform>(products, results);
-            vector scale = vector{} + 1, offset = {}, more;
-            if (end.scale)
-                load(scale, end.scale + from);
-            if (end.offset)
-                load(offset, end.offset + from);
-            for (std::int64_t i = 0; i < rows; ++i)
-                for (std::int64_t j = 0; j < columns; ++j) {
-                    std::int64_t const pixel = (place.image * h + place.top + i) * w + place.left + j;
-                    T* const to = y.data + pixel * k + from;
-                    vector r = results[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
-                    r = r * scale + offset;
-                    if (end.residual) {
-                        load(more, end.residual + pixel * k + from);
-                        r += more;
-                    }
-                    if (end.after == tail::relu)
-                        r = r < 0 ? vector{} : r; // a NaN stays one
-                    if (end.how == store::add) {
-                        load(more, to);
-                        r += more;
-                    }
-                    save(r, to);
-                }
-        }
-    }
-}
-
-/// u[f,c,k] = (G w[k,.,c] G')[f].
-template <class T>
-void transform_kernels(cpu::context& ctx, in<T, 4> w, float* u) {
-    std::int64_t const k = w.extent(0), c = w.extent(3);
-    const auto one = [&](std::int64_t filter, std::int64_t channel) {
-        float kernels[taps * taps][lanes][lanes]; // filters innermost
-        for (std::int64_t l = 0; l < lanes; ++l)
-            for (std::int64_t tap = 0; tap < taps * taps; ++tap)
-                for (std::int64_t i = 0; i < lanes; ++i)
-                    kernels[tap][i][l] = static_cast<float>(
-                        w.data[((filter + l) * taps * taps + tap) * c + channel + i]);
-        for (std::int64_t i = 0; i < lanes; ++i) {
-            square<taps> x;
-            for (std::size_t tap = 0; tap < taps * taps; ++tap)
-                load(x[tap / taps][tap % taps], kernels[tap][i]);
-            square<points> r;
-            transform<kernel_transform>(x, r);
-            save_points(r, u + (channel + i) * k + filter, matrix_step(c, k));
-        }
-    };
-    std::int64_t const blocks = k / lanes;
-    cpu::parallel_for(ctx, blocks * (c / lanes), points * points * lanes * lanes,
-                      [&](std::int64_t begin, std::int64_t end) {
-                          for (std::int64_t i = begin; i < end; ++i)
-                              one(i % blocks * lanes, i / blocks * lanes);
-                      });
-}
-
-/// u[f,k,c] = (G w[k,.,c] G')[f], w turned by half.
-template <class T>
-void transform_turned_kernels(cpu::context& ctx, in<T, 4> w, float* u) {
-    std::int64_t const k = w.extent(0), c = w.extent(3);
-    cpu::parallel_for(ctx, k, points * points * c, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-            for (std::int64_t from = 0; from < c; from += lanes) {
-                square<taps> x;
-                for (std::size_t tap = 0; tap < taps * taps; ++tap)
-                    load(x[2 - tap / taps][2 - tap % taps],
-                         w.data + (i * taps * taps + static_cast<std::int64_t>(tap)) * c + from);
-                square<points> r;
-                transform<kernel_transform>(x, r);
-                save_points(r, u + i * c + from, matrix_step(k, c));
-            }
-    });
-}
-
-/// gw[k] = G' (sum over p of gu[p,.,k]) G.
-inline void transform_kernel_gradients(
-    cpu::context& ctx, const float* gu, int parts, out<float, 4> gw, store how) {
-    std::int64_t const k = gw.extent(0), c = gw.extent(3), step = matrix_step(k, c);
-    cpu::parallel_for(ctx, k, points * points * c, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-            for (std::int64_t from = 0; from < c; from += lanes) {
-                square<points> sum, more;
-                load_points(sum, gu + i * c + from, step);
-                for (int p = 1; p < parts; ++p) {
-                    load_points(more, gu + p * points * points * step + i * c + from, step);
-                    for (std::size_t f = 0; f < points * points; ++f)
-                        sum[f / points][f % points] += more[f / points][f % points];
-                }
-                square<taps> r;
-                transform<kernel_gradient_transform>(sum, r);
-                for (std::size_t tap = 0; tap < taps * taps; ++tap) {
-                    float* const to =
-                        gw.data + (i * taps * taps + static_cast<std::int64_t>(tap)) * c + from;
-                    vector old = {};
-                    if (how == store::add)
-                        load(old, to);
-                    save(r[tap / taps][tap % taps] + old, to);
-                }
-            }
-    });
-}
-
-/// One of three products of 36 matrices.
-enum class product {
-    image,       ///< (tiles, c) by (c, k)
-    kernel,      ///< (tiles, k)' by (tiles, c)
-    kernel_added ///< the same, added to what is there
-};
-
-[[nodiscard]] inline std::string product_name() { return "the products of a Winograd convolution"; }
-
-/// A product of (rows, inner) by (inner, columns), planned for one thread.
-[[nodiscard]] inline step plan_product(
-    context& ctx, product which, std::int64_t rows, std::int64_t inner, std::int64_t columns) {
-    const auto make = [&] {
-        const auto x = describe(rows, inner, which != product::image);
-        const auto y = describe(inner, columns), result = describe(rows, columns);
-        auto attributes = user_scratchpad();
-        if (which == product::kernel_added) {
-            dnnl::post_ops after;
-            after.append_sum(1.0f);
-            attributes.set_post_ops(after);
-        }
-#if DNNL_VERSION_MAJOR >= 3
-        const dnnl::matmul::primitive_desc made(ctx.engine, x, y, result, attributes);
-#else
-        const dnnl::matmul::primitive_desc made({x, y, result}, attributes, ctx.engine);
-#endif
-        plan steps;
-        steps.main = {dnnl::matmul(made),
-                      made,
-                      {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, y}, {DNNL_ARG_DST, result}}};
-        return steps;
-    };
-    const primitive_key key = {.op = operation::winograd_product,
-                               .element = data_type<float>,
-                               .a = {rows, inner, columns, static_cast<std::int64_t>(which)}};
-    step result;
-    run_alone(ctx, product_name, [&] { result = ctx.plan_of(key, make).main; });
-    return result;
-}
-
-/// result = x y, by the calling thread alone.
-inline void multiply(context& ctx, const step& plan, const float* x, const float* y, float* result) {
-    name_failures(product_name, [&] { plan.execute_alone(ctx, x, y, result); });
-}
-
-/// The transformed kernels of w: kept with its stamp, or in `temporary`.
-template <class T>
-[[nodiscard]] const float* kernels_of(context& ctx,
-                                      in<T, 4> w,
-                                      const weight_stamp& stamp,
-                                      packed_weights::copy& temporary) {
-    std::lock_guard const turn(ctx.turn);
-    const auto layout = describe(w.extent(3), w.extent(0));
-    if (!stamp.identity())
-        temporary = packed_weights::make(ctx, layout);
-    auto& copy = stamp.identity()
-                     ? ctx.weights.of(ctx, stamp, layout, packed_weights::form::winograd)
-                     : temporary;
-    auto* const kernels = reinterpret_cast<float*>(copy.bytes.data());
-    if (!copy.holds(stamp, {})) {
-        transform_kernels<T>(ctx, w, kernels);
-        copy.mark(stamp, {});
-    }
-    return kernels;
-}
-
-/// Tiles in ranges of nearly equal size, and what a thread computes: several of them, one by one.
-struct schedule {
-    std::int64_t tiles, size, ranges;
-    int parts;
-
-    /// Ranges of up to `most` tiles.
-    schedule(context& ctx, const tiling& all, std::int64_t most) : tiles(all.count) {
-        std::int64_t const threads = ctx.threads->width();
-        std::int64_t const rounds = (tiles + threads * most - 1) / (threads * most);
-        size = (tiles + threads * rounds - 1) / (threads * rounds);
-        ranges = (tiles + size - 1) / size;
-        parts = static_cast<int>(std::min(ranges, threads));
-    }
-    /// The size of the last range, perhaps smaller.
-    [[nodiscard]] std::int64_t rest() const { return tiles - (ranges - 1) * size; }
-
-    /// Calls f(first, count) for the ranges of one part.
-    template <class F>
-    void each(int part, F&& f) const {
-        for (std::int64_t i = ranges * part / parts; i < ranges * (part + 1) / parts; ++i)
-            f(i * size, std::min(size, tiles - i * size));
-    }
-};
-
-/// y = the convolution of x with transformed kernels, `margin` beyond its edges.
-template <class T>
+/// y = end(the convolution of x, `margin` beyond its edges). kernels(filters, room) are the
+/// transformed kernels of some filters, perhaps in `room`.
+template <class T, class Kernels>
 void convolve(context& ctx,
               in<T, 4> x,
-              const float* kernels,
+              const Kernels& kernels,
               out<T, 4> y,
               std::int64_t margin,
               const ending<T>& end) {
-    std::int64_t const c = x.extent(3), k = y.extent(3);
+    std::int64_t const c = x.extent(3);
     const tiling tiles(y.dims);
-    const schedule work(ctx, tiles, 48);
-    const step whole = plan_product(ctx, product::image, work.size, c, k);
-    const step rest = plan_product(ctx, product::image, work.rest(), c, k);
-    cpu::run_parts(ctx, work.parts, [&](int part) {
-        const auto v = matrices(ctx, work.size, c), m = matrices(ctx, work.size, k);
-        work.each(part, [&](std::int64_t first, std::int64_t count) {
-            transform_tiles<input_transform, T>(x, tiles, first, count, margin, v.data());
-            multiply(ctx, count == work.size ? whole : rest, v.data(), kernels, m.data());
-            transform_results<T>(m.data(), tiles, first, count, y, end);
+    const auto blocks = blocks_of(y.extent(3));
+    for_groups(tiles.count, c, [&](std::int64_t first, const pieces& ranges) {
+        const transformed_images v(ctx, ranges, {c, c});
+        cpu::parallel_for(ctx, ranges.count, matrices(1, c),
+                          [&](std::int64_t begin, std::int64_t last) {
+                              for (std::int64_t t = begin; t < last; ++t)
+                                  v.set<input_transform, T>(t, x, tiles[first + t], margin);
+                          });
+        const auto plans = [&](std::int64_t rows) {
+            return std::array{plan_product(ctx, product::image, rows, c, blocks.size),
+                              plan_product(ctx, product::image, rows, c, blocks.rest())};
+        };
+        const std::array by_range = {plans(ranges.size), plans(ranges.rest())};
+        std::int64_t const items = blocks.number() * ranges.number();
+        const int parts = static_cast<int>(std::min<std::int64_t>(items, ctx.threads->width()));
+        cpu::run_parts(ctx, parts, [&](int part) {
+            const auto room = empty<float>(ctx, shape<1>{{matrices(c, blocks.size)}});
+            const auto m = empty<float>(ctx, shape<1>{{matrices(ranges.size, blocks.size)}});
+            const float* u = nullptr;
+            std::int64_t const begin = items * part / parts;
+            for (std::int64_t i = begin; i < items * (part + 1) / parts; ++i) {
+                std::int64_t const b = i / ranges.number(), r = i % ranges.number();
+                std::int64_t const rows = ranges.extent(r), columns = blocks.extent(b);
+                if (i == begin || r == 0)
+                    u = kernels(blocks[b], room.data());
+                multiply(ctx, by_range[rows < ranges.size][columns < blocks.size], v.at(r, 0), u,
+                         m.data());
+                for (std::int64_t t = 0; t < rows; ++t)
+                    transform_result<T>(m.data() + t * columns, rows * columns,
+                                        tiles[first + r * ranges.size + t], blocks[b], y, end);
+            }
         });
     });
+}
+
+/// The transformed kernels of a stamped weight, block by block.
+template <class T>
+[[nodiscard]] const float* kept_kernels(context& ctx, in<T, 4> w, const weight_stamp& stamp) {
+    std::int64_t const k = w.extent(0), c = w.extent(3);
+    std::lock_guard const turn(ctx.turn);
+    const dnnl::memory::desc layout({frequencies, c, k}, data_type<float>,
+                                    dnnl::memory::format_tag::abc);
+    auto& copy = ctx.weights.of(ctx, stamp, layout, packed_weights::form::winograd);
+    auto* const u = reinterpret_cast<float*>(copy.bytes.data());
+    if (!copy.holds(stamp, {})) {
+        const auto blocks = blocks_of(k);
+        cpu::parallel_for(ctx, blocks.number(), matrices(c, blocks.size),
+                          [&](std::int64_t begin, std::int64_t end) {
+                              for (std::int64_t b = begin; b < end; ++b)
+                                  transform_kernels<T>(w, blocks[b],
+                                                       u + matrices(c, blocks[b].first));
+                          });
+        copy.mark(stamp, {});
+    }
+    return u;
 }
 
 /// y = end(conv2d(x, w)); the transformed kernels are kept where there is a stamp.
@@ -347,16 +161,29 @@ void forward(context& ctx,
              conv2d_geometry g,
              const weight_stamp& stamp,
              const ending<T>& end) {
-    packed_weights::copy temporary;
-    convolve<T>(ctx, x, kernels_of<T>(ctx, w, stamp, temporary), y, g.padding, end);
+    if (stamp.identity()) {
+        const float* const kept = kept_kernels<T>(ctx, w, stamp);
+        const auto there = [&](run filters, float*) {
+            return kept + matrices(w.extent(3), filters.first);
+        };
+        convolve<T>(ctx, x, there, y, g.padding, end);
+    } else {
+        const auto made = [&](run filters, float* room) {
+            transform_kernels<T>(w, filters, room);
+            return room;
+        };
+        convolve<T>(ctx, x, made, y, g.padding, end);
+    }
 }
 
 template <class T>
 void backward_input(
     context& ctx, in<T, 4> gy, in<T, 4> w, out<T, 4> gx, store how, conv2d_geometry g) {
-    const auto kernels = matrices(ctx, w.extent(0), w.extent(3));
-    transform_turned_kernels<T>(ctx, w, kernels.data());
-    convolve<T>(ctx, gy, kernels.data(), gx, taps - 1 - g.padding, ending<T>{.how = how});
+    const auto turned = [&](run channels, float* room) {
+        transform_turned_kernels<T>(w, channels, room);
+        return room;
+    };
+    convolve<T>(ctx, gy, turned, gx, taps - 1 - g.padding, ending<T>{.how = how});
 }
 
 template <class T>
@@ -364,39 +191,40 @@ void backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<float, 4> gw, store how, conv2d_geometry g) {
     std::int64_t const c = x.extent(3), k = gy.extent(3);
     const tiling tiles(gy.dims);
-    const schedule work(ctx, tiles, 128);
-    const auto plans = [&](std::int64_t count) {
-        return std::array{plan_product(ctx, product::kernel, k, count, c),
-                          plan_product(ctx, product::kernel_added, k, count, c)};
-    };
-    const auto whole = plans(work.size), rest = plans(work.rest());
-    std::int64_t const step = points * points * matrix_step(k, c);
-    const auto gu = empty<float>(ctx, shape<1>{{work.parts * step}});
-    cpu::run_parts(ctx, work.parts, [&](int part) {
-        const auto v = matrices(ctx, work.size, c), gm = matrices(ctx, work.size, k);
-        std::size_t added = 0;
-        work.each(part, [&](std::int64_t first, std::int64_t count) {
-            transform_tiles<input_transform, T>(x, tiles, first, count, g.padding, v.data());
-            transform_tiles<output_gradient_transform, T>(gy, tiles, first, count, 0, gm.data());
-            multiply(ctx, (count == work.size ? whole : rest)[added], gm.data(), v.data(),
-                     gu.data() + part * step);
-            added = 1;
-        });
+    const auto blocks = blocks_of(k);
+    for_groups(tiles.count, c + k, [&](std::int64_t first, const pieces& ranges) {
+        const transformed_images v(ctx, ranges, {c, c}), gm(ctx, ranges, blocks);
+        cpu::parallel_for(ctx, ranges.count, matrices(1, c + k),
+                          [&](std::int64_t begin, std::int64_t end) {
+                              for (std::int64_t t = begin; t < end; ++t) {
+                                  v.set<input_transform, T>(t, x, tiles[first + t], g.padding);
+                                  gm.set<output_gradient_transform, T>(t, gy, tiles[first + t], 0);
+                              }
+                          });
+        const auto plans = [&](product which, std::int64_t inner) {
+            return std::array{plan_product(ctx, which, blocks.size, inner, c),
+                              plan_product(ctx, which, blocks.rest(), inner, c)};
+        };
+        const auto only = plans(product::kernel, ranges.size);
+        const auto more = plans(product::kernel_added, ranges.size);
+        const auto rest = plans(product::kernel_added, ranges.rest());
+        cpu::parallel_for(ctx, blocks.number(), matrices(ranges.count, c),
+                          [&](std::int64_t begin, std::int64_t end) {
+                              const auto gu =
+                                  empty<float>(ctx, shape<1>{{matrices(blocks.size, c)}});
+                              for (std::int64_t b = begin; b < end; ++b) {
+                                  for (std::int64_t r = 0; r < ranges.number(); ++r) {
+                                      const auto& plan = r == 0                           ? only
+                                                         : ranges.extent(r) < ranges.size ? rest
+                                                                                          : more;
+                                      multiply(ctx, plan[blocks.extent(b) < blocks.size],
+                                               gm.at(r, b), v.at(r, 0), gu.data());
+                                  }
+                                  transform_kernel_gradients(gu.data(), blocks[b], gw,
+                                                             first == 0 ? how : store::add);
+                              }
+                          });
     });
-    transform_kernel_gradients(ctx, gu.data(), work.parts, gw, how);
-}
-
-/// Whether this is faster than a direct convolution, or gradient; `kept`: the transformed kernels are
-/// there already. Measured by bench_ops. What is saved grows with the tiles, what kernels cost does not, and
-/// more so where they do not stay in the last cache. Direct convolutions of bf16 take half the time.
-[[nodiscard]] inline bool pays(const conv2d_problem& p, bool kept) {
-    const std::int64_t c = p.x[3], k = p.w[0], tiles = tiling(p.y).count;
-    const bool exact = p.element == data_type<float>;
-    if (std::min(c, k) < (exact ? 32 : 128) || (!exact && has_amx()))
-        return false;
-    if (p.op == operation::conv2d_backward_weight)
-        return tiles >= std::max<std::int64_t>(exact ? 32 : 256, c * k / (exact ? 1024 : 256));
-    return tiles >= 16 && (kept || tiles >= c * k / (exact ? 4096 : 1024));
 }
 
 /// Whether this can compute a convolution.
@@ -405,8 +233,21 @@ void backward_weight(
            p.g.padding < taps && p.x[3] % lanes == 0 && p.w[0] % lanes == 0;
 }
 
+/// Whether this is faster than a direct convolution, or gradient, as bench_ops measures them; `kept`:
+/// the transformed kernels are there already. What is saved grows with the tiles, what kernels cost does
+/// not, and more so where they leave the last cache. Direct convolutions of bf16 take half the time.
+[[nodiscard]] inline bool pays(const conv2d_problem& p, bool kept) {
+    const std::int64_t c = p.x[3], k = p.w[0], tiles = tiling(p.y).count;
+    if (p.element != data_type<float> && (has_amx() || std::min(c, k) < 256 || tiles < 64))
+        return false;
+    if (kept || p.op == operation::conv2d_backward_weight)
+        return std::min(c, k) >= 32 && tiles >= 8;
+    return std::min(c, k) >= 32 && tiles >= std::max<std::int64_t>(16, c * k / 16384);
+}
+
 /// Whether a problem is computed this way: see pays. `kept` as there.
-[[nodiscard]] inline bool is_chosen(const context& ctx, const conv2d_problem& p, bool kept = false) {
+[[nodiscard]] inline bool
+is_chosen(const context& ctx, const conv2d_problem& p, bool kept = false) {
     return applies(p) && ctx.convolutions != conv2d_algorithm::direct &&
            (ctx.convolutions == conv2d_algorithm::winograd || pays(p, kept));
 }

@@ -14,6 +14,8 @@ namespace pfad::onednn::winograd {
 
 /// Results and taps a side of a tile, and the points at which their polynomials are multiplied.
 inline constexpr int tile = 4, taps = 3, points = tile + taps - 1;
+/// Products a channel and tile: pairs of points.
+inline constexpr int frequencies = points * points;
 
 template <std::size_t Rows, std::size_t Columns>
 using matrix = std::array<std::array<float, Columns>, Rows>;
@@ -105,7 +107,8 @@ template <std::size_t Count, class F>
 [[gnu::always_inline]] inline void unrolled(F&& f) {
     [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
         (f.template operator()<I>(), ...);
-    }(std::make_index_sequence<Count>());
+    }
+    (std::make_index_sequence<Count>());
 }
 
 /// y = M x for vectors x; zeros of M cost nothing.

@@ -1,0 +1,255 @@
+#include "support/catch.hpp"
+#include "support/compare.hpp"
+
+#include <pfad/core/philox.hpp>
+#include <pfad/onednn.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <thread>
+#include <vector>
+
+using namespace pfad;
+using onednn::conv2d_algorithm;
+using onednn::operation;
+
+namespace {
+
+template <class T, int R>
+tensor<T, R> draw(cpu::context& ctx, const shape<R>& dims, const char* name) {
+    auto result = empty<T>(ctx, dims);
+    random_stream draws(5, name);
+    // Of 8 bits, so that bf16 holds them exactly.
+    std::generate_n(result.data(), result.size(), [&] {
+        return static_cast<T>(static_cast<float>(std::floor(draws.uniform(-1, 1) * 128) / 128));
+    });
+    return result;
+}
+
+template <class T, int R>
+tensor<double, R> widen(cpu::context& ctx, const tensor<T, R>& from) {
+    auto result = empty<double>(ctx, from.dims());
+    std::transform(from.data(), from.data() + from.size(), result.data(),
+                   [](T value) { return static_cast<double>(value); });
+    return result;
+}
+
+// Against the largest of what is wanted, since a tile's results share their rounding. The error is
+// 1e-6 of a typical value, and five standard deviations are four times that of a largest one.
+template <class T>
+void check_close(const tensor<T, 4>& got, const tensor<double, 4>& want) {
+    double largest = 0, worst = 0;
+    for (std::int64_t i = 0; i < want.size(); ++i) {
+        const double gap = std::abs(static_cast<double>(got.data()[i]) - want.data()[i]);
+        worst = gap <= worst ? worst : gap; // a NaN, too, is worse
+        largest = std::max(largest, std::abs(want.data()[i]));
+    }
+    INFO(to_string(want.dims()) << ": error " << worst << " of " << largest);
+    CHECK(worst <= largest * (std::is_same_v<T, bf16> ? 0x1p-8 : 4e-6));
+}
+
+struct convolution {
+    shape<4> x, w;
+    int padding;
+
+    [[nodiscard]] conv2d_geometry g() const { return {1, padding, 1}; }
+    [[nodiscard]] shape<4> y() const {
+        return {{x[0], g().output(x[1], 3), g().output(x[2], 3), w[0]}};
+    }
+};
+
+// A size that is a multiple of a tile, others, a single pixel, blocks of filters that end with a
+// smaller one, ranges of tiles that do, and several groups of them.
+const std::vector<convolution> convolutions = {
+    {{{1, 8, 8, 16}}, {{16, 3, 3, 16}}, 1},   {{{2, 9, 7, 32}}, {{48, 3, 3, 32}}, 1},
+    {{{1, 1, 1, 16}}, {{32, 3, 3, 16}}, 1},   {{{3, 6, 11, 80}}, {{16, 3, 3, 80}}, 0},
+    {{{1, 5, 13, 16}}, {{80, 3, 3, 16}}, 2},  {{{1, 3, 3, 16}}, {{16, 3, 3, 16}}, 0},
+    {{{1, 37, 35, 16}}, {{32, 3, 3, 16}}, 1}, {{{2, 150, 150, 32}}, {{32, 3, 3, 32}}, 1},
+};
+
+template <class T>
+void check(onednn::context& ctx, const convolution& z) {
+    const auto x = draw<T>(ctx, z.x, "x"), w = draw<T>(ctx, z.w, "w");
+    const auto gy = draw<T>(ctx, z.y(), "gy");
+    const auto b = draw<float>(ctx, shape<1>{{z.w[0]}}, "b");
+    const auto x64 = widen(ctx, x), w64 = widen(ctx, w), gy64 = widen(ctx, gy), b64 = widen(ctx, b);
+    const T nan = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
+
+    const auto want = empty<double>(ctx, z.y());
+    cpu::conv2d_forward(ctx, x64, w64, b64.view(), want.view(), z.g());
+    const auto y = full(ctx, z.y(), nan);
+    onednn::conv2d_forward<T>(ctx, x, w, b.view(), y.view(), z.g());
+    check_close(y, want);
+
+    for (const store how : {store::set, store::add}) {
+        const bool add = how == store::add;
+        const auto gx_want = full(ctx, z.x, add ? 0.5 : 0.0);
+        const auto gw_want = full(ctx, z.w, add ? 0.5 : 0.0);
+        cpu::conv2d_backward_input(ctx, gy64, w64, gx_want.view(), store::add, z.g());
+        cpu::conv2d_backward_weight<double>(ctx, x64, gy64, gw_want.view(), store::add, z.g());
+        const auto gx = full(ctx, z.x, add ? static_cast<T>(0.5f) : nan);
+        const auto gw = full(ctx, z.w, add ? 0.5f : std::numeric_limits<float>::quiet_NaN());
+        onednn::conv2d_backward_input<T>(ctx, gy, w, gx.view(), how, z.g());
+        onednn::conv2d_backward_weight<T>(ctx, x, gy, gw.view(), how, z.g());
+        check_close(gx, gx_want);
+        check_close(gw, gw_want);
+    }
+}
+
+onednn::conv2d_problem
+problem(operation op, std::int64_t n, std::int64_t side, std::int64_t c, std::int64_t k) {
+    return onednn::problem<float>(op, {{n, side, side, c}}, {{k, 3, 3, c}}, {{n, side, side, k}},
+                                  {1, 1, 1});
+}
+
+} // namespace
+
+TEST_CASE("onednn winograd: four results of a filter of three taps are what a convolution makes of "
+          "them [onednn]",
+          "[onednn]") {
+    using namespace onednn::winograd;
+    for (std::size_t d = 0; d < points; ++d)
+        for (std::size_t tap = 0; tap < taps; ++tap)
+            for (std::size_t y = 0; y < tile; ++y) {
+                double sum = 0;
+                for (std::size_t f = 0; f < points; ++f)
+                    sum += static_cast<double>(output_transform[y][f]) *
+                           static_cast<double>(kernel_transform[f][tap]) *
+                           static_cast<double>(input_transform[f][d]);
+                CHECK(std::abs(sum - (y + tap == d ? 1 : 0)) < 1e-6);
+            }
+}
+
+TEST_CASE("onednn winograd: results and gradients are the reference's, set and added [onednn]",
+          "[onednn]") {
+    for (const int threads : {1, 2, 3}) {
+        onednn::context ctx(threads);
+        ctx.convolutions = conv2d_algorithm::winograd;
+        for (const auto& z : convolutions) {
+            check<float>(ctx, z);
+            if (onednn::has_bf16())
+                check<bf16>(ctx, z);
+        }
+        for (const auto& [key, steps] : ctx.plans)
+            CHECK(key.op == operation::winograd_product);
+    }
+}
+
+TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end [onednn]", "[onednn]") {
+    onednn::context ctx(2);
+    const convolution z = {{{2, 10, 9, 32}}, {{48, 3, 3, 32}}, 1};
+    const auto x = draw<float>(ctx, z.x, "x"), w = draw<float>(ctx, z.w, "w");
+    const auto more = draw<float>(ctx, z.y(), "residual");
+    const auto weight = draw<float>(ctx, shape<1>{{48}}, "weight");
+    const auto bias = draw<float>(ctx, shape<1>{{48}}, "bias");
+    const auto mean = draw<float>(ctx, shape<1>{{48}}, "mean");
+    const auto variance = full(ctx, shape<1>{{48}}, 2.0f);
+    const auto run = [&](conv2d_algorithm how, const weight_stamp& stamp, tail after, bool residual,
+                         bool b) {
+        ctx.convolutions = how;
+        const auto y = empty<float>(ctx, z.y());
+        onednn::conv2d_batch_norm_forward<float>(
+            ctx, x, w, b ? mean.view() : view<float, 1>{}, y.view(), z.g(), stamp,
+            {weight, bias, mean, variance, 1e-5, after, residual ? more.view() : view<float, 4>{}});
+        return y;
+    };
+    const auto stamp = weight_stamp::make();
+    for (const tail after : {tail::none, tail::relu})
+        for (const bool residual : {false, true})
+            for (const bool b : {false, true})
+                for (const auto& kept : {stamp, weight_stamp()})
+                    check_close(run(conv2d_algorithm::winograd, kept, after, residual, b),
+                                widen(ctx, run(conv2d_algorithm::direct, {}, after, residual, b)));
+
+    // What is not finite stays so.
+    x.data()[32 * 5 + 3] = std::numeric_limits<float>::quiet_NaN();
+    const auto y = run(conv2d_algorithm::winograd, stamp, tail::relu, false, false);
+    CHECK(std::isnan(y.data()[48 * 5]));
+}
+
+TEST_CASE("onednn winograd: it is chosen where it was measured to pay, unless something else is "
+          "asked for [onednn]",
+          "[onednn]") {
+    using onednn::winograd::is_chosen;
+    onednn::context ctx(1);
+    const auto forward = operation::conv2d_forward;
+    CHECK(is_chosen(ctx, problem(forward, 1, 64, 256, 256)));
+    CHECK(is_chosen(ctx, problem(forward, 1, 64, 448, 256)));
+    CHECK(is_chosen(ctx, problem(operation::conv2d_backward_input, 16, 8, 512, 1536)));
+    CHECK(is_chosen(ctx, problem(operation::conv2d_backward_weight, 16, 8, 512, 1536)));
+    // Few tiles pay only where the kernels are there.
+    CHECK(!is_chosen(ctx, problem(forward, 2, 8, 256, 256)));
+    CHECK(is_chosen(ctx, problem(forward, 2, 8, 256, 256), true));
+    CHECK(!is_chosen(ctx, problem(forward, 1, 8, 512, 512), true));
+
+    auto strided = problem(forward, 1, 64, 256, 256), odd = problem(forward, 1, 64, 250, 256);
+    strided.g.stride = 2;
+    strided.y = {{1, 32, 32, 256}};
+    ctx.convolutions = conv2d_algorithm::winograd;
+    CHECK(!is_chosen(ctx, strided));
+    CHECK(!is_chosen(ctx, odd));
+    CHECK(is_chosen(ctx, problem(forward, 1, 8, 512, 512)));
+    ctx.convolutions = conv2d_algorithm::direct;
+    CHECK(!is_chosen(ctx, problem(forward, 1, 64, 256, 256)));
+}
+
+TEST_CASE("onednn winograd: kept kernels follow the stamp, and a call after the first takes no new "
+          "memory [onednn]",
+          "[onednn]") {
+    onednn::context ctx(2);
+    ctx.convolutions = conv2d_algorithm::winograd;
+    const shape<4> dims = {{1, 20, 20, 32}};
+    const auto x = full(ctx, dims, 1.0f), w = full(ctx, shape<4>{{32, 3, 3, 32}}, 1.0f);
+    const auto y = empty<float>(ctx, dims), gx = empty<float>(ctx, dims);
+    const auto gw = empty<float>(ctx, w.dims());
+    const auto one = full(ctx, shape<1>{{32}}, 1.0f), zero = full(ctx, shape<1>{{32}}, 0.0f);
+    auto stamp = weight_stamp::make();
+    const auto run = [&] {
+        onednn::conv2d_batch_norm_forward<float>(ctx, x, w, {}, y.view(), {1, 1, 1}, stamp,
+                                                 {one, zero, zero, one, 0, tail::none, {}});
+        const float inside = y.view()(0, 5, 5, 3);
+        onednn::conv2d_backward_input<float>(ctx, y, w, gx.view(), store::set, {1, 1, 1});
+        onednn::conv2d_backward_weight<float>(ctx, x, x, gw.view(), store::set, {1, 1, 1});
+        return std::round(inside);
+    };
+    CHECK(run() == 288);
+    CHECK(run() == 288);
+    const auto bytes = ctx.memory->reserved_bytes();
+    const auto plans = ctx.plans.size();
+    std::fill_n(w.data(), w.size(), 2.0f);
+    CHECK(run() == 288); // whoever writes must touch
+    stamp.touch();
+    CHECK(run() == 576);
+    CHECK(ctx.memory->reserved_bytes() == bytes);
+    CHECK(ctx.plans.size() == plans);
+    CHECK(ctx.weights.size() == 1);
+}
+
+TEST_CASE("onednn winograd: threads on one context get the bits that one gets [onednn]",
+          "[onednn]") {
+    onednn::context ctx(2);
+    ctx.convolutions = conv2d_algorithm::winograd;
+    const convolution z = {{{1, 21, 30, 32}}, {{64, 3, 3, 32}}, 1};
+    const auto x = draw<float>(ctx, z.x, "x"), w = draw<float>(ctx, z.w, "w");
+    const auto run = [&](const tensor<float, 4>& y) {
+        onednn::conv2d_forward<float>(ctx, x, w, {}, y.view(), z.g());
+    };
+    const auto want = empty<float>(ctx, z.y());
+    run(want);
+    std::vector<int> same(4);
+    std::vector<std::thread> callers;
+    for (auto& each : same)
+        callers.emplace_back([&] {
+            const auto y = empty<float>(ctx, z.y());
+            each = 1;
+            for (int round = 0; round < 10; ++round) {
+                run(y);
+                each &= std::equal(want.data(), want.data() + want.size(), y.data()) ? 1 : 0;
+            }
+        });
+    for (auto& caller : callers)
+        caller.join();
+    CHECK(same == std::vector<int>{1, 1, 1, 1});
+}

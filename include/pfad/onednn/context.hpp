@@ -242,8 +242,8 @@ private:
     std::map<std::weak_ptr<std::uint64_t>, std::vector<copy>, std::owner_less<>> copies_;
 };
 
-/// The oneDNN backend, on `thread_limit` threads (0: one per processor). Operations on one context
-/// take turns. Plans, engine and packed weights are for the overrides in this folder.
+/// The oneDNN backend, on `thread_limit` threads (0: one per processor). oneDNN's own loops
+/// take turns on a context. Plans, engine and packed weights are for the overrides in this folder.
 struct context : cpu::context {
     explicit context(int thread_limit = 0)
         : context(std::make_unique<omp_team>(cpu::thread_count(thread_limit))) {}
@@ -301,13 +301,8 @@ void run_on_team(context& ctx, const Subject& subject, F&& f) {
 /// Calls f() alone on the context and on the calling thread alone: what it plans is for one thread.
 template <class Subject, class F>
 void run_alone(context& ctx, const Subject& subject, F&& f) {
-    struct one_thread {
-        int before = omp_get_max_threads();
-        one_thread() { omp_set_num_threads(1); }
-        ~one_thread() { omp_set_num_threads(before); }
-    };
     std::lock_guard const turn(ctx.turn);
-    const one_thread alone;
+    const one_thread_scope alone;
     name_failures(subject, f);
 }
 

@@ -6,7 +6,7 @@
 // precision accumulates in float, in an order that depends on the processor, the shape and the
 //           number of threads; batch norm's scale goes into the packed weights, where they are kept
 // scratch   from the context's pool: primitives are made once per shape, and a call after the first
-//           allocates nothing
+//           takes no new memory from it
 // The gradient of the bias stays the reference's sum, which is limited by memory either way.
 #pragma once
 
@@ -250,17 +250,22 @@ void conv2d_batch_norm_forward(context& ctx,
                                const batch_norm_epilogue<T>& e) {
     std::int64_t const k = w.extent(0);
     auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
+    const bool kept = stamp.identity() != nullptr, tiled = winograd::is_chosen(ctx, p, kept);
+    if (!tiled && (e.residual.data || !kept)) {
+        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+        return;
+    }
     const auto affine = affine_of(ctx, e, b);
     float* const scale = affine.data();
     float* const offset = scale + k;
-    if (winograd::is_chosen(ctx, p, stamp.identity() != nullptr)) {
+    if (tiled) {
         winograd::forward<T>(ctx, x, w, y, g, stamp, {scale, offset, e.residual.data, e.after});
         return;
     }
     // oneDNN's ReLU makes zero of a NaN, which has to be seen.
     const bool finite =
         std::all_of(scale, scale + 2 * k, [](float value) { return std::isfinite(value); });
-    if (e.residual.data || !stamp.identity() || !finite) {
+    if (!finite) {
         pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }

@@ -144,6 +144,18 @@ private:
     spin_watch spins_;
 };
 
+/// Until the end of the scope, OpenMP code that this thread calls runs on it alone.
+class one_thread_scope {
+public:
+    one_thread_scope() { omp_set_num_threads(1); }
+    ~one_thread_scope() { omp_set_num_threads(before_); }
+    one_thread_scope(const one_thread_scope&) = delete;
+    one_thread_scope& operator=(const one_thread_scope&) = delete;
+
+private:
+    int before_ = omp_get_max_threads();
+};
+
 /// Until the end of the scope, OpenMP code that this thread calls (oneDNN's primitives, and their
 /// creation, which plans for a number of threads) uses the team's threads, and those flush
 /// denormals. Then every thread has its mode back and the caller its number of threads. The team's

@@ -4,7 +4,7 @@
 // is a product of matrices, oneDNN's, and the results are AT M A. The gradients have the same form:
 //   input   the convolution of gy with the kernels turned by half and their channels exchanged
 //   weight  G' dU G, dU[f,k,c] = sum_t (A gy AT)[f,t,k] V[f,t,c]
-// requires  3x3, stride 1, no dilation; channels a multiple of 16
+// requires  3x3, stride 1, no dilation, padding 0 to 2; channels a multiple of 16
 // precision all in float, bf16 only in memory; twice the error of a direct convolution
 // cost      a quarter of the direct way's multiply-adds; images pass the last cache 36/16 times as
 //           large, kernels are transformed a few filters at a time and stay in the second
@@ -44,19 +44,20 @@ inline constexpr std::int64_t tiles_together = 64, filters_together = 32;
 /// Values of transformed images between the transform and the product: they stay in the last cache.
 inline constexpr std::int64_t group_size = 1 << 21;
 
-[[nodiscard]] inline pieces blocks_of(std::int64_t filters) {
-    return {filters, std::min(filters, filters_together)};
+/// Filters in blocks, small enough that every thread has one where that can be.
+[[nodiscard]] inline pieces blocks_of(const context& ctx, std::int64_t filters) {
+    std::int64_t const share = filters / ctx.threads->width() / lanes * lanes;
+    return {filters, std::min(filters, std::clamp(share, lanes, filters_together))};
 }
 
 /// Calls f(first, ranges) for groups of tiles from `first` on whose transforms stay in a cache.
 template <class F>
-void for_groups(std::int64_t tiles, std::int64_t channels, F&& f) {
-    const auto ranges = pieces::even(tiles, tiles_together);
-    std::int64_t const fit = group_size / matrices(ranges.size, channels);
-    const auto groups = pieces::even(ranges.number(), std::max<std::int64_t>(1, fit));
+void for_groups(const pieces& all, std::int64_t channels, F&& f) {
+    std::int64_t const fit = group_size / matrices(all.size, channels);
+    const auto groups = pieces::even(all.number(), std::max<std::int64_t>(1, fit));
     for (std::int64_t i = 0; i < groups.number(); ++i) {
-        std::int64_t const first = groups[i].first * ranges.size;
-        f(first, pieces{std::min(tiles - first, groups.size * ranges.size), ranges.size});
+        std::int64_t const first = groups[i].first * all.size;
+        f(first, pieces{std::min(all.count - first, groups.size * all.size), all.size});
     }
 }
 
@@ -84,8 +85,8 @@ struct transformed_images {
     }
 };
 
-/// y = end(the convolution of x, `margin` beyond its edges). kernels(filters, room) are the
-/// transformed kernels of some filters, perhaps in `room`.
+/// y = end(the convolution of x, `margin` beyond its edges). kernels(most) is a thread's own function
+/// of some filters, `most` of them or fewer, to their transformed kernels.
 template <class T, class Kernels>
 void convolve(context& ctx,
               in<T, 4> x,
@@ -95,23 +96,24 @@ void convolve(context& ctx,
               const ending<T>& end) {
     std::int64_t const c = x.extent(3);
     const tiling tiles(y.dims);
-    const auto blocks = blocks_of(y.extent(3));
-    for_groups(tiles.count, c, [&](std::int64_t first, const pieces& ranges) {
+    const auto all = pieces::even(tiles.count, tiles_together);
+    const auto blocks = blocks_of(ctx, y.extent(3));
+    const auto plans = [&](std::int64_t rows) {
+        return std::array{plan_product(ctx, product::image, rows, c, blocks.size),
+                          plan_product(ctx, product::image, rows, c, blocks.rest())};
+    };
+    const std::array by_range = {plans(all.size), plans(all.rest())};
+    for_groups(all, c, [&](std::int64_t first, const pieces& ranges) {
         const transformed_images v(ctx, ranges, {c, c});
         cpu::parallel_for(ctx, ranges.count, matrices(1, c),
                           [&](std::int64_t begin, std::int64_t last) {
                               for (std::int64_t t = begin; t < last; ++t)
                                   v.set<input_transform, T>(t, x, tiles[first + t], margin);
                           });
-        const auto plans = [&](std::int64_t rows) {
-            return std::array{plan_product(ctx, product::image, rows, c, blocks.size),
-                              plan_product(ctx, product::image, rows, c, blocks.rest())};
-        };
-        const std::array by_range = {plans(ranges.size), plans(ranges.rest())};
         std::int64_t const items = blocks.number() * ranges.number();
         const int parts = static_cast<int>(std::min<std::int64_t>(items, ctx.threads->width()));
         cpu::run_parts(ctx, parts, [&](int part) {
-            const auto room = empty<float>(ctx, shape<1>{{matrices(c, blocks.size)}});
+            auto maker = kernels(blocks.size);
             const auto m = empty<float>(ctx, shape<1>{{matrices(ranges.size, blocks.size)}});
             const float* u = nullptr;
             std::int64_t const begin = items * part / parts;
@@ -119,8 +121,8 @@ void convolve(context& ctx,
                 std::int64_t const b = i / ranges.number(), r = i % ranges.number();
                 std::int64_t const rows = ranges.extent(r), columns = blocks.extent(b);
                 if (i == begin || r == 0)
-                    u = kernels(blocks[b], room.data());
-                multiply(ctx, by_range[rows < ranges.size][columns < blocks.size], v.at(r, 0), u,
+                    u = maker(blocks[b]);
+                multiply(ctx, by_range[rows < all.size][columns < blocks.size], v.at(r, 0), u,
                          m.data());
                 for (std::int64_t t = 0; t < rows; ++t)
                     transform_result<T>(m.data() + t * columns, rows * columns,
@@ -134,21 +136,25 @@ void convolve(context& ctx,
 template <class T>
 [[nodiscard]] const float* kept_kernels(context& ctx, in<T, 4> w, const weight_stamp& stamp) {
     std::int64_t const k = w.extent(0), c = w.extent(3);
+    float* u = nullptr;
     std::lock_guard const turn(ctx.turn);
-    const dnnl::memory::desc layout({frequencies, c, k}, data_type<float>,
-                                    dnnl::memory::format_tag::abc);
-    auto& copy = ctx.weights.of(ctx, stamp, layout, packed_weights::form::winograd);
-    auto* const u = reinterpret_cast<float*>(copy.bytes.data());
-    if (!copy.holds(stamp, {})) {
-        const auto blocks = blocks_of(k);
-        cpu::parallel_for(ctx, blocks.number(), matrices(c, blocks.size),
-                          [&](std::int64_t begin, std::int64_t end) {
-                              for (std::int64_t b = begin; b < end; ++b)
-                                  transform_kernels<T>(w, blocks[b],
-                                                       u + matrices(c, blocks[b].first));
-                          });
-        copy.mark(stamp, {});
-    }
+    name_failures(product_name, [&] {
+        const dnnl::memory::desc layout({frequencies, c, k}, data_type<float>,
+                                        dnnl::memory::format_tag::abc);
+        auto& copy = ctx.weights.of(ctx, stamp, layout, packed_weights::form::winograd);
+        u = reinterpret_cast<float*>(copy.bytes.data());
+        if (!copy.holds(stamp, {})) {
+            copy.filled = false;
+            const auto blocks = blocks_of(ctx, k);
+            cpu::parallel_for(ctx, blocks.number(), matrices(c, blocks.size),
+                              [&](std::int64_t begin, std::int64_t end) {
+                                  for (std::int64_t b = begin; b < end; ++b)
+                                      transform_kernels<T>(w, blocks[b],
+                                                           u + matrices(c, blocks[b].first));
+                              });
+            copy.mark(stamp, {});
+        }
+    });
     return u;
 }
 
@@ -163,14 +169,17 @@ void forward(context& ctx,
              const ending<T>& end) {
     if (stamp.identity()) {
         const float* const kept = kept_kernels<T>(ctx, w, stamp);
-        const auto there = [&](run filters, float*) {
-            return kept + matrices(w.extent(3), filters.first);
+        const auto there = [&](std::int64_t) {
+            return [&](run filters) { return kept + matrices(w.extent(3), filters.first); };
         };
         convolve<T>(ctx, x, there, y, g.padding, end);
     } else {
-        const auto made = [&](run filters, float* room) {
-            transform_kernels<T>(w, filters, room);
-            return room;
+        const auto made = [&](std::int64_t most) {
+            return [&, room = empty<float>(ctx, shape<1>{{matrices(w.extent(3), most)}})](
+                       run filters) {
+                transform_kernels<T>(w, filters, room.data());
+                return room.data();
+            };
         };
         convolve<T>(ctx, x, made, y, g.padding, end);
     }
@@ -179,9 +188,12 @@ void forward(context& ctx,
 template <class T>
 void backward_input(
     context& ctx, in<T, 4> gy, in<T, 4> w, out<T, 4> gx, store how, conv2d_geometry g) {
-    const auto turned = [&](run channels, float* room) {
-        transform_turned_kernels<T>(w, channels, room);
-        return room;
+    const auto turned = [&](std::int64_t most) {
+        return
+            [&, room = empty<float>(ctx, shape<1>{{matrices(w.extent(0), most)}})](run channels) {
+                transform_turned_kernels<T>(w, channels, room.data());
+                return room.data();
+            };
     };
     convolve<T>(ctx, gy, turned, gx, taps - 1 - g.padding, ending<T>{.how = how});
 }
@@ -191,8 +203,17 @@ void backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<float, 4> gw, store how, conv2d_geometry g) {
     std::int64_t const c = x.extent(3), k = gy.extent(3);
     const tiling tiles(gy.dims);
-    const auto blocks = blocks_of(k);
-    for_groups(tiles.count, c + k, [&](std::int64_t first, const pieces& ranges) {
+    const auto all = pieces::even(tiles.count, tiles_together);
+    const auto blocks = blocks_of(ctx, k);
+    const auto plans = [&](product which, std::int64_t inner) {
+        return std::array{plan_product(ctx, which, blocks.size, inner, c),
+                          plan_product(ctx, which, blocks.rest(), inner, c)};
+    };
+    const auto by_range = [&](std::int64_t inner) {
+        return std::array{plans(product::kernel, inner), plans(product::kernel_added, inner)};
+    };
+    const std::array by_size = {by_range(all.size), by_range(all.rest())};
+    for_groups(all, c + k, [&](std::int64_t first, const pieces& ranges) {
         const transformed_images v(ctx, ranges, {c, c}), gm(ctx, ranges, blocks);
         cpu::parallel_for(ctx, ranges.count, matrices(1, c + k),
                           [&](std::int64_t begin, std::int64_t end) {
@@ -201,22 +222,14 @@ void backward_weight(
                                   gm.set<output_gradient_transform, T>(t, gy, tiles[first + t], 0);
                               }
                           });
-        const auto plans = [&](product which, std::int64_t inner) {
-            return std::array{plan_product(ctx, which, blocks.size, inner, c),
-                              plan_product(ctx, which, blocks.rest(), inner, c)};
-        };
-        const auto only = plans(product::kernel, ranges.size);
-        const auto more = plans(product::kernel_added, ranges.size);
-        const auto rest = plans(product::kernel_added, ranges.rest());
         cpu::parallel_for(ctx, blocks.number(), matrices(ranges.count, c),
                           [&](std::int64_t begin, std::int64_t end) {
                               const auto gu =
                                   empty<float>(ctx, shape<1>{{matrices(blocks.size, c)}});
                               for (std::int64_t b = begin; b < end; ++b) {
                                   for (std::int64_t r = 0; r < ranges.number(); ++r) {
-                                      const auto& plan = r == 0                           ? only
-                                                         : ranges.extent(r) < ranges.size ? rest
-                                                                                          : more;
+                                      const auto& plan =
+                                          by_size[ranges.extent(r) < all.size][r > 0];
                                       multiply(ctx, plan[blocks.extent(b) < blocks.size],
                                                gm.at(r, b), v.at(r, 0), gu.data());
                                   }
@@ -230,26 +243,32 @@ void backward_weight(
 /// Whether this can compute a convolution.
 [[nodiscard]] inline bool applies(const conv2d_problem& p) {
     return p.w[1] == taps && p.w[2] == taps && p.g.stride == 1 && p.g.dilation == 1 &&
-           p.g.padding < taps && p.x[3] % lanes == 0 && p.w[0] % lanes == 0;
+           p.g.padding < taps && p.x[3] % lanes == 0 && p.w[0] % lanes == 0 && p.x.size() > 0 &&
+           p.y.size() > 0;
 }
 
-/// Whether this is faster than a direct convolution, or gradient, as bench_ops measures them; `kept`:
-/// the transformed kernels are there already. What is saved grows with the tiles, what kernels cost does
-/// not, and more so where they leave the last cache. Direct convolutions of bf16 take half the time.
-[[nodiscard]] inline bool pays(const conv2d_problem& p, bool kept) {
-    const std::int64_t c = p.x[3], k = p.w[0], tiles = tiling(p.y).count;
+/// Whether this is faster than a direct convolution, or gradient, as bench_ops measures them, on so
+/// many threads; `kept`: the transformed kernels serve more than one call. What is saved grows with the
+/// tiles, what kernels cost does not. Direct convolutions of bf16 take half the time. A weight's gradient
+/// is shared out by filters.
+[[nodiscard]] inline bool pays(const conv2d_problem& p, int threads, bool kept) {
+    const std::int64_t c = p.x[3], k = p.w[0];
+    const bool forward = p.op != operation::conv2d_backward_input;
+    const std::int64_t tiles = tiling(forward ? p.y : p.x).count;
+    if (std::min(c, k) < 32)
+        return false;
     if (p.element != data_type<float> && (has_amx() || std::min(c, k) < 256 || tiles < 64))
         return false;
-    if (kept || p.op == operation::conv2d_backward_weight)
-        return std::min(c, k) >= 32 && tiles >= 8;
-    return std::min(c, k) >= 32 && tiles >= std::max<std::int64_t>(16, c * k / 16384);
+    if (p.op == operation::conv2d_backward_weight)
+        return tiles >= 8 && k >= lanes * threads;
+    return tiles >= (kept ? 8 : std::max<std::int64_t>(16, c * k / 16384));
 }
 
 /// Whether a problem is computed this way: see pays. `kept` as there.
 [[nodiscard]] inline bool
 is_chosen(const context& ctx, const conv2d_problem& p, bool kept = false) {
     return applies(p) && ctx.convolutions != conv2d_algorithm::direct &&
-           (ctx.convolutions == conv2d_algorithm::winograd || pays(p, kept));
+           (ctx.convolutions == conv2d_algorithm::winograd || pays(p, ctx.threads->width(), kept));
 }
 
 } // namespace pfad::onednn::winograd

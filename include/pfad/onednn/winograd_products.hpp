@@ -57,6 +57,7 @@ enum class product {
 /// result = x y, by the calling thread alone.
 inline void
 multiply(context& ctx, const step& plan, const float* x, const float* y, float* result) {
+    const one_thread_scope alone;
     name_failures(product_name, [&] { plan.execute_alone(ctx, x, y, result); });
 }
 

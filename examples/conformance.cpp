@@ -63,7 +63,8 @@ double largest_difference(const auto& a, const auto& b) {
 int compare(const arguments& a) {
     const auto file = load_safetensors(a.model);
     const auto description = describe_model(file);
-    context ctx(a.threads);
+    context ctx(a.threads), direct(a.threads);
+    direct.convolutions = onednn::conv2d_algorithm::direct;
     cpu::context plain(a.threads);
     auto options = description.options;
     pfadseg<float> model(ctx, options);
@@ -75,7 +76,8 @@ int compare(const arguments& a) {
     std::vector<runtime> runtimes;
     if (a.plain)
         runtimes.push_back({"plain loops, float, op by op", op_by_op(plain, apart), {}, {}});
-    runtimes.push_back({"oneDNN, float, op by op", op_by_op(ctx, apart), {}, {}});
+    runtimes.push_back({"oneDNN, direct, op by op", op_by_op(direct, apart), {}, {}});
+    runtimes.push_back({"oneDNN, direct", by_predictor<context, float>(direct, model), {}, {}});
     runtimes.push_back({"oneDNN, float", by_predictor<context, float>(ctx, model), {}, {}});
     if (onednn::has_bf16())
         runtimes.push_back({"oneDNN, bf16", by_predictor<context, bf16>(ctx, model), {}, {}});

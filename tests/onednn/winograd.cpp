@@ -44,7 +44,7 @@ void check_close(const tensor<T, 4>& got, const tensor<double, 4>& want) {
     double largest = 0;
     for (std::int64_t i = 0; i < want.size(); ++i)
         largest = std::max(largest, std::abs(want.data()[i]));
-    const double allowed = largest * (std::is_same_v<T, bf16> ? 0x1p-8 : 4e-6);
+    const double allowed = largest * (std::is_same_v<T, bf16> ? 0x1p-7 : 4e-6);
     for (std::int64_t i = 0; i < want.size(); ++i) {
         const double gap = std::abs(static_cast<double>(got.data()[i]) - want.data()[i]);
         if (!(gap <= allowed)) {

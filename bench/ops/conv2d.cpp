@@ -111,12 +111,18 @@ void convolve(benchmark::State& state, const convolution& l, way which) {
             run();
     }
 #if __has_include(<dnnl.hpp>) && defined(_OPENMP)
-    if constexpr (std::is_same_v<Context, onednn::context>)
+    if constexpr (std::is_base_of_v<onednn::context, Context>)
         state.SetLabel(onednn::conv2d_implementation(
             ctx, {static_cast<onednn::operation>(which), onednn::data_type<float>, x.dims(),
                   w.dims(), y.dims(), which == way::forward && l.bias, l.g}));
 #endif
 }
+
+#if __has_include(<dnnl.hpp>) && defined(_OPENMP)
+struct direct_context : onednn::context {
+    direct_context() { convolutions = onednn::conv2d_algorithm::direct; }
+};
+#endif
 
 template <class Context>
 void add(const char* backend) {
@@ -138,6 +144,7 @@ const bool added = [] {
     add<cpu::context>("reference");
 #if __has_include(<dnnl.hpp>) && defined(_OPENMP)
     add<onednn::context>("onednn");
+    add<direct_context>("onednn_direct");
 #endif
     return true;
 }();

@@ -137,8 +137,10 @@ describe_backward_weight(context& ctx, const conv2d_problem& p) {
     return ctx.plan_of(p.key(), [&] { return make_conv2d_plan(ctx, p); });
 }
 
-/// oneDNN's name for the code that it chose, "ref:any" being the one to avoid.
+/// "winograd", or oneDNN's name for the code that it chose, "ref:any" being the one to avoid.
 [[nodiscard]] inline std::string conv2d_implementation(context& ctx, const conv2d_problem& p) {
+    if (winograd::is_chosen(ctx, p))
+        return "winograd";
     std::string name;
     run_on_team(
         ctx, [&] { return p.name(); }, [&] { name = conv2d_plan(ctx, p).main.implementation(); });

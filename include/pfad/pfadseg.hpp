@@ -1,7 +1,7 @@
 // PFADSeg for embedders: inspector, trainer, evaluator and files, on oneDNN.
 //   auto const inspector = pfad::inspector::load("model.safetensors");
-//   auto const found = inspector.inspect({pixels, width, height, 3, stride});
-//   if (found.defect) show(found.map);
+//   auto const found = inspector.inspect({pixels, width, height, pixel_format::bgr, stride});
+//   if (found.defect) show(found.map, found.regions);
 #pragma once
 
 #include <pfad/inspect/heatmap.hpp>

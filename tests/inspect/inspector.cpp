@@ -1,33 +1,9 @@
-#include "train/small_run.hpp"
+#include "inspect/loaded_inspector.hpp"
 
+#include <limits>
 #include <thread>
 
 using namespace pfad;
-
-namespace {
-
-// A saved model and the inspector that loads it, made once.
-struct loaded_inspector {
-    temporary_folder folder;
-    std::string path = (folder.path() / "model.safetensors").string();
-
-    loaded_inspector() {
-        auto& net = small_network::get();
-        save_model(path, net.model, {net.model.options, 64, 0.25, {}});
-    }
-    static const inspector& get() {
-        static loaded_inspector files;
-        static const inspector loaded = inspector::load(files.path, 2);
-        return loaded;
-    }
-};
-
-bool same(const inspect::inspection& a, const inspect::inspection& b) {
-    return a.score == b.score && a.map.dims() == b.map.dims() &&
-           std::equal(a.map.data(), a.map.data() + a.map.size(), b.map.data());
-}
-
-} // namespace
 
 TEST_CASE("inspector: finds what the evaluator finds [inspect]") {
     auto& net = small_network::get();
@@ -64,42 +40,137 @@ TEST_CASE("inspector: grey is RGB with equal channels; rows may be padded [inspe
     CHECK(same(found, inspector.inspect({padded.data(), 40, 30, 1, stride})));
 }
 
-TEST_CASE("inspector: a view without pixels or of another kind is refused [inspect]") {
+TEST_CASE("inspector: BGR, alpha and 16 bits are inspected where they lie [inspect]") {
     const auto& inspector = loaded_inspector::get();
-    const auto picture = some_picture(40, 30, 3);
-    const auto refused = [&](const picture_view& view) {
-        try {
-            (void)inspector.inspect(view);
-        } catch (const error& e) {
-            return e.code() == errc::value;
+    const int w = 40, h = 30;
+    const auto rgb = some_picture(w, h, 3);
+    const auto want = inspector.inspect(rgb);
+    std::vector<std::uint8_t> bgr, rgba, bgra;
+    std::vector<std::uint16_t> wide, of_12_bits;
+    for (std::size_t i = 0; i < rgb.pixels.size(); i += 3) {
+        const auto* const p = rgb.pixels.data() + i;
+        bgr.insert(bgr.end(), {p[2], p[1], p[0]});
+        rgba.insert(rgba.end(), {p[0], p[1], p[2], 17});
+        bgra.insert(bgra.end(), {p[2], p[1], p[0], 99});
+        for (const int c : {2, 1, 0}) {
+            wide.push_back(static_cast<std::uint16_t>(p[c] * 256 + (i + 201) % 256));
+            of_12_bits.push_back(static_cast<std::uint16_t>(p[c] * 16 + i % 16));
         }
-        return false;
-    };
-    CHECK(refused({}));
-    CHECK(refused({nullptr, 40, 30, 3, 120}));
-    CHECK(refused({picture.pixels.data(), 0, 30, 3, 120}));
-    CHECK(refused({picture.pixels.data(), 40, -1, 3, 120}));
-    CHECK(refused({picture.pixels.data(), 40, 30, 3, 119}));
-    CHECK(refused({picture.pixels.data(), 40, 30, 2, 120}));
-    CHECK(refused({picture.pixels.data(), 30, 30, 4, 120}));
+    }
+    const picture_view views[] = {{bgr.data(), w, h, pixel_format::bgr, 3 * w},
+                                  {rgba.data(), w, h, pixel_format::rgba, 4 * w},
+                                  {rgba.data(), w, h, 4, 4 * w},
+                                  {bgra.data(), w, h, pixel_format::bgra, 4 * w},
+                                  {wide.data(), w, h, pixel_format::bgr, 6 * w},
+                                  {of_12_bits.data(), w, h, pixel_format::bgr, 6 * w, 12}};
+    for (const auto& view : views)
+        CHECK(same(want, inspector.inspect(view)));
 }
 
-TEST_CASE("inspector: two threads get the bits that one gets [inspect]") {
+TEST_CASE("inspector: what is no picture is refused in one sentence [inspect]") {
     const auto& inspector = loaded_inspector::get();
-    const image_u8 pictures[] = {some_picture(64, 64, 3, 1), some_picture(50, 70, 1, 2)};
-    const inspect::inspection want[] = {inspector.inspect(pictures[0]),
-                                        inspector.inspect(pictures[1])};
-    int wrong[2] = {};
+    const auto picture = some_picture(40, 30, 3);
+    const auto* const p = picture.pixels.data();
+    const std::uint8_t* const none = nullptr;
+    constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
+    constexpr int longest = std::numeric_limits<int>::max();
+    const std::vector<std::uint16_t> wide(4);
+    picture_view few_bits(wide.data(), 2, 2, pixel_format::grey, 4, 7);
+    const std::pair<picture_view, std::string> cases[] = {
+        {{}, "inspect: the picture's pointer is null"},
+        {{none, 40, 30, 3, 120}, "inspect: the picture's pointer is null"},
+        {{p, 0, 30, 3, 120}, "inspect: the picture is 0x30, but both sides must be at least 1"},
+        {{p, 40, -1, 3, 120}, "inspect: the picture is 40x-1, but both sides must be at least 1"},
+        {{p, 40, 30, 3, 119},
+         "inspect: the picture's stride of 119 bytes is shorter than its row of 120"},
+        {{p, 40, 30, pixel_format::bgra, -160},
+         "inspect: the picture's stride of -160 bytes is shorter than its row of 160"},
+        {{wide.data(), 2, 2, pixel_format::grey, 3},
+         "inspect: the picture's stride of 3 bytes is shorter than its row of 4"},
+        {few_bits, "inspect: the picture has 7 bits a sample, not 8 to 16"},
+        {{p, 40, 30, 3, most / 30 + 1}, "inspect: the picture's size in bytes exceeds 64 bits"},
+        {{p, longest, longest, 1, longest}, "inspect: the picture's size in bytes exceeds 64 bits"},
+    };
+    for (const auto& refused : cases) {
+        const picture_view& view = refused.first;
+        const std::string& sentence = refused.second;
+        CHECK(sentence_of(errc::value, [&] { (void)inspector.inspect(view); }) == sentence);
+        const picture_view two[] = {picture, view};
+        const auto in_batch = sentence_of(errc::value, [&] { (void)inspector.inspect(two); });
+        CHECK(in_batch == "inspect, picture 1" + sentence.substr(7));
+        const auto in_tiles =
+            sentence_of(errc::value, [&] { (void)inspector.inspect_tiles(view); });
+        CHECK(in_tiles == "inspect_tiles" + sentence.substr(7));
+    }
+    CHECK(sentence_of(errc::value, [&] {
+              (void)inspector.inspect({p, 40, 30, 2, 80});
+          }) == "picture_view: a picture has 1, 3 or 4 channels, not 2");
+}
+
+TEST_CASE("inspector: mask and regions are the map's at the threshold [inspect]") {
+    auto own = inspector::load(loaded_inspector::path(), 1);
+    const auto picture = some_picture(90, 70, 3, 5);
+    const auto map = own.inspect(picture).map;
+    std::vector<float> values(map.data(), map.data() + map.size());
+    std::nth_element(values.begin(), values.begin() + 3 * 90 * 70 / 4, values.end());
+    own.set_threshold(static_cast<double>(values[3 * 90 * 70 / 4]));
+    const auto found = own.inspect(picture);
+    REQUIRE(found.mask.dims() == map.dims());
+    std::int64_t above = 0;
+    for (std::int64_t i = 0; i < map.size(); ++i) {
+        const bool reached = static_cast<double>(map.data()[i]) >= own.threshold();
+        REQUIRE(found.mask.data()[i] == (reached ? 1 : 0));
+        above += reached;
+    }
+    std::int64_t area = 0;
+    for (const auto& region : found.regions) {
+        area += region.area;
+        CHECK(region.left + region.width <= 90);
+        CHECK(region.top + region.height <= 70);
+        CHECK(region.mean >= own.threshold());
+        CHECK(region.peak >= region.mean);
+    }
+    CHECK(area == above);
+    CHECK(area > 0);
+    own.set_threshold(1);
+    CHECK(own.inspect(picture).regions.empty());
+}
+
+TEST_CASE("inspector: a batch has the bits of its pictures one by one [inspect]") {
+    const auto& inspector = loaded_inspector::get();
+    const image_u8 pictures[] = {some_picture(64, 64, 3, 1), some_picture(50, 70, 1, 2),
+                                 some_picture(33, 20, 3, 3)};
+    const std::vector<picture_view> views(std::begin(pictures), std::end(pictures));
+    const auto found = inspector.inspect(views);
+    REQUIRE(found.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i)
+        CHECK(same(found[i], inspector.inspect(pictures[i])));
+    CHECK(inspector.inspect(std::span<const picture_view>()).empty());
+}
+
+TEST_CASE("inspector: eight threads get the bits that one gets [inspect]") {
+    const auto& inspector = loaded_inspector::get();
+    constexpr std::size_t count = 8;
+    std::vector<image_u8> pictures;
+    std::vector<inspect::inspection> want;
+    for (std::size_t i = 0; i < count; ++i) {
+        const int more = static_cast<int>(i);
+        pictures.push_back(some_picture(64 + more, 64, i % 2 ? 1 : 3, more));
+        want.push_back(i % 4 == 3 ? inspector.inspect_tiles(pictures[i])
+                                  : inspector.inspect(pictures[i]));
+    }
+    int wrong[count] = {};
     {
         std::vector<std::jthread> threads;
-        for (int i = 0; i < 2; ++i)
+        for (std::size_t i = 0; i < count; ++i)
             threads.emplace_back([&, i] {
-                for (int round = 0; round < 5; ++round)
-                    wrong[i] += !same(want[i], inspector.inspect(pictures[i]));
+                for (int round = 0; round < 3; ++round)
+                    wrong[i] += !same(want[i], i % 4 == 3 ? inspector.inspect_tiles(pictures[i])
+                                                          : inspector.inspect(pictures[i]));
             });
     }
-    CHECK(wrong[0] == 0);
-    CHECK(wrong[1] == 0);
+    for (const int failures : wrong)
+        CHECK(failures == 0);
 }
 
 TEST_CASE("inspector: the threshold can be overridden within its range [inspect]") {

@@ -89,26 +89,27 @@ void resample_row(const triangle_filter& filter,
 }
 
 inline void expect_picture(const picture_view& from, const picture_extent& to) {
-    expect(from.data != nullptr && from.width > 0 && from.height > 0, "resize",
-           "the picture has pixels");
-    expect(from.channels == 1 || from.channels == 3, "resize", "a picture has 1 or 3 channels");
+    expect_pixels(from, "resize");
     expect(to.width > 0 && to.height > 0, "resize", "the size asked for is positive");
 }
 
-/// Resizes into `to`: size.height rows of size.width * channels bytes, dense. The aspect ratio is
-/// not kept. Throws errc::value for an empty picture or one without 1 or 3 channels.
+/// Resizes into `to`: size.height rows of size.width pixels, dense; one byte each of a grey picture,
+/// else RGB, see plain_row. The aspect ratio is not kept. Throws errc::value for what
+/// expect_pixels refuses.
 inline void resize_into(const picture_view& from, const picture_extent& size, std::uint8_t* to) {
     expect_picture(from, size);
     const triangle_filter across(from.width, size.width);
     const triangle_filter down(from.height, size.height);
     const auto across_weights = across.fixed_point();
     const auto down_weights = down.fixed_point();
-    std::size_t const row = byte_count({size.width, 1}, from.channels);
+    const int channels = from.channels() == 1 ? 1 : 3;
+    std::size_t const row = byte_count({size.width, 1}, channels);
+    std::vector<std::uint8_t> converted;
     std::vector<std::uint8_t> narrow(row * static_cast<std::size_t>(from.height));
     for (int y = 0; y < from.height; ++y) {
-        const std::uint8_t* const source = from.data + y * from.stride;
+        const std::uint8_t* const source = plain_row(from, y, converted);
         std::uint8_t* const target = narrow.data() + static_cast<std::size_t>(y) * row;
-        if (from.channels == 3)
+        if (channels == 3)
             resample_row<3>(across, across_weights, source, target);
         else
             resample_row<1>(across, across_weights, source, target);
@@ -129,14 +130,14 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
     }
 }
 
-/// The picture at another size, same channels.
+/// The picture at another size, grey or RGB.
 [[nodiscard]] inline image_u8 resize(const picture_view& from, const picture_extent& size) {
     expect_picture(from, size);
     image_u8 result;
     result.width = size.width;
     result.height = size.height;
-    result.channels = from.channels;
-    result.pixels.resize(byte_count(size, from.channels));
+    result.channels = from.channels() == 1 ? 1 : 3;
+    result.pixels.resize(byte_count(size, result.channels));
     resize_into(from, size, result.pixels.data());
     return result;
 }
@@ -146,7 +147,7 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
 [[nodiscard]] inline std::vector<float> resize_mask(const picture_view& from,
                                                     const picture_extent& size) {
     expect_picture(from, size);
-    expect(from.channels == 1, "resize_mask", "a mask has one channel");
+    expect(from.plain() && from.channels() == 1, "resize_mask", "a mask has one channel of 8 bits");
     const triangle_filter across(from.width, size.width);
     const triangle_filter down(from.height, size.height);
     std::size_t const width = static_cast<std::size_t>(size.width);

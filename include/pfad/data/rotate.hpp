@@ -70,7 +70,8 @@ inline void rotate_into(const picture_view& from,
                         double degrees,
                         std::uint8_t* to,
                         const colour& fill = rotation_fill) {
-    expect(from.data != nullptr && from.channels == 3, "rotate", "the picture has three channels");
+    expect(from.data != nullptr && from.plain() && from.channels() == 3, "rotate",
+           "the picture is RGB in 8 bits");
     expect(std::isfinite(degrees), "rotate", "the angle is finite");
     const int width = from.width;
     const int height = from.height;

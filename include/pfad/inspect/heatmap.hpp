@@ -2,9 +2,9 @@
 // threshold, panels side by side. Pure functions of pictures and maps.
 //
 // A map is (h, w) with scores in [0, 1], of any size: it is stretched over the picture bilinearly
-// (half-pixel centres). Pictures have 1, 3 or 4 channels of which the fourth is ignored; results
-// have 3. Every function throws errc::value for another number of channels, a picture or map
-// without pixels, or a threshold outside [0, 1].
+// (half-pixel centres). Pictures are views of any format; results are RGB in 8 bits. Every function
+// throws errc::value for a view that expect_pixels refuses, a picture or map without pixels, or a
+// threshold outside [0, 1].
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -104,23 +104,23 @@ inline float smooth_step(float low, float high, float t) {
 
 } // namespace detail
 
-/// A dense copy of the picture with three channels.
+/// A dense copy of the picture as RGB in 8 bits.
 [[nodiscard]] inline image_u8 to_rgb(const picture_view& picture) {
-    expect(picture.width >= 1 && picture.height >= 1 && picture.data, "heat map",
-           "the picture has a pixel");
-    expect(picture.channels == 1 || picture.channels == 3 || picture.channels == 4, "heat map",
-           "a picture has 1, 3 or 4 channels");
+    expect_pixels(picture, "heat map");
     image_u8 result;
     result.width = picture.width;
     result.height = picture.height;
     result.channels = 3;
     result.pixels.resize(3 * detail::area(picture.width, picture.height));
     std::uint8_t* to = result.pixels.data();
+    std::vector<std::uint8_t> converted;
     for (int y = 0; y < picture.height; ++y) {
-        const std::uint8_t* from = picture.data + y * picture.stride;
-        for (int x = 0; x < picture.width; ++x, from += picture.channels, to += 3)
-            for (int c = 0; c < 3; ++c)
-                to[c] = from[picture.channels == 1 ? 0 : c];
+        const std::uint8_t* const from = plain_row(picture, y, converted);
+        if (picture.format == pixel_format::grey)
+            for (int x = 0; x < picture.width; ++x, to += 3)
+                std::fill_n(to, 3, from[x]);
+        else
+            to = std::copy_n(from, std::ptrdiff_t(3) * picture.width, to);
     }
     return result;
 }

@@ -1,30 +1,40 @@
-// A trained model at work: pixels in, score, verdict and heat map out.
+// A trained model at work: pixels in, score, verdict, heat map and regions out.
 #pragma once
 
 #include <pfad/core/host_memory.hpp>
 #include <pfad/data/test_sample.hpp>
 #include <pfad/inspect/heatmap.hpp>
+#include <pfad/inspect/regions.hpp>
+#include <pfad/inspect/tiles.hpp>
 #include <pfad/models/model_file.hpp>
 #include <pfad/models/predictor.hpp>
 #include <pfad/ops/resize_bilinear.hpp>
+#include <pfad/ops/top_k_mean.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace pfad::inspect {
 
 /// What the inspector finds in one picture.
 struct inspection {
-    double score = 0;     ///< mean of the 100 highest pixels of the map, in [0, 1]
+    double score = 0;     ///< mean of the 100 highest pixels of the network's map, in [0, 1]
     bool defect = false;  ///< score >= threshold
     tensor<float, 2> map; ///< (height, width) of the picture: probability of a defect
+    tensor<std::uint8_t, 2> mask; ///< (height, width): 1 where map >= threshold, else 0
+    std::vector<region> regions;  ///< of the mask, in the order of their first pixel, row by row
 };
 
-/// Owns its context and network, with activations of T. Several threads may call inspect() at once;
-/// on a device they take turns.
+/// Owns its context and network, with activations of T. Several threads may inspect at once; on a
+/// device they take turns.
 template <class Context, class T = float>
 class inspector {
 public:
@@ -42,38 +52,40 @@ public:
         description_.threshold = threshold;
     }
 
-    /// Inspects an RGB or grey picture of any size, which is only read. Throws errc::value for a
-    /// view without pixels or with another number of channels.
+    /// Inspects a picture of any size and format. Throws errc::value for what expect_pixels refuses.
     [[nodiscard]] inspection inspect(const picture_view& picture) const {
-        expect(picture.data && picture.width > 0 && picture.height > 0, "inspect",
-               "the picture has pixels");
-        expect(picture.channels == 1 || picture.channels == 3, "inspect",
-               "the picture is grey or RGB: one or three channels");
-        expect(picture.stride >= std::ptrdiff_t(picture.width) * picture.channels, "inspect",
-               "the stride holds a row");
-        image_u8 colour;
-        if (picture.channels == 1)
-            colour = to_rgb(picture);
-        auto& ctx = *context_;
-        auto memory = host_memory::beside(ctx);
-        const auto pixels = data::model_pixels(
-            memory, picture.channels == 1 ? colour.view() : picture, description_.size);
-        std::unique_lock turn(*turn_, std::defer_lock);
-        if constexpr (!on_the_host)
-            turn.lock();
-        const auto found = (*predict_)(pixels);
-        inspection result;
-        result.score = static_cast<double>(on_host(ctx, found.scores).data()[0]);
-        result.defect = result.score >= description_.threshold;
-        std::int64_t const h = picture.height, w = picture.width;
-        tape<Context> t(ctx, mode::eval);
-        const auto own = resize_bilinear(t, constant(found.maps), h, w);
-        result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
+        expect_pixels(picture, "inspect");
+        inspection result = std::move(predict({&picture, 1}).front());
+        judge(result);
         return result;
     }
 
+    /// Inspects several pictures, each of its own size and format; results in their order. On the
+    /// host they go through the network one by one and have the bits that inspect(picture) gives.
+    /// A device takes up to 16 at once, which it may round differently. Throws errc::value as
+    /// above, before the first is inspected.
+    [[nodiscard]] std::vector<inspection> inspect(std::span<const picture_view> pictures) const {
+        for (std::size_t i = 0; i < pictures.size(); ++i)
+            expect_pixels(pictures[i], "inspect, picture " + std::to_string(i));
+        std::vector<inspection> results;
+        results.reserve(pictures.size());
+        for_each_batch(pictures, [&](std::size_t, inspection&& found) {
+            judge(found);
+            results.push_back(std::move(found));
+        });
+        return results;
+    }
+
+    /// Inspects a large picture in overlapping tiles of `side` x `side` of its pixels, see
+    /// tile_axis; 0 is the size of the model, so that a pixel of the picture is one of the network.
+    /// The tiles' maps are blended, and the score is the mean of the blended map's 100 highest
+    /// pixels. The calibrated threshold is for whole pictures: see docs/embedding.md. Throws
+    /// errc::value for what expect_pixels refuses and for a side that is neither 0 nor at least 32.
+    [[nodiscard]] inspection inspect_tiles(const picture_view& picture, int side = 0) const;
+
 private:
     static constexpr bool on_the_host = std::is_same_v<typename Context::space, host>;
+    static constexpr std::size_t most_at_once = on_the_host ? 1 : 16;
 
     inspector(const state_dict& file, int device)
         : description_(describe_model(file)), context_(std::make_unique<Context>(device)) {
@@ -83,11 +95,107 @@ private:
         predict_ = std::make_unique<predictor<Context, T>>(*context_, *model_);
     }
 
+    /// Calls take(index, inspection with map and score) for each picture in order.
+    template <class F>
+    void for_each_batch(std::span<const picture_view> pictures, F&& take) const {
+        for (std::size_t begin = 0; begin < pictures.size(); begin += most_at_once) {
+            auto found =
+                predict(pictures.subspan(begin, std::min(most_at_once, pictures.size() - begin)));
+            for (std::size_t i = 0; i < found.size(); ++i)
+                take(begin + i, std::move(found[i]));
+        }
+    }
+
+    /// Maps and scores of one batch.
+    [[nodiscard]] std::vector<inspection> predict(std::span<const picture_view> pictures) const;
+
+    /// Fills in what follows from map, score and threshold.
+    void judge(inspection& result) const {
+        auto memory = host_memory::beside(*context_);
+        result.defect = result.score >= description_.threshold;
+        result.mask = empty<std::uint8_t>(memory, result.map.dims());
+        threshold_map(result.map, description_.threshold, result.mask.view());
+        result.regions = find_regions(result.map, result.mask);
+    }
+
     model_description description_;
     std::unique_ptr<Context> context_;
     std::unique_ptr<pfadseg<float>> model_;
     std::unique_ptr<predictor<Context, T>> predict_;
     std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>();
 };
+
+template <class Context, class T>
+std::vector<inspection>
+inspector<Context, T>::predict(std::span<const picture_view> pictures) const {
+    auto& ctx = *context_;
+    auto memory = host_memory::beside(ctx);
+    std::int64_t const n = static_cast<std::int64_t>(pictures.size()), size = description_.size;
+    const auto pixels = empty<std::uint8_t>(memory, shape<4>{{n, size, size, 3}});
+    for (std::int64_t i = 0; i < n; ++i)
+        data::model_pixels_into(pictures[static_cast<std::size_t>(i)], description_.size,
+                                pixels.data() + i * size * size * 3);
+    std::vector<inspection> results(pictures.size());
+    std::unique_lock turn(*turn_, std::defer_lock);
+    if constexpr (!on_the_host)
+        turn.lock();
+    const auto found = (*predict_)(pixels);
+    const auto scores = on_host(ctx, found.scores);
+    tape<Context> t(ctx, mode::eval);
+    for (std::int64_t i = 0; i < n; ++i) {
+        auto& result = results[static_cast<std::size_t>(i)];
+        const auto& picture = pictures[static_cast<std::size_t>(i)];
+        std::int64_t const h = picture.height, w = picture.width;
+        const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
+        const auto own = resize_bilinear(t, constant(map), h, w);
+        result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
+        result.score = static_cast<double>(scores.data()[i]);
+    }
+    return results;
+}
+
+template <class Context, class T>
+inspection inspector<Context, T>::inspect_tiles(const picture_view& picture, int side) const {
+    expect_pixels(picture, "inspect_tiles");
+    expect(side == 0 || side >= 32, "inspect_tiles", "a tile's side is at least 32 pixels, or 0");
+    const int longest = side == 0 ? description_.size : side;
+    const tile_axis across(picture.width, longest), down(picture.height, longest);
+    std::vector<picture_view> tiles;
+    for (const int top : down.starts)
+        for (const int left : across.starts)
+            tiles.push_back(picture.window(left, top, across.side, down.side));
+
+    auto& ctx = *context_;
+    auto memory = host_memory::beside(ctx);
+    std::int64_t const h = picture.height, w = picture.width;
+    inspection result;
+    result.map = full<float>(memory, shape<2>{{h, w}}, 0);
+    for_each_batch(tiles, [&](std::size_t i, inspection&& tile) {
+        std::size_t const column = i % across.starts.size(), row = i / across.starts.size();
+        const float* from = tile.map.data();
+        for (int y = 0; y < down.side; ++y) {
+            const float weight = down.weights[row][static_cast<std::size_t>(y)];
+            float* const to =
+                result.map.data() + (down.starts[row] + y) * w + across.starts[column];
+            for (int x = 0; x < across.side; ++x)
+                to[x] += weight * across.weights[column][static_cast<std::size_t>(x)] * *from++;
+        }
+    });
+    // Rounding of the weights must not lead out of the range.
+    std::transform(result.map.data(), result.map.data() + h * w, result.map.data(),
+                   [](float v) { return std::min(v, 1.0f); });
+
+    const auto whole = result.map.reshape(shape<4>{{1, h, w, 1}});
+    if constexpr (on_the_host) {
+        result.score = static_cast<double>(top_k_mean(ctx, whole).data()[0]);
+    } else {
+        const std::lock_guard turn(*turn_);
+        const auto on_device = empty<float>(ctx, whole.dims());
+        copy(ctx, view<const float, 4>(whole), on_device.view());
+        result.score = static_cast<double>(on_host(ctx, top_k_mean(ctx, on_device)).data()[0]);
+    }
+    judge(result);
+    return result;
+}
 
 } // namespace pfad::inspect

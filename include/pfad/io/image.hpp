@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pfad/io/file.hpp>
+#include <pfad/io/picture_view.hpp>
 
 #if __has_include(<stb/stb_image.h>)
 #include <stb/stb_image.h>
@@ -26,16 +27,6 @@
 #include <vector>
 
 namespace pfad {
-
-/// Pixels that belong to someone else: row-major, channels interleaved, 1 = grey, 3 = RGB; `stride`
-/// bytes from one row to the next.
-struct picture_view {
-    const std::uint8_t* data = nullptr;
-    int width = 0, height = 0, channels = 3;
-    std::ptrdiff_t stride = 0;
-
-    [[nodiscard]] const std::uint8_t* row(int y) const { return data + y * stride; }
-};
 
 /// A dense 8-bit picture, 1 = grey, 3 = RGB.
 struct image_u8 {
@@ -288,22 +279,20 @@ decode_picture(const std::string& path, byte_span bytes, int channels) {
     return {static_cast<int>(facts.width), static_cast<int>(facts.height)};
 }
 
-/// The bytes of a PNG file.
+/// The bytes of a PNG file. Throws errc::value for a view that is not grey or RGB in 8 bits.
 [[nodiscard]] inline std::vector<std::uint8_t> encode_png(picture_view picture) {
-    expect(picture.data != nullptr && picture.width > 0 && picture.height > 0 &&
-               (picture.channels == 1 || picture.channels == 3),
-           "encode_png", "a picture has pixels, in 1 or 3 channels");
+    expect_pixels(picture, "encode_png");
+    expect(picture.plain(), "encode_png", "a picture is grey or RGB in 8 bits");
     expect(static_cast<std::int64_t>(picture.width) * picture.height <= largest_picture &&
-               picture.stride >= static_cast<std::int64_t>(picture.width) * picture.channels &&
                picture.stride <= std::numeric_limits<int>::max(),
-           "encode_png", "at most 100 megapixels, rows not overlapping");
+           "encode_png", "a picture has at most 100 megapixels, a row at most 2 GiB");
     std::vector<std::uint8_t> bytes;
     const auto take = [](void* to, void* data, int size) {
         const auto* const from = static_cast<const std::uint8_t*>(data);
         auto* const all = static_cast<std::vector<std::uint8_t>*>(to);
         all->insert(all->end(), from, from + size);
     };
-    if (stbi_write_png_to_func(take, &bytes, picture.width, picture.height, picture.channels,
+    if (stbi_write_png_to_func(take, &bytes, picture.width, picture.height, picture.channels(),
                                picture.data, static_cast<int>(picture.stride)) == 0)
         fail(errc::io, "encode_png: not enough memory");
     return bytes;

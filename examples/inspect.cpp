@@ -113,9 +113,8 @@ int inspect(const arguments& a) {
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{
-        "Inspects pictures: prints score and verdict of each, writes it with its heat map.\n"
-        "Exit status 0: no defect; 1: a defect in one of them; 2: an error."};
+    CLI::App app{"Inspects pictures: prints score and verdict of each, and draws its heat map.\n"
+                 "Exit status 0: no defect; 1: a defect in one of them; 2: an error."};
     app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
     app.add_option("pictures", a.pictures, "PNG, JPEG or BMP; - reads one from standard input");
     app.add_option(

@@ -1,47 +1,130 @@
-// pfad_inspect: score, verdict and heat map of pictures.
+// pfad_inspect: score, verdict and heat map of pictures. Exit status 1 where one has a defect.
 #include "device/options.hpp"
+#include "watch.hpp"
+
+#include <algorithm>
+#include <thread>
 
 namespace {
 
 struct arguments {
-    std::string model, out;
+    std::string model, out, watch;
     std::vector<std::string> pictures;
     double threshold = 0;
+    bool json = false;
     program::device_options device;
 };
 
-int inspect(const arguments& a) {
-    const auto device = program::make_device(a.device);
-    double threshold = device->load(a.model);
-    if (a.threshold != 0)
-        device->set_threshold(threshold = a.threshold);
-    std::error_code problem;
-    std::filesystem::create_directories(a.out, problem);
-    if (problem)
-        pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
-    program::result_paths paths({a.pictures.begin(), a.pictures.end()});
-    for (const auto& path : a.pictures) {
-        std::string const to = paths.next(a.out, path);
-        const auto picture = pfad::read_picture(path);
-        const auto found = device->inspect(picture);
-        pfad::write_png(to, pfad::inspect::render_inspection(picture, found.map, threshold));
-        std::printf("%s  score %.4f  threshold %.4f  %s  %s\n", path.c_str(), found.score,
-                    threshold, found.defect ? "DEFECT" : "good", to.c_str());
-        std::fflush(stdout);
+/// A model with its threshold, and where its findings go.
+class inspector {
+public:
+    inspector(const arguments& a, std::vector<std::filesystem::path> sources)
+        : json_(a.json || !a.watch.empty()), device_(program::make_device(a.device)),
+          threshold_(device_->load(a.model)), out_(a.out), paths_(std::move(sources)) {
+        if (a.threshold != 0)
+            device_->set_threshold(threshold_ = a.threshold);
+        std::error_code problem;
+        if (!out_.empty())
+            std::filesystem::create_directories(out_, problem);
+        if (problem)
+            pfad::fail(pfad::errc::io, out_ + ": the folder cannot be made: " + problem.message());
     }
-    return 0;
+
+    /// Prints what is found in a picture, and writes its heat map first. Returns whether it has a
+    /// defect.
+    bool inspect(const std::string& name, const pfad::image_u8& picture) {
+        const auto found = device_->inspect(picture);
+        std::string to;
+        if (!out_.empty()) {
+            to = paths_.next(out_, name == "-" ? "stdin" : name);
+            pfad::write_png(to, pfad::inspect::render_inspection(picture, found.map, threshold_));
+        }
+        if (json_) {
+            nlohmann::json line = {{"picture", name},
+                                   {"score", found.score},
+                                   {"threshold", threshold_},
+                                   {"defect", found.defect}};
+            line["heat_map"] = to.empty() ? nlohmann::json(nullptr) : nlohmann::json(to);
+            program::print_line(program::to_text(line));
+        } else {
+            char text[96];
+            std::snprintf(text, sizeof text, "  score %.4f  threshold %.4f  %s", found.score,
+                          threshold_, found.defect ? "DEFECT" : "good");
+            program::print_line(name + text + (to.empty() ? "" : "  " + to));
+        }
+        return found.defect;
+    }
+
+private:
+    bool json_;
+    std::unique_ptr<program::device> device_;
+    double threshold_;
+    std::string out_;
+    program::result_paths paths_;
+};
+
+/// The picture that standard input is.
+pfad::image_u8 read_standard_input() {
+    std::vector<std::uint8_t> bytes;
+    std::uint8_t block[1 << 16];
+    while (const std::size_t got = std::fread(block, 1, sizeof block, stdin))
+        bytes.insert(bytes.end(), block, block + got);
+    if (std::ferror(stdin))
+        pfad::fail(pfad::errc::io, "standard input: cannot be read");
+    return pfad::decode_picture(bytes, "standard input");
+}
+
+/// Inspects what arrives in a folder until that is gone.
+[[noreturn]] void watch(const arguments& a) {
+    program::picture_watch arrivals(a.watch);
+    inspector find(a, {});
+    std::error_code absent;
+    if (std::filesystem::equivalent(a.watch, a.out, absent))
+        pfad::fail(pfad::errc::io,
+                   a.out + ": is the watched folder; choose another one for results");
+    for (;;) {
+        arrivals.poll(
+            [&](const std::string& path, const pfad::image_u8& picture) {
+                find.inspect(path, picture);
+            },
+            [](const std::string& path, const std::string& problem) {
+                program::print_line(program::to_text({{"picture", path}, {"error", problem}}));
+            });
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+}
+
+int inspect(const arguments& a) {
+    if (a.pictures.empty() == a.watch.empty())
+        pfad::fail(pfad::errc::value, "give the pictures, or a folder to --watch");
+    if (!a.watch.empty())
+        watch(a);
+    if (std::count(a.pictures.begin(), a.pictures.end(), "-") > 1)
+        pfad::fail(pfad::errc::value, "-: standard input is one picture and cannot be read twice");
+    inspector find(a, {a.pictures.begin(), a.pictures.end()});
+    bool defect = false;
+    for (const auto& path : a.pictures)
+        defect |=
+            find.inspect(path, path == "-" ? read_standard_input() : pfad::read_picture(path));
+    return defect ? 1 : 0;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{"Inspects pictures: prints score and verdict, writes each with its heat map."};
+    CLI::App app{"Inspects pictures: prints score and verdict of each, and draws its heat map.\n"
+                 "Exit status 0: no defect; 1: a defect in one of them; 2: an error."};
     app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
-    app.add_option("pictures", a.pictures, "PNG, JPEG or BMP")->required();
-    app.add_option("--out", a.out, "folder for the pictures with heat maps")->required();
-    app.add_option("--threshold", a.threshold, "instead of the calibrated one")
+    app.add_option("pictures", a.pictures, "PNG, JPEG or BMP; - reads one from standard input");
+    app.add_option(
+        "--watch", a.watch,
+        "inspect the pictures that are or arrive in this folder, until it is gone, with a "
+        "line of JSON each");
+    app.add_option("--out", a.out, "folder for the pictures with heat maps");
+    app.add_option("--threshold", a.threshold, "instead of the model's")
         ->check(CLI::Range(1e-9, 1.0));
+    app.add_flag("--json", a.json, "one line of JSON a picture");
     a.device.add_to(app);
     if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
         return status;

@@ -1,5 +1,5 @@
-// What the programs share: errors as one sentence and exit status 1, progress on a terminal, run
-// logs.
+// What the programs share: errors as one sentence and exit status 2, lines of text and JSON, progress
+// on a terminal, run logs.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -24,7 +24,8 @@ namespace program {
 /// What --threads may be; 0: one a processor.
 inline const CLI::Range thread_range(0, 1024);
 
-/// Runs f; prints what it throws as one sentence. The value is main's.
+/// Runs f; prints what it throws as one sentence. The value is main's, 2 after an error: 1 is the
+/// verdict of pfad_inspect.
 template <class F>
 int run(const char* name, F&& f) {
     try {
@@ -34,7 +35,7 @@ int run(const char* name, F&& f) {
     } catch (const std::exception& e) {
         std::fprintf(stderr, "%s: %s\n", name, e.what());
     }
-    return 1;
+    return 2;
 }
 
 /// Reads the command line. Returns -1 to go on, else main's value: 0 after --help, 2 for arguments
@@ -49,6 +50,18 @@ inline int parse(const char* name, CLI::App& app, int argc, char** argv) {
         return 2;
     }
     return -1;
+}
+
+/// A line on standard output, at once: whoever reads it may wait for it.
+inline void print_line(const std::string& line) {
+    if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
+        std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0)
+        pfad::fail(pfad::errc::io, "standard output: cannot be written");
+}
+
+/// JSON as text, on one line or indented. A path that is no UTF-8 has replacement characters.
+inline std::string to_text(const nlohmann::json& j, int indent = -1) {
+    return j.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Where a picture's result goes: FOLDER/STEM.png, numbered where several pictures of a folder

@@ -81,7 +81,9 @@ for kind in "$data"/test/*/; do
         [[ -f $picture ]] && pictures+=("$picture") && break
     done
 done
-"$bin/pfad_inspect" --model "$out/run/model.safetensors" --out "$out/inspected" "${pictures[@]}"
+# Status 1 says that there is a defect, as there should be.
+"$bin/pfad_inspect" --model "$out/run/model.safetensors" --out "$out/inspected" "${pictures[@]}" ||
+    [[ $? -eq 1 ]]
 echo
 echo "The page: $out/report.html"
 echo "The model: $out/run/model.safetensors; single pictures: $bin/pfad_inspect --help"

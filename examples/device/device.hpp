@@ -35,7 +35,7 @@ struct device {
     calibrate_threshold(pfad::pfadseg<float>& model, int size, const pictures& good) = 0;
     virtual pfad::train::evaluation evaluate(pfad::pfadseg<float>& model,
                                              int size,
-                                             const std::filesystem::path& category,
+                                             std::vector<pfad::data::test_item> items,
                                              const std::function<void(int, int)>& report) = 0;
     /// Loads the model file that inspect() works with; returns its threshold.
     virtual double load(const std::string& model) = 0;

@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace program {
 
@@ -39,10 +41,10 @@ public:
     }
     pfad::train::evaluation evaluate(pfad::pfadseg<float>& model,
                                      int size,
-                                     const std::filesystem::path& category,
+                                     std::vector<pfad::data::test_item> items,
                                      const std::function<void(int, int)>& report) override {
         pfad::predictor<Context, T> predict(context(), model);
-        return pfad::train::evaluate(context(), predict, size, category, report);
+        return pfad::train::evaluate(context(), predict, size, std::move(items), report);
     }
     double load(const std::string& model) override {
         inspector_.emplace(pfad::inspect::inspector<Context, T>::load(model, number_));

@@ -92,7 +92,8 @@ public:
         pfad::cpu::context plain;
         pfad::pfadseg<float> model(plain, options.model);
         model.initialise(1);
-        const auto e = device_.evaluate(model, options.size, folder_ / "flange", [](int, int) {});
+        const auto e = device_.evaluate(
+            model, options.size, pfad::data::list_test_items(folder_ / "flange"), [](int, int) {});
         return e.result.pixel_auroc.value_or(-1);
     }
 

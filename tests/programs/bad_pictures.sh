@@ -50,7 +50,7 @@ base64 -d <<<"$one" >tiny/train/good/zz.png
 cp whole.jpg tiny/train/good/zzz.jpg
 succeeds "a picture of 1x1 trains" "${train[@]}" --data tiny --out model
 cp tiny/train/good/zz.png one.png
-succeeds "a picture of 1x1 is inspected" pfad_inspect --model model/model.safetensors one.png \
+inspects "a picture of 1x1 is inspected" pfad_inspect --model model/model.safetensors one.png \
     --out seen
 check "its heat map is there" test -s seen/one.png
 rm -r seen

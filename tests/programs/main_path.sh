@@ -37,14 +37,14 @@ check "fused or not, the scores agree to 1e-5" \
 
 picture=$(ls tiny/test/pit/* | head -n 1)
 mkdir other && cp "$picture" other/
-succeeds "inspect" pfad_inspect --model run/model.safetensors "$picture" \
+inspects "inspect" pfad_inspect --model run/model.safetensors "$picture" \
     "other/$(basename "$picture")" --out seen
 name=$(basename "$picture" .png)
 check "two lines, with verdicts" test "$(grep -Ec "score 0\.[0-9]+ +threshold 0\.[0-9]+ +(DEFECT|good)" stdout.txt)" -eq 2
 check "heat map of the picture's own size" test "$(extent "$picture")" = "$(extent "seen/$name.png")"
 check "a second picture of that name keeps the first" test -s "seen/${name}_2.png"
 for threshold in 1e-6 1; do
-    succeeds "inspect, threshold $threshold" pfad_inspect --model run/model.safetensors "$picture" \
+    inspects "inspect, threshold $threshold" pfad_inspect --model run/model.safetensors "$picture" \
         --out seen --threshold "$threshold"
     verdict=DEFECT
     [[ $threshold == 1 ]] && verdict=good
@@ -64,7 +64,7 @@ if grep -qw avx512_bf16 /proc/cpuinfo; then
         --size 64 --batch 2 --student-iterations 2 --segmentation-iterations 2 --precision bf16
     succeeds "evaluate in bf16" pfad_evaluate --model coarse/model.safetensors --data tiny/ \
         --precision bf16
-    succeeds "inspect in bf16" pfad_inspect --model coarse/model.safetensors "$picture" --out seen \
+    inspects "inspect in bf16" pfad_inspect --model coarse/model.safetensors "$picture" --out seen \
         --precision bf16
 fi
 
@@ -74,7 +74,7 @@ succeeds "train, a name in Latin-1, an option twice" pfad_train --data tiny --te
     --teacher random --out latin --size 64 --batch 2 --student-iterations 2 \
     --segmentation-iterations 7 --segmentation-iterations 2
 check "the last one counts" test "$(wc -l <latin/log.jsonl)" -eq 4
-succeeds "its model is readable" pfad_inspect --model latin/model.safetensors "$picture" --out seen
+inspects "its model is readable" pfad_inspect --model latin/model.safetensors "$picture" --out seen
 
 succeeds "custom block" pfad_custom_block
 check "its loss falls" awk '/loss/ { if (!n++) first = $NF; last = $NF } END { exit !(n > 1 && last < 0.8 * first) }' stdout.txt

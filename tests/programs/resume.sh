@@ -45,7 +45,7 @@ refuses "resume with other textures" "was written by a run with other options or
 before=$(cksum <stopped/checkpoint.safetensors)
 trap '' XFSZ
 (ulimit -f 100000 && "$bin/pfad_train" "${stopped[@]}" --resume >stdout.txt 2>stderr.txt)
-check "a full disk ends the run" test $? -eq 1
+check "a full disk ends the run" test $? -eq 2
 check "it is told in one line" test "$(wc -l <stderr.txt)" -eq 1
 check "which names the file" \
     grep -Eq "^pfad_train: stopped/checkpoint.safetensors: .*(too large|space)" stderr.txt

@@ -54,8 +54,8 @@ settle() {
     done
 }
 
-# refuses LABEL PATTERN FOLDER PROGRAM ARGUMENTS...: the program ends with a status of its own, says
-# one line on stderr that matches PATTERN, and leaves no file that was not in FOLDER before.
+# refuses LABEL PATTERN FOLDER PROGRAM ARGUMENTS...: the program ends with status 2, says one line on
+# stderr that matches PATTERN, and leaves no file that was not in FOLDER before.
 refuses() {
     local label=$1 pattern=$2 folder=$3 before after status problem= command
     shift 3
@@ -64,7 +64,7 @@ refuses() {
     "${command[@]}" >stdout.txt 2>stderr.txt
     status=$?
     after=$(list "$folder")
-    [[ $status -eq 1 || $status -eq 2 ]] || problem+=" status $status;"
+    [[ $status -eq 2 ]] || problem+=" status $status;"
     [[ $(wc -l <stderr.txt) -eq 1 ]] || problem+=" not one line;"
     grep -Eq "^$1: .*($pattern)" stderr.txt || problem+=" no match of \"$pattern\";"
     [[ $before == "$after" ]] || problem+=" files changed: $after;"
@@ -83,6 +83,18 @@ succeeds() {
     settle "${@:2}"
     "${command[@]}" >stdout.txt 2>stderr.txt
     say $? "$label" "stderr: $(head -c 400 stderr.txt)"
+}
+
+# inspects LABEL PROGRAM ARGUMENTS...: the same of pfad_inspect, whose status is 1 where its stdout
+# tells of a defect.
+inspects() {
+    local label=$1 expected=0 command
+    settle "${@:2}"
+    "${command[@]}" >stdout.txt 2>stderr.txt
+    local status=$?
+    ! grep -Eq '  DEFECT|"defect":true' stdout.txt || expected=1
+    [[ $status -eq $expected && -s stdout.txt ]]
+    say $? "$label" "status $status; stderr: $(head -c 400 stderr.txt)"
 }
 
 # The demo's pictures in demo/, and a few of them as the category tiny/ with the textures paint/.

@@ -19,7 +19,7 @@ namespace pfad::data {
 struct test_item {
     std::filesystem::path picture;
     std::string kind;           ///< the name of its folder, "good" for a good one
-    std::filesystem::path mask; ///< empty for a good one
+    std::filesystem::path mask; ///< empty for a good one, and where it is not known
 
     [[nodiscard]] bool anomalous() const { return kind != "good"; }
 };

@@ -44,7 +44,7 @@ struct test_sample {
     bool anomalous = false; ///< by the name of its folder, even where the small mask is empty
 };
 
-/// Loads a test picture and its mask. Throws errc::io where one cannot be read, errc::value where
+/// Loads a test picture and its mask, which is empty where it is not known. Throws errc::io where one cannot be read, errc::value where
 /// the mask has another size than its picture.
 template <class C>
 [[nodiscard]] test_sample load_test_sample(C& memory, const test_item& item, int size) {
@@ -53,7 +53,7 @@ template <class C>
     result.anomalous = item.anomalous();
     result.pixels = model_pixels(memory, picture, size);
     result.mask.assign(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 0);
-    if (!result.anomalous)
+    if (!result.anomalous || item.mask.empty())
         return result;
     const image_u8 mask = read_mask(item.mask);
     if (mask.width != picture.width || mask.height != picture.height)

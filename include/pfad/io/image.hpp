@@ -259,6 +259,11 @@ decode_picture(const std::string& path, byte_span bytes, int channels) {
     return detail::decode_picture(path, read_file(path).bytes(), 3);
 }
 
+/// The same of the bytes of a file; `name` is what errors call it.
+[[nodiscard]] inline image_u8 decode_picture(byte_span bytes, const std::string& name) {
+    return detail::decode_picture(name, bytes, 3);
+}
+
 /// Reads a mask as one channel; what is not zero in the file is not zero here.
 [[nodiscard]] inline image_u8 read_mask(const std::string& path) {
     return detail::decode_picture(path, read_file(path).bytes(), 1);

@@ -1,16 +1,17 @@
-// A trained network over pictures: maps, scores, metrics and the threshold.
+// A trained network over pictures: maps, scores, metrics and the threshold of training.
 #pragma once
 
 #include <pfad/core/host_memory.hpp>
 #include <pfad/data/test_sample.hpp>
 #include <pfad/metrics/evaluation.hpp>
 #include <pfad/models/predictor.hpp>
+#include <pfad/train/threshold.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pfad::train {
@@ -33,19 +34,19 @@ struct evaluation {
     std::vector<double> scores;       ///< of the items
     tensor<float, 3> maps;            ///< (n, size, size)
     std::vector<std::uint8_t> masks;  ///< n size size
-    std::vector<std::uint8_t> labels; ///< 1 where the folder's name says anomalous
+    std::vector<std::uint8_t> labels; ///< 1 where the item is anomalous
 };
 
-/// Tests the predictor's network on a category in the MVTec AD layout. report(done, total) after
-/// each picture.
+/// Tests the predictor's network on pictures. Where those with a defect have no mask, the metrics of
+/// pixels and instances are undefined. report(done, total) after each picture.
 template <class Context, class T, class F>
 [[nodiscard]] evaluation evaluate(Context& ctx,
                                   predictor<Context, T>& predict,
                                   int size,
-                                  const std::filesystem::path& category,
+                                  std::vector<data::test_item> items,
                                   F&& report) {
     evaluation e;
-    e.items = data::list_test_items(category);
+    e.items = std::move(items);
     std::int64_t const n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
     auto memory = host_memory::beside(ctx);
     e.maps = empty<float>(memory, shape<3>{{n, s, s}});
@@ -63,20 +64,6 @@ template <class Context, class T, class F>
                                       view<std::uint8_t const, 3>{e.masks.data(), {{n, s, s}}},
                                       e.scores, e.labels);
     return e;
-}
-
-/// A threshold from good pictures alone: what a new good picture rarely reaches. Three deviations
-/// above their mean score, and not below the highest of them.
-[[nodiscard]] inline double threshold_of_good(const std::vector<double>& scores) {
-    expect(!scores.empty(), "threshold", "there is at least one good picture");
-    double mean = 0, square = 0;
-    for (const double s : scores)
-        mean += s / static_cast<double>(scores.size());
-    for (const double s : scores)
-        square += (s - mean) * (s - mean) / static_cast<double>(scores.size());
-    expect(std::isfinite(mean), "threshold", "the scores of the good pictures are finite");
-    const double highest = *std::max_element(scores.begin(), scores.end());
-    return std::clamp(std::max(highest, mean + 3 * std::sqrt(square)), 1e-6, 1.0);
 }
 
 /// The threshold from the good pictures of a folder.

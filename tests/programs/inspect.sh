@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# pfad_inspect from scripts: standard input, exit status, JSON.
+source "$(dirname "$0")/support.bash"
+
+make_tiny_category || exit 1
+succeeds "train" pfad_train --data tiny --textures paint --teacher random --out model "${small[@]}" \
+    --student-iterations 1 --segmentation-iterations 1 --checkpoint-every 0
+inspect=("$bin/pfad_inspect" --model model/model.safetensors)
+picture=$(ls tiny/test/pit/* | head -n 1)
+good=$(ls tiny/test/good/* | head -n 1)
+
+# ends STATUS LABEL COMMAND...
+ends() {
+    local status=$1 label=$2
+    shift 2
+    "$@" >stdout.txt 2>stderr.txt
+    check "$label: status $status" test $? -eq "$status"
+}
+before=$(find . -name '*.png')
+ends 1 "every picture a defect" "${inspect[@]}" --threshold 1e-6 "$picture" "$good"
+check "two verdicts" test "$(grep -c "  DEFECT$" stdout.txt)" -eq 2
+check "no picture is written without --out" test "$before" = "$(find . -name '*.png')"
+ends 0 "no picture a defect" "${inspect[@]}" --threshold 1 "$picture" "$good"
+check "two verdicts, good" test "$(grep -c "  good$" stdout.txt)" -eq 2
+ends 2 "an error after a defect" "${inspect[@]}" --threshold 1e-6 "$picture" gone.png
+check "the error is told" grep -q "^pfad_inspect: gone.png: there is no such file" stderr.txt
+check "and what was found before" grep -q "  DEFECT$" stdout.txt
+ends 2 "an option that does not exist" "${inspect[@]}" --jsn "$picture"
+ends 0 "help" "${inspect[@]}" --help
+
+# One line of JSON a picture.
+ends 1 "JSON" "${inspect[@]}" --json --out seen --threshold 1e-6 "$picture" "$good"
+check "two lines" test "$(wc -l <stdout.txt)" -eq 2
+check "of the five keys" test "$(grep -Ec '^\{"defect":true,"heat_map":"seen/[^"]*","picture":"tiny/test/[^"]*","score":0\.[0-9]+,"threshold":1e-06\}$' stdout.txt)" -eq 2
+check "the heat map is there" test -s "seen/$(basename "$picture")"
+ends 0 "JSON without --out" "${inspect[@]}" --json --threshold 1 "$picture"
+check "its heat map is null" grep -q '"defect":false,"heat_map":null,' stdout.txt
+score() {
+    sed 's/.*"score":\([^,]*\),.*/\1/' stdout.txt
+}
+expected=$(score)
+
+# Standard input.
+ends 0 "standard input" "${inspect[@]}" --json --threshold 1 - <"$picture"
+check "the score of the file" test "$(score)" = "$expected"
+check "its name is -" grep -q '"picture":"-"' stdout.txt
+cat "$picture" | "${inspect[@]}" --threshold 1 --out seen - "$good" >stdout.txt
+check "a pipe, and a file beside it" test "$(grep -c "  good  " stdout.txt)" -eq 2
+check "the heat map of standard input" test -s seen/stdin.png
+said() {
+    ends 2 "$1" "${inspect[@]}" "${@:3}"
+    check "$1: it says so in one line" test "$(grep -Ec "^pfad_inspect: $2" stderr.txt)" -eq "$(wc -l <stderr.txt)"
+    check "$1: no verdict" test ! -s stdout.txt
+}
+said "an empty standard input" "standard input: is not a PNG, JPEG or BMP picture" - </dev/null
+head -c 500 "$picture" >cut
+said "half a picture" "standard input: is truncated" - <cut
+said "standard input twice" "-: standard input is one picture" - - <"$picture"
+"${inspect[@]}" "$picture" >/dev/full 2>stderr.txt
+check "a full disk is status 2" test $? -eq 2
+check "and told" grep -q "^pfad_inspect: standard output: cannot be written" stderr.txt
+finish

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# What a model file says of itself, and its threshold.
+source "$(dirname "$0")/support.bash"
+
+make_tiny_category || exit 1
+mkdir out
+succeeds "train" pfad_train --data tiny --textures paint --teacher random --out model "${small[@]}" \
+    --student-iterations 1 --segmentation-iterations 1 --checkpoint-every 0
+model=model/model.safetensors
+
+succeeds "info" pfad_info $model
+for said in "size +64" "rcm +off" "plain_decoder +off" "threshold +0\.[0-9]+" "teacher +random" \
+    "training_pictures +4" "command +pfad_train --data tiny .*--size 64"; do
+    check "info says $said" grep -Eq "^$said" stdout.txt
+done
+succeeds "info as JSON" pfad_info --json $model
+for said in '"size": 64' '"rcm": false' '"rcm_band": 11' '"threshold": 0\.[0-9]+' \
+    '"teacher": "random"' '"command": "pfad_train .*"'; do
+    check "the JSON says $said" grep -Eq "^  $said,?$" stdout.txt
+done
+check "info, a model whose command has a line break" model_saying broken.safetensors \
+    '"command":"pfad_train' '"command":"pfad\ntrai'
+succeeds "it is read" pfad_info broken.safetensors
+check "and is one line" grep -q "^command  *pfad trai --data" stdout.txt
+refuses "info: no such file" "gone.safetensors: there is no such file" out pfad_info gone.safetensors
+safetensors other.safetensors '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
+refuses "info: another file" "other.safetensors: is not a pfad model" out pfad_info other.safetensors
+refuses "info: no file" "model is required" out pfad_info
+"$bin/pfad_info" $model >/dev/full 2>stderr.txt
+check "info: a full disk is status 2" test $? -eq 2
+check "and told" grep -q "^pfad_info: standard output: cannot be written" stderr.txt
+
+# A threshold from pictures.
+threshold=(pfad_threshold --model "$model" --good demo/flange/train/good --out out/new.safetensors)
+refuses "threshold: neither rule" "from --false-alarms or from --bad; give one" out "${threshold[@]}"
+refuses "threshold: both rules" "from --false-alarms or from --bad; give one" out \
+    "${threshold[@]}" --false-alarms 0.1 --bad tiny/test/pit
+refuses "threshold: a rate above 1" "false-alarms.*2 not in range" out \
+    "${threshold[@]}" --false-alarms 2
+refuses "threshold: no folder" "nowhere: there is no such folder" out \
+    "${threshold[@]}" --good nowhere --false-alarms 0.1
+refuses "threshold: no picture" "out: there is no PNG, JPEG or BMP" out \
+    "${threshold[@]}" --bad out
+refuses "threshold: over the model itself" "is the model that is read" model \
+    "${threshold[@]}" --false-alarms 0.1 --out ./$model
+mkdir spoilt && cp tiny/test/good/* spoilt && echo text >spoilt/zz.png
+refuses "threshold: a picture that is none" "spoilt/zz.png: is not a" out \
+    "${threshold[@]}" --good spoilt --false-alarms 0.1
+before=$(cksum <$model)
+n=$(ls demo/flange/train/good | wc -l)
+succeeds "threshold of a rate" "${threshold[@]}" --false-alarms 0.25
+check "it says how many" grep -Eq "^good +$n, scores 0\.[0-9]+ to 0\.[0-9]+, of which defects: $((n / 4))$" stdout.txt
+check "the model is as it was" test "$before" = "$(cksum <$model)"
+check "nothing but the new one is there" test "$(ls -A out)" = new.safetensors
+check "of the same weights" cmp <(weights $model) <(weights out/new.safetensors)
+"$bin/pfad_inspect" --model out/new.safetensors demo/flange/train/good/* >stdout.txt
+check "so many of them are defects" test "$(grep -c "  DEFECT$" stdout.txt)" -eq $((n / 4))
+succeeds "info of the new one" pfad_info out/new.safetensors
+check "the command is a note" grep -Eq "^threshold_command +pfad_threshold .*0.25$" stdout.txt
+check "the first one too" grep -Eq "^command +pfad_train --data tiny" stdout.txt
+succeeds "no false alarm at all" "${threshold[@]}" --false-alarms 0
+check "none" grep -Eq "^good .* of which defects: 0$" stdout.txt
+succeeds "threshold of labelled pictures" "${threshold[@]}" --good tiny/test/good --bad tiny/test/pit
+check "it says its F1" grep -Eq "^F1 +[01]\.[0-9]+$" stdout.txt
+check "and of the bad ones" grep -Eq "^bad +2, scores" stdout.txt
+trap '' XFSZ
+before=$(cksum <out/new.safetensors)
+(ulimit -f 1000 && "$bin/${threshold[0]}" "${threshold[@]:1}" --false-alarms 0) >/dev/null 2>stderr.txt
+check "a full disk is status 2" test $? -eq 2
+check "and told" grep -Eq "^pfad_threshold: out/new.safetensors: .*(too large|space)" stderr.txt
+check "what was there stays, alone" test "$before $(ls -A out)" = "$(cksum <out/new.safetensors) new.safetensors"
+finish

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# pfad_inspect --watch: pictures that arrive, also in halves, and a folder that disappears.
+source "$(dirname "$0")/support.bash"
+
+make_tiny_category || exit 1
+succeeds "train" pfad_train --data tiny --textures paint --teacher random --out model "${small[@]}" \
+    --student-iterations 1 --segmentation-iterations 1 --checkpoint-every 0
+mapfile -t pictures < <(ls demo/flange/test/good/* | head -n 3)
+inspect=(pfad_inspect --model model/model.safetensors)
+
+# prints N PATTERN: waits until so many lines of the watch match, a minute at the most.
+prints() {
+    local i
+    for ((i = 0; i < 600; ++i)); do
+        [[ $(grep -Ec "$2" lines.txt) -lt $1 ]] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+mkdir arrivals
+cp "${pictures[0]}" arrivals/there.png
+"$bin/${inspect[0]}" "${inspect[@]:1}" --watch arrivals --out seen >lines.txt 2>errors.txt &
+watch=$!
+trap 'kill $watch 2>/dev/null; rm -rf "$work"' EXIT
+verdict='^\{"defect":(true|false),"heat_map":"seen/[a-z_0-9]*.png","picture":"arrivals/'
+check "a picture that is there" prints 1 "${verdict}there.png\",\"score\":0\."
+check "its heat map" test -s seen/there.png
+cp "${pictures[1]}" arrivals/later.png
+check "a picture that arrives" prints 1 "${verdict}later.png"
+
+# Written in halves, the second of which comes before the file counts as broken.
+head -c 1000 "${pictures[2]}" >arrivals/halves.png
+sleep 0.7
+check "half a file is not reported" test "$(grep -c halves lines.txt)" -eq 0
+tail -c +1001 "${pictures[2]}" >>arrivals/halves.png
+check "a picture that is written slowly" prints 1 "${verdict}halves.png"
+head -c 1000 "${pictures[2]}" >arrivals/broken.png
+check "a file that stays broken is an error" \
+    prints 1 '^\{"error":"arrivals/broken.png: is truncated","picture":"arrivals/broken.png"\}$'
+cp "${pictures[2]}" arrivals/broken.png
+check "until it is whole" prints 1 "${verdict}broken.png"
+cp "${pictures[0]}" arrivals/hidden.tmp
+mv arrivals/hidden.tmp arrivals/renamed.png
+check "a file that is renamed" prints 1 "${verdict}renamed.png"
+cp "${pictures[1]}" arrivals/there.png
+check "a file that is replaced" prints 2 "${verdict}there.png"
+check "has a heat map of its own" test -s seen/there_2.png
+check "every other file has one line" test "$(wc -l <lines.txt)" -eq 7
+check "it still runs" kill -0 $watch
+rm -r arrivals
+wait $watch
+check "a folder that disappears is status 2" test $? -eq 2
+check "and told in one line" \
+    test "$(cat errors.txt)" = "pfad_inspect: arrivals: the watched folder has disappeared"
+check "no line was added" test "$(wc -l <lines.txt)" -eq 7
+
+refuses "watch: no such folder" "gone: there is no such folder" seen "${inspect[@]}" --watch gone
+refuses "watch: a file" "lines.txt: this is not a folder" seen \
+    "${inspect[@]}" --watch lines.txt
+refuses "watch: with pictures" "give the pictures, or a folder to --watch" seen \
+    "${inspect[@]}" --watch tiny/test/good "${pictures[0]}"
+refuses "watch: results in the watched folder" "tiny/test/good/?: is the watched folder" tiny/test/good \
+    "${inspect[@]}" --watch tiny/test/good --out tiny/test/good/
+finish

@@ -127,6 +127,8 @@ int evaluate(const arguments& a, const std::string& command) {
         program::write_page(a.report, e, description, run);
     if (!a.json.empty())
         write_text(a.json, program::to_text(to_json(e, description, run), 2) + "\n");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        pfad::fail(pfad::errc::io, "standard output: cannot be written");
     return 0;
 }
 

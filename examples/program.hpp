@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -75,8 +76,9 @@ public:
                                    const std::filesystem::path& picture) {
         const auto stem = (folder / picture.stem()).string();
         std::string path = stem + ".png";
-        for (int i = 2; !taken_.insert(path).second; ++i)
-            path = stem + "_" + std::to_string(i) + ".png";
+        int& last = last_[stem]; // a watch meets the same name for ever
+        while (!taken_.insert(path).second)
+            path = stem + "_" + std::to_string(last = std::max(last + 1, 2)) + ".png";
         std::error_code absent;
         for (const auto& source : sources_)
             if (std::filesystem::equivalent(path, source, absent))
@@ -88,6 +90,7 @@ public:
 private:
     std::vector<std::filesystem::path> sources_;
     std::set<std::string> taken_;
+    std::map<std::string, int> last_;
 };
 
 /// The command line as one line, for files that say how they were made.

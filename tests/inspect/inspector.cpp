@@ -75,7 +75,8 @@ TEST_CASE("inspector: what is no picture is refused in one sentence [inspect]") 
     constexpr auto most = std::numeric_limits<std::ptrdiff_t>::max();
     constexpr int longest = std::numeric_limits<int>::max();
     const std::vector<std::uint16_t> wide(4);
-    picture_view few_bits(wide.data(), 2, 2, pixel_format::grey, 4, 7);
+    picture_view few_bits(wide.data(), 2, 2, pixel_format::grey, 4);
+    few_bits.bits = 7;
     const std::pair<picture_view, std::string> cases[] = {
         {{}, "inspect: the picture's pointer is null"},
         {{none, 40, 30, 3, 120}, "inspect: the picture's pointer is null"},

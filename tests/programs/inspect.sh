@@ -49,7 +49,8 @@ check "a pipe, and a file beside it" test "$(grep -c "  good  " stdout.txt)" -eq
 check "the heat map of standard input" test -s seen/stdin.png
 said() {
     ends 2 "$1" "${inspect[@]}" "${@:3}"
-    check "$1: it says so in one line" test "$(grep -Ec "^pfad_inspect: $2" stderr.txt)" -eq "$(wc -l <stderr.txt)"
+    check "$1: one line" test "$(wc -l <stderr.txt)" -eq 1
+    check "$1: it says so" grep -Eq "^pfad_inspect: $2" stderr.txt
     check "$1: no verdict" test ! -s stdout.txt
 }
 said "an empty standard input" "standard input: is not a PNG, JPEG or BMP picture" - </dev/null

@@ -23,7 +23,8 @@ for mask in tiny/ground_truth/pit/*; do
     cp "$mask" "line/masks/${name/_mask/}"
 done
 folders=("${evaluate[@]}" --good line/ok/ --bad line/ng)
-succeeds "evaluate folders" "${folders[@]}" --masks line/masks --json out/a.json
+succeeds "evaluate folders" "${folders[@]}" --masks line/masks --json out/a.json --report out/masked.html
+check "the page shows the truth" grep -q '>truth<' out/masked.html
 check "the same metrics" test "$expected" = "$(metrics)"
 check "named after the folder above" grep -q '"category": "line"' out/a.json
 check "pictures with their paths" test "$(grep -Ec '"path": "line/(ok|ng)/' out/a.json)" -eq 4
@@ -55,6 +56,13 @@ check "named after the file" grep -q '"category": "list"' out/a.json
 # What is wrong.
 list=("${evaluate[@]}" --json out/b.json)
 one="by --good and --bad, or by --csv; give one of the three"
+refuses "a folder twice" "line/ok: is the folder of the good pictures, too" out \
+    "${list[@]}" --good line/ok --bad line/ok
+refuses "masks among pictures" "line/ng: is a folder of pictures" out \
+    "${list[@]}" --good line/ok --bad line/ng --masks line/ng
+"$bin/pfad_evaluate" "${folders[@]:1}" --masks line/masks >/dev/full 2>stderr.txt
+check "a full output is status 2" test $? -eq 2
+check "and a sentence" grep -q "standard output: cannot be written" stderr.txt
 refuses "no pictures" "$one" out "${list[@]}"
 refuses "pictures twice" "$one" out "${list[@]}" --data tiny --csv line/list.csv
 refuses "good ones alone" "$one" out "${list[@]}" --good line/ok

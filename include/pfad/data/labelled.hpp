@@ -24,6 +24,14 @@ list_labelled_folders(const std::filesystem::path& good,
                       const std::filesystem::path& bad,
                       const std::filesystem::path& masks) {
     std::vector<test_item> result;
+    std::error_code absent;
+    const auto same = [&](const auto& a, const auto& b) {
+        return std::filesystem::equivalent(a, b, absent);
+    };
+    if (same(good, bad))
+        fail(errc::io, bad.string() + ": is the folder of the good pictures, too");
+    if (!masks.empty() && (same(good, masks) || same(bad, masks)))
+        fail(errc::io, masks.string() + ": is a folder of pictures; masks have one of their own");
     for (const auto& picture : list_pictures(good))
         result.push_back({picture, "good", {}});
     if (!masks.empty())
@@ -82,8 +90,11 @@ struct csv_row {
         blank &= c == ' ' || c == '\t' || c == '\r' || c == '\n';
         if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"')
             field += text[i++];
-        else if (c == '"')
+        else if (c == '"' && (quoted || field.find_first_not_of(" \t") == std::string::npos))
             quoted = !quoted;
+        else if (c == '"')
+            fail(errc::io, path + ": line " + std::to_string(line) +
+                               ": a quote within a field that does not begin with one");
         else if (c == ',' && !quoted)
             end_field();
         else if (c == '\n' && !quoted)

@@ -44,8 +44,9 @@ struct test_sample {
     bool anomalous = false; ///< by the name of its folder, even where the small mask is empty
 };
 
-/// Loads a test picture and its mask, which is empty where it is not known. Throws errc::io where one cannot be read, errc::value where
-/// the mask has another size than its picture.
+/// Loads a test picture and its mask, in which everything but 0 is a defect; all zeros where there is
+/// none. Throws errc::io where one cannot be read, errc::value where the mask has another size than its
+/// picture.
 template <class C>
 [[nodiscard]] test_sample load_test_sample(C& memory, const test_item& item, int size) {
     const image_u8 picture = read_picture(item.picture);
@@ -55,11 +56,13 @@ template <class C>
     result.mask.assign(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 0);
     if (!result.anomalous || item.mask.empty())
         return result;
-    const image_u8 mask = read_mask(item.mask);
+    image_u8 mask = read_mask(item.mask);
     if (mask.width != picture.width || mask.height != picture.height)
         fail(errc::value, item.mask.string() + ": the mask has " + std::to_string(mask.width) +
                               "x" + std::to_string(mask.height) + " pixels, but its picture has " +
                               std::to_string(picture.width) + "x" + std::to_string(picture.height));
+    for (auto& value : mask.pixels)
+        value = value != 0 ? 255 : 0;
     const auto values = resize_mask(mask, {size, size});
     std::transform(values.begin(), values.end(), result.mask.begin(),
                    [](float v) { return static_cast<std::uint8_t>(v > 0.5f); });

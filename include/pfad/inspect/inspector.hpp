@@ -12,6 +12,7 @@
 #include <pfad/ops/top_k_mean.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -111,6 +112,8 @@ private:
 
     /// Fills in what follows from map, score and threshold.
     void judge(inspection& result) const {
+        if (!std::isfinite(result.score)) // on a device nothing before this has looked
+            fail(errc::value, "inspect: the network's map is not finite");
         auto memory = host_memory::beside(*context_);
         result.defect = result.score >= description_.threshold;
         result.mask = empty<std::uint8_t>(memory, result.map.dims());

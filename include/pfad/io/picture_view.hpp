@@ -58,7 +58,8 @@ struct picture_view {
 
     /// 16 bits a sample, of which the lower `significant` (9 to 16) count: 12 for a camera that
     /// gives 0 to 4095. The upper 8 of these are what a network gets, as from a file with 16 bits:
-    /// it was trained on 8. Larger values count as the largest.
+    /// it was trained on 8. Larger values count as the largest. Throws errc::value for another
+    /// number of bits.
     picture_view(const std::uint16_t* pixels,
                  int columns,
                  int rows,
@@ -66,7 +67,11 @@ struct picture_view {
                  std::ptrdiff_t bytes_per_row,
                  int significant = 16)
         : data(reinterpret_cast<const std::uint8_t*>(pixels)), width(columns), height(rows),
-          format(pixel), stride(bytes_per_row), bits(significant) {}
+          format(pixel), stride(bytes_per_row), bits(significant) {
+        if (significant < 9 || significant > 16)
+            fail(errc::value, "picture_view: of 16 bits a sample 9 to 16 count, not " +
+                                  std::to_string(significant));
+    }
 
     [[nodiscard]] int channels() const { return channel_count(format); }
     [[nodiscard]] int bytes_per_pixel() const { return channels() * (bits > 8 ? 2 : 1); }

@@ -23,7 +23,7 @@ namespace pfad {
 struct model_description {
     pfadseg_options options;
     int size = 256;         ///< pictures are resized to size x size
-    double threshold = 0.5; ///< image and pixel scores from here on are defects, in (0, 1)
+    double threshold = 0.5; ///< image and pixel scores from here on are defects, in (0, 1]
     std::map<std::string, std::string, std::less<>> notes; ///< anything else, such as the command
 };
 

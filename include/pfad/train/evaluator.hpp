@@ -38,7 +38,7 @@ struct evaluation {
 };
 
 /// Tests the predictor's network on pictures. Where those with a defect have no mask, the metrics of
-/// pixels and instances are undefined. report(done, total) after each picture.
+/// pixels and instances are undefined; errc::value where only some have. report(done, total) after each picture.
 template <class Context, class T, class F>
 [[nodiscard]] evaluation evaluate(Context& ctx,
                                   predictor<Context, T>& predict,
@@ -47,6 +47,11 @@ template <class Context, class T, class F>
                                   F&& report) {
     evaluation e;
     e.items = std::move(items);
+    const auto count = [&](auto&& wanted) { return std::ranges::count_if(e.items, wanted); };
+    const auto masked =
+        count([](const auto& item) { return item.anomalous() && !item.mask.empty(); });
+    expect(masked == 0 || masked == count([](const auto& item) { return item.anomalous(); }),
+           "evaluate", "all pictures with a defect have a mask, or none has");
     std::int64_t const n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
     auto memory = host_memory::beside(ctx);
     e.maps = empty<float>(memory, shape<3>{{n, s, s}});

@@ -225,7 +225,8 @@ TEST_CASE("onednn winograd: it is chosen where it was measured to pay, unless so
 TEST_CASE("onednn winograd: kept kernels follow the stamp, and a call after the first takes no new "
           "memory [onednn]",
           "[onednn]") {
-    onednn::context ctx(2);
+    // Of several threads the pool sees how many want scratch at once, which is chance.
+    onednn::context ctx(1);
     ctx.convolutions = conv2d_algorithm::winograd;
     const shape<4> dims = {{1, 40, 40, 64}};
     const auto x = full(ctx, dims, 1.0f), w = full(ctx, shape<4>{{64, 3, 3, 64}}, 1.0f);

@@ -76,8 +76,9 @@ int compare(const arguments& a) {
     std::vector<runtime> runtimes;
     if (a.plain)
         runtimes.push_back({"plain loops, float, op by op", op_by_op(plain, apart), {}, {}});
-    runtimes.push_back({"oneDNN, direct, op by op", op_by_op(direct, apart), {}, {}});
-    runtimes.push_back({"oneDNN, direct", by_predictor<context, float>(direct, model), {}, {}});
+    runtimes.push_back({"oneDNN, float, direct, op by op", op_by_op(direct, apart), {}, {}});
+    runtimes.push_back(
+        {"oneDNN, float, direct", by_predictor<context, float>(direct, model), {}, {}});
     runtimes.push_back({"oneDNN, float", by_predictor<context, float>(ctx, model), {}, {}});
     if (onednn::has_bf16())
         runtimes.push_back({"oneDNN, bf16", by_predictor<context, bf16>(ctx, model), {}, {}});

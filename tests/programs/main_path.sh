@@ -33,7 +33,7 @@ check "the page loads nothing" test -z "$(grep -Eo '(src|href)="[^#d"][^"]*"|htt
 
 succeeds "conformance" pfad_conformance --model run/model.safetensors --data tiny/ --plain
 check "fused or not, the scores agree to 1e-5" \
-    awk '/float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 3 || bad }' stdout.txt
+    awk '/float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 4 || bad }' stdout.txt
 
 picture=$(ls tiny/test/pit/* | head -n 1)
 mkdir other && cp "$picture" other/

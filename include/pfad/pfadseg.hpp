@@ -15,7 +15,9 @@ namespace pfad {
 
 /// The backend that the programs and embedders get.
 using context = onednn::context;
+/// Finds defects with a trained model, on oneDNN.
 using inspector = inspect::inspector<context>;
+/// Trains a model in two stages, on oneDNN.
 using trainer = train::two_stage_trainer<context>;
 
 } // namespace pfad

@@ -17,6 +17,7 @@ namespace pfad {
 class weight_stamp {
 public:
     weight_stamp() = default;
+    /// A stamp of new contents, unlike every other.
     static weight_stamp make() {
         weight_stamp stamp;
         stamp.version_ = std::make_shared<std::uint64_t>(0);
@@ -27,7 +28,9 @@ public:
         if (version_)
             ++*version_;
     }
+    /// Grows with every touch(); 0 of a stamp that names nothing.
     [[nodiscard]] std::uint64_t version() const { return version_ ? *version_ : 0; }
+    /// Equal for copies of one stamp; null of a stamp that names nothing.
     [[nodiscard]] const std::shared_ptr<std::uint64_t>& identity() const { return version_; }
 
 private:
@@ -47,13 +50,16 @@ enum class parameter_form {
 /// names (PCAR's branches, which run as one convolution).
 template <class T, int R, class Space = host>
 struct parameter {
-    tensor<T, R, Space> value;
+    tensor<T, R, Space> value; ///< what is trained
+    /// Its gradient, of what sums are kept in.
     std::shared_ptr<gradient_slot<accumulator_t<T>, R, Space>> slot =
         std::make_shared<gradient_slot<accumulator_t<T>, R, Space>>();
-    weight_stamp stamp = weight_stamp::make();
+    weight_stamp stamp = weight_stamp::make(); ///< of the contents of `value`
+    /// How the axes map to PyTorch's.
     parameter_form form = R == 1 ? parameter_form::vector : parameter_form::conv;
-    int parts = 1;
+    int parts = 1; ///< parameters stacked along the first axis
 
+    /// Extents of the value.
     [[nodiscard]] const shape<R>& dims() const { return value.dims(); }
 };
 
@@ -64,7 +70,7 @@ using optional_bias = std::type_identity_t<std::optional<parameter<accumulator_t
 /// A saved array that is not trained (batch norm's running statistics).
 template <class T, int R, class Space = host>
 struct state {
-    tensor<T, R, Space> value;
+    tensor<T, R, Space> value; ///< what is saved
 };
 
 /// The values of a host parameter, to be written; marks them as changed.

@@ -23,12 +23,13 @@ class tape {
 public:
     using space = typename Context::space;
 
-    Context& context;
-    const mode phase;
-    const recording record_ops;
+    Context& context;           ///< where the ops of this pass run
+    const mode phase;           ///< what batch norm does
+    const recording record_ops; ///< whether backward() is possible
 
     /// Training records; evaluation does not, unless asked to.
     tape(Context& ctx, mode m) : tape(ctx, m, m == mode::train ? recording::on : recording::off) {}
+    /// With `r`, evaluation may record too.
     tape(Context& ctx, mode m, recording r) : context(ctx), phase(m), record_ops(r) {}
     tape(const tape&) = delete;
     tape& operator=(const tape&) = delete;

@@ -14,8 +14,8 @@ namespace pfad {
 /// gradient is ever filled with zeros first.
 template <class T, int R>
 struct gradient_target {
-    view<T, R> to;
-    store how;
+    view<T, R> to; ///< memory of the gradient
+    store how;     ///< whether to set it or to add to it
 };
 
 /// What a gradient slot is without its rank: for lists of parameters.
@@ -23,13 +23,15 @@ template <class T>
 class gradient_state {
 public:
     virtual ~gradient_state() = default;
+    /// The gradient's elements; null before the first claim.
     [[nodiscard]] virtual T const* data() const = 0;
+    /// Whether a gradient has been written since the last reset.
     [[nodiscard]] bool written() const { return written_; }
     /// The next writer sets again; the memory stays.
     void reset() { written_ = false; }
 
 protected:
-    bool written_ = false;
+    bool written_ = false; ///< set by the first claim
 };
 
 /// The gradient of one variable or parameter, allocated when the first consumer writes it.
@@ -37,8 +39,11 @@ template <class T, int R, class Space = host>
 class gradient_slot final : public gradient_state<T> {
 public:
     [[nodiscard]] T const* data() const override { return gradient_.data(); }
+    /// Empty before the first claim.
     [[nodiscard]] const tensor<T, R, Space>& gradient() const { return gradient_; }
 
+    /// The place to write a gradient of these extents to, allocated the first time. Throws
+    /// errc::shape where an earlier claim had other extents, errc::memory as empty().
     template <class Context>
     [[nodiscard]] gradient_target<T, R>
     claim(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
@@ -61,11 +66,14 @@ private:
 /// A result of an op, or an input. `slot` is null where nobody asks for the gradient.
 template <class T, int R, class Space = host>
 struct variable {
-    tensor<T, R, Space> value;
-    std::shared_ptr<gradient_slot<T, R, Space>> slot;
+    tensor<T, R, Space> value;                        ///< the elements
+    std::shared_ptr<gradient_slot<T, R, Space>> slot; ///< its gradient's place, or null
 
+    /// Extents of the value.
     [[nodiscard]] const shape<R>& dims() const { return value.dims(); }
+    /// Extent of one axis of the value.
     [[nodiscard]] std::int64_t extent(int axis) const { return value.extent(axis); }
+    /// Whether somebody asks for the gradient.
     [[nodiscard]] bool wants_gradient() const { return slot != nullptr; }
     /// After backward: d loss / d value.
     [[nodiscard]] const tensor<T, R, Space>& gradient() const {

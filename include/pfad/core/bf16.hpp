@@ -12,10 +12,12 @@ namespace pfad {
 /// The upper half of a float. Conversion from float rounds to nearest, ties to even; a NaN stays
 /// one.
 struct bf16 {
-    std::uint16_t bits;
+    std::uint16_t bits; ///< sign, 8 bits of exponent, 7 of fraction
 
     bf16() = default;
+    /// Rounds to nearest, ties to even.
     PFAD_HD explicit bf16(float x) : bits(rounded(math::bits<std::uint32_t>(x))) {}
+    /// Exact.
     PFAD_HD operator float() const {
         return math::bits<float>(static_cast<std::uint32_t>(bits) << 16);
     }

@@ -24,13 +24,16 @@ enum class errc {
 /// it.
 class error : public std::runtime_error {
 public:
+    /// `sentence` becomes what().
     error(errc code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
+    /// What kind of thing went wrong.
     [[nodiscard]] errc code() const noexcept { return code_; }
 
 private:
     errc code_;
 };
 
+/// Throws error(code, sentence).
 [[noreturn]] inline void fail(errc code, const std::string& sentence) {
     throw error(code, sentence);
 }

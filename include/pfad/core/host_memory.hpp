@@ -14,8 +14,9 @@ namespace pfad {
 /// What `empty` needs of a context, and no more: memory of the host.
 struct host_memory {
     using space = host;
-    std::shared_ptr<pool> memory;
+    std::shared_ptr<pool> memory; ///< what empty() takes from
 
+    /// Takes from this pool.
     explicit host_memory(std::shared_ptr<pool> from) : memory(std::move(from)) {}
     /// Memory that the context's device reads fast.
     template <class C>

@@ -49,6 +49,7 @@ PFAD_HD inline float exp(float x) {
     return p * a * b;
 }
 
+/// 1 / (1 + exp(-x)), without overflow.
 template <class T>
 PFAD_HD T sigmoid(T x) {
     return T(1) / (T(1) + exp(-x));
@@ -86,6 +87,7 @@ template <class T>
 PFAD_HD T normal_cdf(T x) {
     return T(0.5) * (T(1) + erf(x * T(std::numbers::sqrt2 / 2)));
 }
+/// The density of the standard normal distribution at x.
 template <class T>
 PFAD_HD T normal_pdf(T x) {
     return T(std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2) * exp(T(-0.5) * x * x);

@@ -14,8 +14,10 @@ namespace pfad {
 
 /// 128 bits.
 struct random_words {
+    /// 32 bits each.
     std::uint32_t word[4];
 
+    /// Word i, from 0 to 3.
     PFAD_HD constexpr std::uint32_t operator[](int i) const { return word[i]; }
     friend constexpr bool operator==(const random_words&, const random_words&) = default;
 };
@@ -47,7 +49,9 @@ struct random_words {
 /// A sequence of draws. Streams with different (seed, stream) are independent; at most 2^34 draws.
 class random_stream {
 public:
+    /// The stream of this number.
     random_stream(std::uint64_t seed, std::uint64_t stream) : seed_(seed), stream_(stream) {}
+    /// The stream of this name: the number is its hash.
     random_stream(std::uint64_t seed, std::string_view name)
         : random_stream(seed, hash_name(name)) {}
     /// The stream of one training sample, in this order: purpose, iteration, index in the batch.

@@ -22,7 +22,7 @@ namespace pfad {
 /// gives its free blocks back and asks once more. Never reads or writes a block.
 class pool final : public std::pmr::memory_resource {
 public:
-    static constexpr std::size_t alignment = 64;
+    static constexpr std::size_t alignment = 64; ///< bytes
 
     pool()
         : pool(std::shared_ptr<memory_resource>(std::pmr::new_delete_resource(), [](auto*) {})) {}
@@ -75,6 +75,7 @@ public:
         std::lock_guard const hold(mutex_);
         frozen_ = true;
     }
+    /// Lets the pool grow again.
     void thaw() {
         std::lock_guard const hold(mutex_);
         frozen_ = false;

@@ -11,8 +11,9 @@ namespace pfad {
 /// The extents of a dense, row-major array of rank R. An image batch is {n, h, w, c}.
 template <int R>
 struct shape {
-    std::int64_t extent[R];
+    std::int64_t extent[R]; ///< from the slowest axis to the fastest
 
+    /// Extent of an axis, from 0.
     PFAD_HD constexpr std::int64_t operator[](int axis) const { return extent[axis]; }
 
     /// Number of elements.
@@ -26,6 +27,7 @@ struct shape {
     friend constexpr bool operator==(const shape&, const shape&) = default;
 };
 
+/// Rank by the number of extents.
 template <class... I>
 shape(I...) -> shape<sizeof...(I)>;
 

@@ -3,7 +3,9 @@
 
 namespace pfad {
 
+/// Memory of the processor.
 struct host {};
+/// Memory of a GPU.
 struct gpu {};
 
 } // namespace pfad

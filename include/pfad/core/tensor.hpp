@@ -21,21 +21,32 @@ namespace pfad {
 template <class T, int R, class Space = host>
 class tensor {
 public:
+    /// Type of an element.
     using element = T;
     using space = Space;
+    /// Number of axes.
     static constexpr int rank = R;
 
     tensor() = default;
+    /// Shares `data`, which has dims.size() elements.
     tensor(std::shared_ptr<T[]> data, const shape<R>& dims) : data_(std::move(data)), dims_(dims) {}
 
+    /// The first element, in the memory of Space; null of an empty handle.
     [[nodiscard]] T* data() const { return data_.get(); }
+    /// Extents.
     [[nodiscard]] const shape<R>& dims() const { return dims_; }
+    /// Extent of one axis.
     [[nodiscard]] std::int64_t extent(int axis) const { return dims_[axis]; }
+    /// Number of elements; 0 of an empty handle.
     [[nodiscard]] std::int64_t size() const { return data_ ? dims_.size() : 0; }
+    /// Whether there is memory behind the handle.
     [[nodiscard]] explicit operator bool() const { return data_ != nullptr; }
 
+    /// The same elements, not owned.
     [[nodiscard]] pfad::view<T, R> view() const { return {data_.get(), dims_}; }
+    /// Ops' loops take views, to write.
     operator pfad::view<T, R>() const { return view(); }
+    /// Or to read.
     operator pfad::view<const T, R>() const { return view(); }
 
     /// The same elements under other extents; the number of elements must not change.

@@ -14,10 +14,12 @@ namespace pfad {
 /// element.
 template <class T, int R>
 struct view {
-    T* data = nullptr;
-    shape<R> dims = {};
+    T* data = nullptr;  ///< the first element
+    shape<R> dims = {}; ///< extents
 
+    /// Number of elements.
     [[nodiscard]] PFAD_HD std::int64_t size() const { return dims.size(); }
+    /// Extent of one axis.
     [[nodiscard]] PFAD_HD std::int64_t extent(int axis) const { return dims[axis]; }
 
     /// The element at an index, one number per axis. Not checked.
@@ -34,6 +36,7 @@ struct view {
     [[nodiscard]] PFAD_HD view<T, 1> flat() const { return {data, {size()}}; }
 
     // A template, so that a view of const elements has no conversion to itself.
+    /// What may be written may be read.
     template <std::same_as<T> U>
     requires(!std::is_const_v<U>) PFAD_HD operator view<const U, R>() const { return {data, dims}; }
 };
@@ -42,6 +45,7 @@ struct view {
 /// convert to it; `out` deduces T and R.
 template <class T, int R>
 using in = std::type_identity_t<view<const T, R>>;
+/// The same for what is written; may be deduced.
 template <class T, int R>
 using out = view<T, R>;
 

@@ -18,13 +18,15 @@ namespace pfad::cpu {
 struct context {
     using space = host;
 
+    /// On this many threads; 0: one per processor.
     explicit context(int thread_limit = 0)
         : context(std::make_unique<thread_team>(thread_count(thread_limit))) {}
 
-    std::shared_ptr<pool> memory = std::make_shared<pool>();
-    std::unique_ptr<executor> threads;
+    std::shared_ptr<pool> memory = std::make_shared<pool>(); ///< where empty() takes memory from
+    std::unique_ptr<executor> threads;                       ///< who runs parallel loops
 
 protected:
+    /// For backends with threads of their own.
     explicit context(std::unique_ptr<executor> team) : threads(std::move(team)) {}
 };
 
@@ -43,6 +45,7 @@ template <std::derived_from<context> C>
 C& fork(C& ctx) {
     return ctx;
 }
+/// Waits for what was forked: on the host nothing.
 inline void join(context&) {}
 
 } // namespace pfad::cpu

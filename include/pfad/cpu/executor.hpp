@@ -25,13 +25,16 @@ public:
     executor& operator=(const executor&) = delete;
     virtual ~executor() = default;
 
+    /// The number of threads, the caller's included.
     [[nodiscard]] virtual int width() const = 0;
+    /// Runs call(task, part) for every part of [0, parts); see the class.
     virtual void run(int parts, part_function call, void* task) = 0;
 };
 
 /// `threads` - 1 workers and the calling thread, which takes part 0.
 class thread_team final : public executor {
 public:
+    /// `threads` of 1 or less: everything runs on the caller.
     explicit thread_team(int threads) {
         for (int i = 1; i < threads; ++i)
             workers_.emplace_back([this] { work(); });

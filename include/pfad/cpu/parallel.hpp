@@ -32,13 +32,14 @@ void parallel_for(context& ctx, std::int64_t count, std::int64_t cost, F&& f) {
 
 /// A split that does not depend on the number of threads, for reductions with repeatable bits.
 struct fixed_chunks {
-    std::int64_t count;
-    std::int64_t chunk;
+    std::int64_t count; ///< steps in all
+    std::int64_t chunk; ///< steps in each part but the last
 
     /// At least `least` steps a chunk, at most 64 chunks.
     static fixed_chunks of(std::int64_t count, std::int64_t least) {
         return {count, std::max({least, (count + 63) / 64, std::int64_t(1)})};
     }
+    /// Number of parts.
     [[nodiscard]] int size() const { return static_cast<int>((count + chunk - 1) / chunk); }
 };
 

@@ -24,6 +24,7 @@ namespace pfad::cpu {
 /// A few numbers of every step on their way to the host, first in, first out: one step's at most.
 class ring {
 public:
+    /// Whether the oldest numbers must be read before more are kept.
     [[nodiscard]] bool full() const { return values_.has_value(); }
 
     /// Throws errc::value where the ring is full.

@@ -75,6 +75,7 @@ void multiply_add(A* __restrict y,
 template <class T>
 class wide_sums {
 public:
+    /// What the loop between two joins adds in.
     using A = accumulator_t<T>;
 
     /// For up to `size` results at a time.

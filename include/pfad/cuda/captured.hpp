@@ -54,6 +54,7 @@ public:
         check(cudaGraphLaunch(graph_.get(), ctx_->stream()), "captured: the launch of the step");
     }
 
+    /// Whether the step is one launch from now on.
     [[nodiscard]] bool is_captured() const { return graph_ != nullptr; }
 
     /// Bytes of the GPU that the step's pools have taken, of the side's, too.

@@ -26,6 +26,7 @@ struct destroy {
 /// Owns an event that only orders work. Throws errc::backend.
 using event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, detail::destroy>;
 
+/// An event without a time. Throws errc::backend.
 [[nodiscard]] inline event make_event() {
     cudaEvent_t made = nullptr;
     check(cudaEventCreateWithFlags(&made, cudaEventDisableTiming), "cuda: an event");
@@ -59,7 +60,9 @@ struct context {
         memory = device_pool();
     }
 
+    /// Where work is queued.
     [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
+    /// Number of the GPU.
     [[nodiscard]] int device() const { return device_; }
     /// For wait_for.
     [[nodiscard]] cudaEvent_t progress() const { return progress_.get(); }
@@ -71,6 +74,7 @@ struct context {
             side_ = std::make_unique<context>(device_);
         return *side_;
     }
+    /// Whether side() was called.
     [[nodiscard]] bool has_side() const { return side_ != nullptr; }
 
     /// Pinned memory of the host for copies to and from the GPU. Made when it is first asked for.
@@ -80,8 +84,8 @@ struct context {
         return staging_;
     }
 
-    std::shared_ptr<pool> memory;
-    int multiprocessors = 1;
+    std::shared_ptr<pool> memory; ///< of the GPU, where empty() takes from
+    int multiprocessors = 1;      ///< of the GPU
 
 private:
     [[nodiscard]] static std::string reason(cudaError_t status) {

@@ -12,8 +12,9 @@ namespace pfad::cuda {
 
 /// Blocks, threads a block, and bytes of dynamic shared memory.
 struct launch_shape {
+    /// Blocks, and threads in each.
     dim3 blocks, threads;
-    std::size_t shared = 0;
+    std::size_t shared = 0; ///< bytes a block
 };
 
 /// Queues kernel(arguments...) on the context's stream; `what` names it in an error. No blocks: no
@@ -31,6 +32,7 @@ void launch(
     check(cudaLaunchKernelEx(&config, kernel, std::forward<A>(arguments)...), what);
 }
 
+/// A / b, rounded up.
 [[nodiscard]] constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) {
     return (a + b - 1) / b;
 }

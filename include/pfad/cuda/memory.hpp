@@ -56,6 +56,7 @@ class pinned_memory final : public std::pmr::memory_resource {
     }
 };
 
+/// A pool of the current GPU's memory.
 [[nodiscard]] inline std::shared_ptr<pool> device_pool() {
     return std::make_shared<pool>(std::make_shared<device_memory>(), "on the GPU");
 }

@@ -37,6 +37,7 @@ public:
             discard(cudaEventSynchronize(oldest().done.get()));
     }
 
+    /// Whether the oldest numbers must be read before more are queued.
     [[nodiscard]] bool full() const { return count_ == slots_.size(); }
 
     /// Queues a copy of the elements. Throws errc::value where the ring is full, errc::shape where

@@ -28,9 +28,11 @@ enum class precision {
 /// Everything that a plan depends on, compared member by member: as onednn::primitive_key, and what
 /// engines may do.
 struct plan_key {
-    std::int64_t op;
-    cudnnDataType_t element;
+    std::int64_t op;         ///< which operation
+    cudnnDataType_t element; ///< of the arrays
+    /// Extents of the three arrays, and what else the operation has.
     std::array<std::int64_t, 4> a, b, c, numbers;
+    /// What engines may do.
     bool tensor_cores, nondeterministic;
 
     friend auto operator<=>(const plan_key&, const plan_key&) = default;
@@ -38,6 +40,7 @@ struct plan_key {
 
 /// The cuDNN backend on one stream of one GPU. One thread at a time.
 struct context : cuda::context {
+    /// On this GPU. Throws errc::backend where there is none or cuDNN does not start.
     explicit context(int device = 0) : cuda::context(device) {
         cudnnHandle_t made = nullptr;
         check(cudnnCreate(&made), "its handle on GPU " + std::to_string(device));
@@ -46,8 +49,8 @@ struct context : cuda::context {
         device_ = device_of(made);
     }
 
-    precision floats = precision::fast;
-    bool allow_nondeterministic = false;
+    precision floats = precision::fast;  ///< of the products of float
+    bool allow_nondeterministic = false; ///< whether engines may add up in any order
 
     /// As cuda::context's, with a handle and plans of its own and the settings of this one.
     [[nodiscard]] context& side() {
@@ -57,10 +60,14 @@ struct context : cuda::context {
         side_->allow_nondeterministic = allow_nondeterministic;
         return *side_;
     }
+    /// Whether side() was called.
     [[nodiscard]] bool has_side() const { return side_ != nullptr; }
 
+    /// On the context's stream.
     [[nodiscard]] cudnnHandle_t handle() const { return handle_.get(); }
+    /// The GPU's, for plans made without one.
     [[nodiscard]] const descriptor& properties() const { return device_; }
+    /// What engines may do with arrays of this type.
     [[nodiscard]] engine_limits limits(cudnnDataType_t element) const {
         return {element == CUDNN_DATA_BFLOAT16 || floats == precision::fast,
                 allow_nondeterministic};

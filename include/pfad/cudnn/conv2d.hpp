@@ -29,14 +29,16 @@ enum class operation { forward, forward_with_bias, backward_input, backward_weig
 
 /// A convolution's shapes and the descriptors that follow from them.
 struct conv2d_problem {
-    operation op;
-    cudnnDataType_t element;
+    operation op;            ///< forward or one of the two gradients
+    cudnnDataType_t element; ///< of x, w and y
+    /// Extents of input, weight (k, r, s, c) and output.
     shape<4> x, w, y;
-    conv2d_geometry g;
+    conv2d_geometry g; ///< stride, padding, dilation
 
     /// The numbers of the arrays.
     enum : std::int64_t { x_array = 1, w_array, y_array, bias_array, sum_array };
 
+    /// What the plan is kept under.
     [[nodiscard]] plan_key key(const engine_limits& limits) const {
         const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
         return {static_cast<int>(op),
@@ -62,6 +64,7 @@ struct conv2d_problem {
         return element == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
     }
 
+    /// cuDNN's description of the convolution itself.
     [[nodiscard]] descriptor convolution() const {
         descriptor result(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, name());
         const auto both = [](int value) { return std::array<std::int64_t, 2>{value, value}; };
@@ -159,6 +162,7 @@ converted(context& ctx, view<const From, R> x, tensor<To, R, gpu>& copy) {
 template <class T>
 class aligned {
 public:
+    /// That cuDNN's fast engines want addresses to be a multiple of.
     static constexpr std::uintptr_t bytes = 16;
 
     /// To be written: finish() copies the result to where it belongs.
@@ -171,10 +175,12 @@ public:
         if (needed())
             copy(ctx, from, copy_.view());
     }
+    /// Copies the result to where it belongs, where that is not aligned.
     void finish(context& ctx) const {
         if (needed())
             copy(ctx, view<const T, 4>(copy_), to_);
     }
+    /// What cuDNN reads or writes.
     [[nodiscard]] T* data() const { return data_; }
 
 private:

@@ -63,8 +63,10 @@ inline constexpr cudnnBackendAttributeType_t attribute_type<void*> = CUDNN_TYPE_
 /// How cuDNN calls an element type.
 template <class T>
 inline constexpr cudnnDataType_t data_type = CUDNN_DATA_FLOAT;
+/// cuDNN's name of double.
 template <>
 inline constexpr cudnnDataType_t data_type<double> = CUDNN_DATA_DOUBLE;
+/// cuDNN's name of bf16.
 template <>
 inline constexpr cudnnDataType_t data_type<bf16> = CUDNN_DATA_BFLOAT16;
 
@@ -72,6 +74,7 @@ inline constexpr cudnnDataType_t data_type<bf16> = CUDNN_DATA_BFLOAT16;
 class descriptor {
 public:
     descriptor() = default;
+    /// Creates one of this type; `name` is for error messages. Throws errc::backend.
     descriptor(cudnnBackendDescriptorType_t type, std::string name) : name_(std::move(name)) {
         cudnnBackendDescriptor_t made = nullptr;
         check(cudnnBackendCreateDescriptor(type, &made), name_);
@@ -89,6 +92,7 @@ public:
         else
             return set(attribute, detail::attribute_type<T>, 1, &value);
     }
+    /// Sets `count` values of an attribute. Throws errc::backend.
     descriptor& set(cudnnBackendAttributeName_t attribute,
                     cudnnBackendAttributeType_t type,
                     std::int64_t count,
@@ -96,6 +100,8 @@ public:
         check(cudnnBackendSetAttribute(owned_.get(), attribute, type, count, values), name_);
         return *this;
     }
+    /// Nothing can be set from here on. Throws errc::backend where cuDNN does not accept what was
+    /// set.
     descriptor& finalise() {
         check(cudnnBackendFinalize(owned_.get()), name_);
         return *this;
@@ -145,6 +151,7 @@ public:
         return result;
     }
 
+    /// cuDNN's handle.
     [[nodiscard]] cudnnBackendDescriptor_t get() const { return owned_.get(); }
     [[nodiscard]] const std::string& name() const { return name_; } ///< for error messages
 
@@ -190,9 +197,10 @@ struct engine_limits {
 
 /// A graph of operations with the code that runs it.
 struct plan {
-    descriptor executable;
+    descriptor executable;      ///< of cuDNN; empty where there is no plan
     std::int64_t workspace = 0; ///< bytes
 
+    /// Whether there is a plan.
     explicit operator bool() const { return executable.get() != nullptr; }
 };
 

@@ -50,8 +50,9 @@ enum class rotation { none, slight, full };
 
 /// Quarter turns (0 .. 3) first, then degrees, both counter-clockwise.
 struct rotation_draw {
+    /// 0 to 3.
     int quarters = 0;
-    double degrees = 0;
+    double degrees = 0; ///< besides
 };
 
 /// none stays; slight turns by up to 5 degrees either way; full by any quarter besides.
@@ -66,8 +67,8 @@ struct rotation_draw {
 
 /// Between which opacities (beta of Eq. 1) the texture is blended in; uniform in (low, high].
 struct opacity_range {
-    double low = 0.15;
-    double high = 1;
+    double low = 0.15; ///< above 0
+    double high = 1;   ///< up to 1
 };
 
 /// What the paper's text says.

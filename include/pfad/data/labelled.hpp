@@ -55,8 +55,8 @@ list_labelled_folders(const std::filesystem::path& good,
 
 /// A line of a CSV file that is not blank.
 struct csv_row {
-    int line = 0; ///< where it begins, from 1
-    std::vector<std::string> fields;
+    int line = 0;                    ///< where it begins, from 1
+    std::vector<std::string> fields; ///< without quotes
 };
 
 /// Text of comma-separated values: a field with commas, quotes or line breaks stands in quotes, a

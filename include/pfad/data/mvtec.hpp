@@ -17,10 +17,11 @@ namespace pfad::data {
 
 /// A picture to test with.
 struct test_item {
-    std::filesystem::path picture;
-    std::string kind;           ///< the name of its folder, "good" for a good one
-    std::filesystem::path mask; ///< empty for a good one, and where it is not known
+    std::filesystem::path picture; ///< path
+    std::string kind;              ///< the name of its folder, "good" for a good one
+    std::filesystem::path mask;    ///< empty for a good one, and where it is not known
 
+    /// Whether it has a defect.
     [[nodiscard]] bool anomalous() const { return kind != "good"; }
 };
 

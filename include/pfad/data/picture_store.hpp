@@ -38,7 +38,9 @@ public:
         read_all(threads);
     }
 
+    /// Number of pictures.
     [[nodiscard]] int count() const { return static_cast<int>(files_.size()); }
+    /// Pictures are size x size pixels.
     [[nodiscard]] int size() const { return size_; }
     /// How many are in memory: the first ones.
     [[nodiscard]] int kept() const { return static_cast<int>(kept_); }

@@ -24,14 +24,16 @@ namespace pfad::data {
 /// For each of `out` samples, which of `in` samples it is made of: `count` weights from `first` on,
 /// which sum to 1. The weights of sample i start at i * width.
 struct triangle_filter {
+    /// What one sample is made of.
     struct taps {
-        int first;
-        int count;
+        int first; ///< of the samples that come in
+        int count; ///< of them from there on
     };
-    int width = 0;
-    std::vector<taps> samples;
-    std::vector<double> weights;
+    int width = 0;               ///< weights a sample, the unused ones included
+    std::vector<taps> samples;   ///< of each sample
+    std::vector<double> weights; ///< width of them a sample
 
+    /// From `in` to `out` samples, both positive.
     triangle_filter(int in, int out) {
         const double scale = static_cast<double>(in) / out;
         const double widened = std::max(scale, 1.0);
@@ -64,6 +66,7 @@ struct triangle_filter {
     }
 };
 
+/// A sum with 22 bits after the point, to a byte.
 inline std::uint8_t from_fixed_point(std::int32_t sum) {
     return static_cast<std::uint8_t>(std::min(sum >> 22, 255));
 }
@@ -88,6 +91,7 @@ void resample_row(const triangle_filter& filter,
     }
 }
 
+/// Throws errc::value unless `from` can be read and `to` is positive.
 inline void expect_picture(const picture_view& from, const picture_extent& to) {
     expect_pixels(from, "resize");
     expect(to.width > 0 && to.height > 0, "resize", "the size asked for is positive");

@@ -13,6 +13,7 @@
 
 namespace pfad::data {
 
+/// Red, green, blue.
 using colour = std::array<std::uint8_t, 3>;
 
 /// What the corners show that a turned picture leaves empty.
@@ -20,9 +21,12 @@ inline constexpr colour rotation_fill = {114, 114, 114};
 
 /// The inverse of a turn: the place in the source, in pixel edges, of a place in the result.
 struct inverse_turn {
+    /// Source column = xx column + xy row + x0.
     double xx, xy, x0;
+    /// Source row = yx column + yy row + y0.
     double yx, yy, y0;
 
+    /// Of a turn counter-clockwise about the centre of width x height pixels.
     inverse_turn(double degrees, int width, int height) {
         // Rounded to 15 digits, as Pillow does, so that cos(90 degrees) is 0.
         const double angle = -degrees * (std::numbers::pi / 180);

@@ -23,11 +23,11 @@ namespace pfad::data {
 
 /// What a training batch looks like, and the memory that pictures may stay in.
 struct sampler_options {
-    int size = 256; ///< pictures are size x size
-    int batch = 16;
-    std::uint64_t seed = 0;
-    rotation rotate = rotation::none;
-    opacity_range opacity = paper_opacity;
+    int size = 256;                                   ///< pictures are size x size
+    int batch = 16;                                   ///< samples
+    std::uint64_t seed = 0;                           ///< of every draw
+    rotation rotate = rotation::none;                 ///< how pictures are turned
+    opacity_range opacity = paper_opacity;            ///< of textures in anomalies
     std::size_t picture_bytes = std::size_t(1) << 30; ///< memory for decoded good pictures
     std::size_t texture_bytes = std::size_t(1) << 30; ///< memory for decoded textures
     int decode_threads = 2;                           ///< while the pictures are opened
@@ -35,10 +35,10 @@ struct sampler_options {
 
 /// Everything random about one sample.
 struct sample_draw {
-    int picture = 0;
-    int texture = 0;
-    rotation_draw turn;
-    anomaly_draw anomaly;
+    int picture = 0;      ///< number of the good picture
+    int texture = 0;      ///< number of the texture
+    rotation_draw turn;   ///< of the good picture
+    anomaly_draw anomaly; ///< where and how strongly the texture shows
 };
 
 /// Which picture takes which place in which batch. Every epoch is a permutation of its own, a pure
@@ -47,9 +47,11 @@ struct sample_draw {
 /// batch has places, nothing is dropped and one permutation follows the other.
 class epoch_order {
 public:
+    /// Of `pictures` pictures in batches of `batch`, both positive.
     epoch_order(std::uint64_t seed, int pictures, int batch)
         : seed_(seed), pictures_(pictures), batch_(batch) {}
 
+    /// The number of the picture at place `index` of the batch of an iteration.
     [[nodiscard]] int picture(std::int64_t iteration, int index) {
         std::int64_t const per_epoch =
             pictures_ >= batch_ ? pictures_ - pictures_ % batch_ : std::int64_t(pictures_);
@@ -82,11 +84,14 @@ class sampler {
 public:
     /// What one thread needs to make samples: memory that is used again.
     struct scratch {
+        /// For samples of `owner`, which must outlive it.
         explicit scratch(const sampler& owner)
             : order(owner.options_.seed, owner.pictures_.count(), owner.options_.batch) {}
 
-        epoch_order order;
+        epoch_order order; ///< of the good pictures
+        /// Pixels on their way.
         std::vector<std::uint8_t> picture, texture, quarter;
+        /// Of one sample's lattice.
         std::vector<float> angles = std::vector<float>(lattice_capacity);
     };
 
@@ -100,6 +105,7 @@ public:
           textures_(
               std::move(textures), options.size, options.texture_bytes, options.decode_threads) {}
 
+    /// As given.
     [[nodiscard]] const sampler_options& options() const { return options_; }
 
     /// The draws of a sample; leaves the lattice's angles in the scratch.

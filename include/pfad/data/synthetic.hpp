@@ -22,9 +22,9 @@ namespace pfad::data {
 
 /// How many pictures make_demo_category draws, and of what size.
 struct demo_options {
-    int size = 160; ///< pictures are size x size
-    int training = 60;
-    int good = 15;
+    int size = 160;    ///< pictures are size x size
+    int training = 60; ///< good pictures to learn from
+    int good = 15;     ///< good pictures to test with
     int anomalous = 8; ///< of each kind
 };
 
@@ -33,14 +33,18 @@ inline constexpr std::array<std::string_view, 3> demo_defects = {"pit", "scratch
 
 /// A point of the picture, in units of its width from its centre.
 struct place {
+    /// To the right, and down.
     float x = 0, y = 0;
+    /// Distance from the centre.
     [[nodiscard]] float length() const { return std::sqrt(x * x + y * y); }
+    /// From b to a.
     friend place operator-(const place& a, const place& b) { return {a.x - b.x, a.y - b.y}; }
 };
 
 /// The flange as one photograph shows it.
 class demo_flange {
 public:
+    /// Draws place, turn, wear and light of a flange.
     explicit demo_flange(random_stream& random) : noise_(random) {
         const auto any = [&](double low, double high) {
             return static_cast<float>(random.uniform(low, high));
@@ -54,8 +58,11 @@ public:
             hexagon = any(0, std::numbers::pi / 3);
     }
 
+    /// The flange's, from the picture's.
     [[nodiscard]] place centre() const { return centre_; }
+    /// Direction of the light, radians.
     [[nodiscard]] float light() const { return light_; }
+    /// What its surface is made from.
     [[nodiscard]] const value_noise& noise() const { return noise_; }
 
     /// Whether a place is on the flange, not on the mat or in the bore.
@@ -83,10 +90,10 @@ public:
         return {result.red * warm.red * lit, result.green * lit, result.blue * warm.blue * lit};
     }
 
-    static constexpr float outer = 0.435f; // radii, in widths of the picture
-    static constexpr float inner = 0.105f;
-    static constexpr float bolt_circle = 0.285f;
-    static constexpr float bolt = 0.055f;
+    static constexpr float outer = 0.435f;       ///< radius, in widths of the picture
+    static constexpr float inner = 0.105f;       ///< of the bore
+    static constexpr float bolt_circle = 0.285f; ///< of the bolts' centres
+    static constexpr float bolt = 0.055f;        ///< of a bolt
 
 private:
     [[nodiscard]] shade mat(const place& p) const {
@@ -144,14 +151,15 @@ private:
 
 /// What a defect does at a place: the light that it takes or adds, and whether it is there.
 struct demo_blemish {
-    shade factor = {1, 1, 1};
-    float light = 0;
-    bool inside = false;
+    shade factor = {1, 1, 1}; ///< the metal's colour is multiplied by this
+    float light = 0;          ///< added to it
+    bool inside = false;      ///< whether the place is in the mask
 };
 
 /// One defect on the ring of the flange, of a kind named in demo_defects.
 class demo_defect {
 public:
+    /// Draws place, size and turn of one of this kind.
     demo_defect(std::string_view kind, const demo_flange& flange, random_stream& random)
         : kind_(kind), light_(flange.light()), noise_(&flange.noise()) {
         const auto any = [&](double low, double high) {
@@ -172,6 +180,7 @@ public:
         bend_ = any(-1.2, 1.2);
     }
 
+    /// At a place of the flange.
     [[nodiscard]] demo_blemish look(const place& p) const {
         const place q = p - at_;
         return kind_ == "pit" ? pit(q) : kind_ == "scratch" ? scratch(q) : stain(q);
@@ -223,8 +232,9 @@ private:
 
 /// A photograph of the flange and the mask of its defect: 0 or 255, all 0 for kind "good".
 struct demo_photograph {
+    /// RGB.
     image_u8 picture;
-    image_u8 mask;
+    image_u8 mask; ///< grey, of the same size
 };
 
 /// The photograph with this number in folder/kind, size x size pixels; kind is "good" or one of

@@ -20,9 +20,12 @@ namespace pfad::data {
 
 /// Red, green, blue in [0, 1], as light that is mixed and shaded.
 struct shade {
+    /// 0 is black, 1 as bright as it gets.
     float red = 0, green = 0, blue = 0;
 
+    /// Every channel, weaker or stronger.
     friend shade operator*(const shade& a, float s) { return {a.red * s, a.green * s, a.blue * s}; }
+    /// Channel by channel.
     friend shade operator+(const shade& a, const shade& b) {
         return {a.red + b.red, a.green + b.green, a.blue + b.blue};
     }
@@ -42,11 +45,13 @@ struct shade {
 /// Smooth noise in [0, 1] that repeats every 64 units.
 class value_noise {
 public:
+    /// Draws the table of random values.
     explicit value_noise(random_stream& random) {
         for (float& value : table_)
             value = static_cast<float>(random.uniform());
     }
 
+    /// At a point of the plane.
     [[nodiscard]] float at(float x, float y) const {
         const float left = std::floor(x);
         const float top = std::floor(y);
@@ -80,10 +85,11 @@ private:
 
 /// Distances to the nearest and second nearest of points scattered one to a unit square.
 struct cell_distance {
-    float nearest;
-    float second;
+    float nearest; ///< in units of the square
+    float second;  ///< in units of the square
 };
 
+/// For one point of the plane; `noise` scatters the points.
 [[nodiscard]] inline cell_distance cells(const value_noise& noise, float x, float y) {
     cell_distance result{9, 9};
     for (float i = std::floor(y) - 1; i <= std::floor(y) + 1; ++i)

@@ -23,15 +23,18 @@ namespace pfad::inspect {
 
 /// sRGB.
 struct rgb {
+    /// 0 to 255.
     std::uint8_t red = 0;
+    /// 0 to 255.
     std::uint8_t green = 0;
+    /// 0 to 255.
     std::uint8_t blue = 0;
     friend constexpr bool operator==(const rgb&, const rgb&) = default;
 };
 
-inline constexpr rgb outline_colour = {64, 255, 244}; ///< no colour of the map comes near it
-inline constexpr rgb truth_colour = {120, 255, 120};
-inline constexpr rgb panel_gap_colour = {255, 255, 255};
+inline constexpr rgb outline_colour = {64, 255, 244};    ///< no colour of the map comes near it
+inline constexpr rgb truth_colour = {120, 255, 120};     ///< of the outline of a ground truth
+inline constexpr rgb panel_gap_colour = {255, 255, 255}; ///< between panels side by side
 
 /// The colour of t in [0, 1] (clamped; NaN counts as 0): from near black through violet, red and
 /// orange to pale yellow.

@@ -45,7 +45,9 @@ public:
         return inspector(load_safetensors(path), device);
     }
 
+    /// What the model file says beside the weights.
     [[nodiscard]] const model_description& description() const { return description_; }
+    /// Scores and pixels of the map from here on are defects.
     [[nodiscard]] double threshold() const { return description_.threshold; }
     /// Overrides the calibrated threshold, in (0, 1].
     void set_threshold(double threshold) {

@@ -14,11 +14,13 @@ namespace pfad::inspect {
 
 /// A region of a map, 8-connected, in the map's pixels: of an inspection, the picture's own.
 struct region {
-    int left = 0, top = 0;     ///< the upper left pixel of its box
-    int width = 0, height = 0; ///< of the box, pixels
-    std::int64_t area = 0;     ///< pixels that belong to it
-    double peak = 0;           ///< the map's highest value in it
-    double mean = 0;           ///< the map's mean over it
+    /// The upper left pixel of its box.
+    int left = 0, top = 0;
+    /// Of the box, pixels.
+    int width = 0, height = 0;
+    std::int64_t area = 0; ///< pixels that belong to it
+    double peak = 0;       ///< the map's highest value in it
+    double mean = 0;       ///< the map's mean over it
     friend bool operator==(const region&, const region&) = default;
 };
 

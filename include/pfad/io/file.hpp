@@ -23,13 +23,15 @@
 
 namespace pfad {
 
+/// Bytes of a file, not owned.
 using byte_span = std::span<const std::uint8_t>;
 
 /// The bytes of a file. Copies share them.
 struct file_content {
-    std::shared_ptr<const std::uint8_t[]> data;
-    std::size_t size = 0;
+    std::shared_ptr<const std::uint8_t[]> data; ///< the first byte
+    std::size_t size = 0;                       ///< bytes
 
+    /// All of it, not owned.
     [[nodiscard]] byte_span bytes() const { return {data.get(), size}; }
 };
 
@@ -107,11 +109,13 @@ inline void read_exactly(int from, std::uint8_t* to, std::size_t size, const std
 /// and the file that was there before is untouched.
 class atomic_file {
 public:
+    /// Opens a file of a temporary name beside `path`. Throws errc::io.
     explicit atomic_file(std::string path) : path_(std::move(path)), file_(open_temporary()) {}
     atomic_file(const atomic_file&) = delete;
     atomic_file& operator=(const atomic_file&) = delete;
     ~atomic_file() { discard(); }
 
+    /// Writes at the end. Throws errc::io.
     void append(byte_span bytes) {
         for (std::size_t done = 0; done < bytes.size();) {
             const ssize_t put = ::write(file_.number(), bytes.data() + done, bytes.size() - done);

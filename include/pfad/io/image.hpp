@@ -30,18 +30,22 @@ namespace pfad {
 
 /// A dense 8-bit picture, 1 = grey, 3 = RGB.
 struct image_u8 {
+    /// Pixels; channels are 1 or 3.
     int width = 0, height = 0, channels = 3;
-    std::vector<std::uint8_t> pixels;
+    std::vector<std::uint8_t> pixels; ///< row by row, channels interleaved
 
+    /// The same pixels, not owned.
     [[nodiscard]] picture_view view() const {
         return {pixels.data(), width, height, channels,
                 static_cast<std::ptrdiff_t>(width) * channels};
     }
+    /// As view().
     operator picture_view() const { return view(); }
 };
 
 /// Width and height in pixels.
 struct picture_extent {
+    /// Pixels.
     int width = 0, height = 0;
     friend bool operator==(const picture_extent&, const picture_extent&) = default;
 };

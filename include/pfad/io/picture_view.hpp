@@ -17,6 +17,7 @@ namespace pfad {
 /// The samples of a pixel in their order in memory. Alpha is not looked at.
 enum class pixel_format : std::uint8_t { grey, rgb, bgr, rgba, bgra };
 
+/// Samples a pixel: 1, 3 or 4.
 [[nodiscard]] constexpr int channel_count(pixel_format format) {
     switch (format) {
     case pixel_format::grey:
@@ -32,9 +33,10 @@ enum class pixel_format : std::uint8_t { grey, rgb, bgr, rgba, bgra };
 /// Non-owning: row-major, channels interleaved. The pixels must outlive the view and are only read.
 struct picture_view {
     const std::uint8_t* data = nullptr; ///< the first byte of the upper row
-    int width = 0, height = 0;          ///< pixels
-    pixel_format format = pixel_format::rgb;
-    std::ptrdiff_t stride = 0; ///< bytes from one row to the next
+    /// Pixels.
+    int width = 0, height = 0;
+    pixel_format format = pixel_format::rgb; ///< samples of a pixel
+    std::ptrdiff_t stride = 0;               ///< bytes from one row to the next
     int bits = 8; ///< of a sample that count: 8 in one byte, 9 to 16 in two of the machine's order
 
     picture_view() = default;
@@ -73,8 +75,11 @@ struct picture_view {
                                   std::to_string(significant));
     }
 
+    /// Samples a pixel.
     [[nodiscard]] int channels() const { return channel_count(format); }
+    /// One byte a sample of 8 bits, two of more.
     [[nodiscard]] int bytes_per_pixel() const { return channels() * (bits > 8 ? 2 : 1); }
+    /// The first byte of row y, from 0 at the top. Not checked.
     [[nodiscard]] const std::uint8_t* row(int y) const { return data + y * stride; }
 
     /// Grey or RGB in 8 bits: what needs no conversion.

@@ -26,6 +26,7 @@ static_assert(std::endian::native == std::endian::little, "the files are little-
 /// The element types that pfad reads and writes.
 enum class dtype { f32, f64, i64, u8 };
 
+/// Bytes of an element.
 [[nodiscard]] constexpr std::int64_t size_of(dtype type) {
     return type == dtype::u8 ? 1 : type == dtype::f32 ? 4 : 8;
 }
@@ -59,10 +60,10 @@ inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
 /// One dense, row-major array. The bytes belong to `owner`, or to the caller when that is empty;
 /// they need not be aligned.
 struct state_entry {
-    dtype type = dtype::f32;
-    std::vector<std::int64_t> dims;
-    std::span<const std::uint8_t> bytes;
-    std::shared_ptr<const void> owner;
+    dtype type = dtype::f32;             ///< of an element
+    std::vector<std::int64_t> dims;      ///< extents
+    std::span<const std::uint8_t> bytes; ///< the elements, little-endian
+    std::shared_ptr<const void> owner;   ///< keeps the bytes alive
 
     /// Number of elements.
     [[nodiscard]] std::int64_t size() const {
@@ -95,6 +96,7 @@ struct state_entry {
         }
     }
 
+    /// The elements as T, converted where the type differs.
     template <stored T>
     [[nodiscard]] std::vector<T> values() const {
         std::vector<T> result(static_cast<std::size_t>(size()));
@@ -144,10 +146,11 @@ using state_entries = std::map<std::string, state_entry, std::less<>>;
 
 /// The contents of a file of weights.
 struct state_dict {
-    std::string path; ///< where it came from, for messages
-    state_entries tensors;
-    std::map<std::string, std::string, std::less<>> metadata;
+    std::string path;                                         ///< where it came from, for messages
+    state_entries tensors;                                    ///< by name, in the order of the file
+    std::map<std::string, std::string, std::less<>> metadata; ///< text beside the arrays
 
+    /// Whether there is an array of this name.
     [[nodiscard]] bool contains(std::string_view name) const {
         return tensors.find(name) != tensors.end();
     }

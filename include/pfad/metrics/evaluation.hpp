@@ -23,14 +23,15 @@ namespace pfad::metrics {
 
 /// The metrics of one category, each in [0, 1] or none where it is undefined.
 struct metrics_result {
-    std::optional<double> image_auroc;
-    std::optional<double> pixel_auroc;
-    std::optional<double> pixel_ap;
-    std::optional<double> aupro; ///< false positive rates up to 0.3
-    std::optional<double> iap;
-    std::optional<double> iap90; ///< precision at an instance recall of 0.9
-    std::int64_t good = 0;       ///< pictures
-    std::int64_t anomalous = 0;  ///< pictures
+    std::optional<double> image_auroc; ///< of the scores of pictures
+    std::optional<double> pixel_auroc; ///< of the pixels of all pictures
+    std::optional<double> pixel_ap;    ///< average precision of the pixels
+    std::optional<double> aupro;       ///< false positive rates up to 0.3
+    std::optional<double> iap;         ///< instance average precision
+    std::optional<double> iap90;       ///< precision at an instance recall of 0.9
+    std::int64_t good = 0;             ///< pictures
+    std::int64_t anomalous = 0;        ///< pictures
+    /// 8-connected regions of the masks.
     std::int64_t instances = 0;
     std::string reason; ///< what is undefined and why; empty where nothing is
 };

@@ -19,6 +19,7 @@ namespace pfad::metrics {
 /// instance that scores less.
 class instance_precision {
 public:
+    /// For the regions of this order.
     explicit instance_precision(const score_order& order) {
         for (std::int64_t const size : order.region_sizes())
             missing_.push_back(size / 2 + 1);

@@ -19,8 +19,8 @@ namespace pfad::metrics {
 
 /// How many pixels score at or above a threshold.
 struct pixel_counts {
-    std::int64_t anomalous = 0;
-    std::int64_t normal = 0;
+    std::int64_t anomalous = 0; ///< inside a region
+    std::int64_t normal = 0;    ///< outside of every region
 };
 
 /// Maps floats to integers so that a < b <=> key(a) > key(b). Both zeros get one key, as they are
@@ -42,9 +42,11 @@ public:
 
     /// Pixels of region i at [i]; the normal pixels at [0].
     [[nodiscard]] const std::vector<std::int64_t>& region_sizes() const { return sizes_; }
+    /// Number of regions in all pictures.
     [[nodiscard]] std::int64_t regions() const {
         return static_cast<std::int64_t>(sizes_.size()) - 1;
     }
+    /// All pixels.
     [[nodiscard]] pixel_counts total() const { return {count_ - sizes_[0], sizes_[0]}; }
 
     /// From the highest score down: m.pixel(region) for every pixel that scores exactly t, then

@@ -19,9 +19,12 @@ template <class T, class Context>
 class device_network {
 public:
     using space = typename Context::space;
-    static constexpr bool in_place = std::is_same_v<space, host>; // of the exact network
+    /// Whether the exact network is the user's own.
+    static constexpr bool in_place = std::is_same_v<space, host>;
+    /// Whether there are rounded weights beside the exact ones.
     static constexpr bool mixed = !std::is_same_v<T, float>;
 
+    /// Copies the weights of `source`, which must outlive it.
     device_network(Context& ctx, pfadseg<float>& source) : source_(source) {
         if constexpr (!in_place)
             exact_.emplace(ctx, source.options);

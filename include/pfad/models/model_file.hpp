@@ -21,13 +21,15 @@ namespace pfad {
 
 /// What a model file says beside the weights.
 struct model_description {
-    pfadseg_options options;
-    int size = 256;         ///< pictures are resized to size x size
-    double threshold = 0.5; ///< image and pixel scores from here on are defects, in (0, 1]
+    pfadseg_options options; ///< which parts the network has
+    int size = 256;          ///< pictures are resized to size x size
+    double threshold = 0.5;  ///< image and pixel scores from here on are defects, in (0, 1]
     std::map<std::string, std::string, std::less<>> notes; ///< anything else, such as the command
 };
 
+/// `format` in the metadata of a model file.
 inline constexpr std::string_view model_format = "pfadseg";
+/// `version` in the metadata of a model file.
 inline constexpr std::string_view model_version = "1";
 
 /// The arrays of a network in PyTorch's order, with the batch counters that PyTorch expects.

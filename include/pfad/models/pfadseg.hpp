@@ -20,6 +20,7 @@ struct pfadseg_options {
     bool aff = true;            ///< AFF instead of addition in the residual blocks
     bool pcar = true;           ///< PCAR instead of the second 3x3 in the residual blocks
     bool plain_decoder = false; ///< ResNet18's own blocks in the student's decoder
+    /// RCM's strip length, MLP ratio and layer scale.
     nn::rcm_options rcm_detail = {};
     nn::pcar_path pcar_path = nn::pcar_path::measured; ///< how it is computed; not in model files
 };
@@ -28,10 +29,11 @@ struct pfadseg_options {
 /// 1).
 template <class T, class S = host>
 struct pfadseg {
-    pfadseg_options options;
+    pfadseg_options options; ///< what it is made of
+    /// ResNet18 to layer3, fixed.
     resnet18<T, S> teacher;
-    pfad::student<T, S> student;
-    pfad::segmentation<T, S> segmentation;
+    pfad::student<T, S> student;           ///< learns the teacher's features of what is good
+    pfad::segmentation<T, S> segmentation; ///< maps similarities to defects
 
     template <class C>
     explicit pfadseg(C& ctx, pfadseg_options o = {})

@@ -13,10 +13,12 @@ namespace pfad {
 /// are the teacher; four PA ones the student's encoder. Names are torchvision's.
 template <class T, class S = host>
 struct resnet18 {
+    /// 7x7, stride 2.
     nn::conv2d<T, S> conv1;
-    nn::batch_norm<T, S> bn1;
+    nn::batch_norm<T, S> bn1; ///< behind conv1
+    /// Two residual blocks each: 64, 128, 256 channels at 1/4, 1/8, 1/16 of the picture.
     nn::stage<T, S> layer1, layer2, layer3;
-    std::optional<nn::stage<T, S>> layer4;
+    std::optional<nn::stage<T, S>> layer4; ///< the student's alone
 
     template <class C>
     resnet18(C& ctx, int stages, nn::block_kind kind)

@@ -13,15 +13,18 @@ namespace pfad {
 template <class T, class S = host>
 struct segmentation {
     static constexpr int input_channels = 448; ///< 64 + 128 + 256 similarities
-    static constexpr int width = 256;
+    static constexpr int width = 256;          ///< channels of its inside
 
-    nn::stage<T, S> res;
-    std::optional<nn::rcm<T, S>> rcm;
-    std::optional<nn::aspp<T, S>> aspp;
+    nn::stage<T, S> res;                ///< two residual blocks, 448 to 256 channels
+    std::optional<nn::rcm<T, S>> rcm;   ///< the context module, or
+    std::optional<nn::aspp<T, S>> aspp; ///< what it replaces
+    /// 3x3.
     nn::conv2d<T, S> head;
-    nn::batch_norm<T, S> head_bn;
+    nn::batch_norm<T, S> head_bn; ///< behind head, with ReLU
+    /// 1x1 to one logit a pixel.
     nn::conv2d<T, S> out;
 
+    /// With RCM, or ASPP in its place.
     template <class C>
     segmentation(C& ctx, nn::block_kind kind, bool with_rcm, nn::rcm_options o = {})
         : res(ctx, input_channels, width, 1, kind), head(ctx, {.in = width, .out = width}),
@@ -38,12 +41,13 @@ struct segmentation {
     }
     /// Everything behind `res`: the part that trains at the lower rate.
     struct tail_fields {
-        segmentation& net;
+        segmentation& net; ///< whose tail it is
         auto fields() {
             return pfad::fields("context", net.rcm, "context", net.aspp, "head", net.head,
                                 "head_bn", net.head_bn, "out", net.out);
         }
     };
+    /// The part that trains at the lower rate, as a module.
     tail_fields context_and_head() { return {*this}; }
 
     /// Similarities (n, h, w, 448) to logits (n, h, w, 1); their sigmoid is the anomaly map.

@@ -11,7 +11,9 @@ namespace pfad {
 /// PA_SE1..4 and PA_SD4..1; bilinear upsampling in front of decoder stages 3, 2 and 1.
 template <class T, class S = host>
 struct student {
+    /// PA_SE1..4.
     resnet18<T, S> encoder;
+    /// PA_SD4..1: two residual blocks each.
     nn::stage<T, S> decoder4, decoder3, decoder2, decoder1;
 
     /// `decoder` may differ from `kind`: the paper can be read as having plain blocks there.

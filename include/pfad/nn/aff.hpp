@@ -14,10 +14,12 @@ namespace pfad::nn {
 /// One of AFF's two bottlenecks: 1x1 to c/4, BN, ReLU, 1x1 to c, BN.
 template <class T, class S = host>
 struct aff_branch {
+    /// 1x1 to fewer channels.
     conv2d<T, S> reduce;
-    batch_norm<T, S> reduce_bn;
+    batch_norm<T, S> reduce_bn; ///< behind reduce, with ReLU
+    /// 1x1 back.
     conv2d<T, S> expand;
-    batch_norm<T, S> expand_bn;
+    batch_norm<T, S> expand_bn; ///< behind expand
 
     template <class C>
     aff_branch(C& ctx, int channels, int hidden)
@@ -41,6 +43,7 @@ struct aff_branch {
 /// Training needs a batch of two or more (the global branch normalises 1x1 maps).
 template <class T, class S = host>
 struct aff {
+    /// Attention by pixel, and by the mean over the picture.
     aff_branch<T, S> local_branch, global_branch;
 
     template <class C>

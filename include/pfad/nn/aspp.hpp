@@ -13,8 +13,8 @@ namespace pfad::nn {
 /// Convolution without bias, BN, ReLU.
 template <class T, class S = host>
 struct conv_bn_relu {
-    conv2d<T, S> conv;
-    batch_norm<T, S> bn;
+    conv2d<T, S> conv;   ///< without bias
+    batch_norm<T, S> bn; ///< behind conv
 
     template <class C>
     conv_bn_relu(C& ctx, conv2d_options o) : conv(ctx, o), bn(ctx, o.out) {}
@@ -31,8 +31,10 @@ struct conv_bn_relu {
 /// 18, concatenated and fused by a 3x3. Training needs a batch of two or more.
 template <class T, class S = host>
 struct aspp {
+    /// 1x1 of the mean over the picture.
     conv_bn_relu<T, S> pool;
-    std::vector<conv_bn_relu<T, S>> atrous;
+    std::vector<conv_bn_relu<T, S>> atrous; ///< of dilation 6, 12 and 18
+    /// 3x3 of all of them.
     conv_bn_relu<T, S> fuse;
 
     template <class C>

@@ -8,9 +8,10 @@
 
 namespace pfad::nn {
 
+/// Normalises each channel by its batch's or its running statistics; four vectors of c.
 template <class T, class S = host>
 struct batch_norm {
-    batch_norm_parameters<T, S> parameters;
+    batch_norm_parameters<T, S> parameters; ///< what it owns
 
     template <class C>
     batch_norm(C& ctx, int channels) {

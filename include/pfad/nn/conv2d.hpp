@@ -12,20 +12,21 @@ namespace pfad::nn {
 
 /// Square kernels; the padding keeps the size at stride 1.
 struct conv2d_options {
-    int in = 1;
-    int out = 1;
-    int kernel = 3;
-    int stride = 1;
-    int dilation = 1;
-    bool bias = false;
-    int parts = 1; ///< that many convolutions of out / parts channels side by side
+    int in = 1;        ///< channels that come in
+    int out = 1;       ///< channels that go out
+    int kernel = 3;    ///< height and width, odd
+    int stride = 1;    ///< pixels from one result to the next
+    int dilation = 1;  ///< pixels from one tap to the next
+    bool bias = false; ///< whether one is added
+    int parts = 1;     ///< that many convolutions of out / parts channels side by side
 };
 
+/// (n, h, w, in) to (n, oh, ow, out); at stride 1 the size stays.
 template <class T, class S = host>
 struct conv2d {
-    parameter<T, 4, S> weight;
-    std::optional<parameter<accumulator_t<T>, 1, S>> bias;
-    conv2d_geometry geometry;
+    parameter<T, 4, S> weight;                             ///< (k, r, s, c)
+    std::optional<parameter<accumulator_t<T>, 1, S>> bias; ///< (k), where wanted
+    conv2d_geometry geometry;                              ///< stride, padding, dilation
 
     template <class C>
     conv2d(C& ctx, conv2d_options o)

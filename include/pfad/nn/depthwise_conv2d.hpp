@@ -12,8 +12,8 @@ namespace pfad::nn {
 /// Keeps the size: stride 1, padding half the (odd) kernel; with bias.
 template <class T, class S = host>
 struct depthwise_conv2d {
-    parameter<T, 4, S> weight; ///< (1, height, width, c)
-    parameter<accumulator_t<T>, 1, S> bias;
+    parameter<T, 4, S> weight;              ///< (1, height, width, c)
+    parameter<accumulator_t<T>, 1, S> bias; ///< (c)
 
     template <class C>
     depthwise_conv2d(C& ctx, int channels, int height, int width) {

@@ -25,6 +25,7 @@ template <class... A>
     return std::forward_as_tuple(std::forward<A>(names_and_parts)...);
 }
 
+/// What lists its parts.
 template <class M>
 concept module = requires(M& m) {
     m.fields();
@@ -35,20 +36,24 @@ template <class T, int R, class S, class F>
 void visit(parameter<T, R, S>& part, const std::string& name, F&& f) {
     f(name, part);
 }
+/// The same for a state.
 template <class T, int R, class S, class F>
 void visit(state<T, R, S>& part, const std::string& name, F&& f) {
     f(name, part);
 }
+/// Nothing where there is no part.
 template <class M, class F>
 void visit(std::optional<M>& part, const std::string& name, F&& f) {
     if (part)
         visit(*part, name, f);
 }
+/// Names are followed by ".0", ".1", ..
 template <class M, class F>
 void visit(std::vector<M>& parts, const std::string& name, F&& f) {
     for (std::size_t i = 0; i < parts.size(); ++i)
         visit(parts[i], name + "." + std::to_string(i), f);
 }
+/// Every part of a module, names joined by dots.
 template <module M, class F>
 void visit(M& m, const std::string& name, F&& f) {
     auto list = m.fields();

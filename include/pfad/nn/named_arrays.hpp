@@ -15,15 +15,18 @@ namespace pfad {
 /// `values` and `gradient()` point into the device.
 template <class T>
 struct named_array {
+    /// PyTorch's.
     std::string name;
     std::vector<std::int64_t> dims; ///< PyTorch's: (k, c, r, s), (c, 1, r, s) or (c)
-    parameter_form form;
-    bool trained;      ///< a parameter, not a running statistic
-    view<T, 4> values; ///< pfad's order; a vector is (1, 1, 1, c)
+    parameter_form form;            ///< how the axes map to PyTorch's
+    bool trained;                   ///< a parameter, not a running statistic
+    view<T, 4> values;              ///< pfad's order; a vector is (1, 1, 1, c)
+    /// Of the whole parameter; null of a running statistic.
     const gradient_state<accumulator_t<T>>* slot = nullptr;
     std::int64_t offset = 0; ///< of this part inside the parameter
-    weight_stamp stamp = {};
+    weight_stamp stamp = {}; ///< of the parameter's contents
 
+    /// Number of elements.
     [[nodiscard]] std::int64_t size() const { return values.size(); }
 
     /// `from` in pfad's order, to PyTorch's.

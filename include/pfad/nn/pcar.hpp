@@ -22,10 +22,11 @@ enum class pcar_path {
 /// same.
 template <class T, class S = host>
 struct pcar {
-    static constexpr int branches = 3;
+    static constexpr int branches = 3; ///< parallel convolutions
+    /// 3x3, the branches stacked along the first axis.
     conv2d<T, S> convs;
-    nn::spr<T, S> spr;
-    pcar_path path;
+    nn::spr<T, S> spr; ///< says how much each branch counts
+    pcar_path path;    ///< how it is computed
 
     template <class C>
     pcar(C& ctx, int channels, pcar_path way = pcar_path::measured)

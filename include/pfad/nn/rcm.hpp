@@ -23,12 +23,15 @@ struct rcm_options {
 /// plus column means, strip 1 x band, BN, ReLU, strip band x 1, sigmoid. MLP: 1x1, GELU, 1x1.
 template <class T, class S = host>
 struct rcm {
+    /// 3x3, and 1 x K of what the strips say.
     depthwise_conv2d<T, S> square, horizontal;
-    batch_norm<T, S> horizontal_bn;
+    batch_norm<T, S> horizontal_bn; ///< behind horizontal
+    /// K x 1.
     depthwise_conv2d<T, S> vertical;
-    batch_norm<T, S> norm;
+    batch_norm<T, S> norm; ///< in front of fc1
+    /// 1x1 convolutions: the MLP.
     conv2d<T, S> fc1, fc2;
-    parameter<accumulator_t<T>, 1, S> layer_scale;
+    parameter<accumulator_t<T>, 1, S> layer_scale; ///< (c), of the branch
 
     template <class C>
     rcm(C& ctx, int c, rcm_options o = {})

@@ -12,23 +12,25 @@ namespace pfad::nn {
 
 /// Both off is ResNet18's block.
 struct block_kind {
-    bool pcar = true; ///< PCAR instead of the second 3x3
-    bool aff = true;  ///< AFF instead of the addition
-    pcar_path path = pcar_path::measured;
+    bool pcar = true;                     ///< PCAR instead of the second 3x3
+    bool aff = true;                      ///< AFF instead of the addition
+    pcar_path path = pcar_path::measured; ///< how PCAR is computed
 };
 
 /// conv3x3, BN, ReLU, [PCAR | conv3x3], BN, fused with the shortcut by [AFF | +], ReLU.
 /// (n,h,w,in) to (n, h/stride, w/stride, out).
 template <class T, class S = host>
 struct residual_block {
+    /// 3x3, with the block's stride.
     conv2d<T, S> conv1;
-    batch_norm<T, S> bn1;
-    std::optional<nn::pcar<T, S>> pcar;
-    std::optional<conv2d<T, S>> conv2;
-    batch_norm<T, S> bn2;
+    batch_norm<T, S> bn1;               ///< behind conv1, with ReLU
+    std::optional<nn::pcar<T, S>> pcar; ///< the second convolution, or
+    std::optional<conv2d<T, S>> conv2;  ///< a plain 3x3
+    batch_norm<T, S> bn2;               ///< behind either
+    /// 1x1, where extents or channels change.
     std::optional<conv2d<T, S>> downsample_conv;
-    std::optional<batch_norm<T, S>> downsample_bn;
-    std::optional<nn::aff<T, S>> aff;
+    std::optional<batch_norm<T, S>> downsample_bn; ///< behind downsample_conv
+    std::optional<nn::aff<T, S>> aff; ///< joins the two paths; without it they are added
 
     template <class C>
     residual_block(C& ctx, int in, int out, int stride, block_kind kind)
@@ -68,6 +70,7 @@ struct residual_block {
 /// Two blocks; the first changes width and size.
 template <class T, class S = host>
 struct stage {
+    /// The blocks; the first has the stride.
     residual_block<T, S> first, second;
 
     template <class C>

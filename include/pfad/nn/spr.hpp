@@ -13,6 +13,7 @@ namespace pfad::nn {
 /// sigmoid.
 template <class T, class S = host>
 struct spr {
+    /// 1x1 to fewer channels and back.
     conv2d<T, S> fc1, fc2;
 
     template <class C>

@@ -32,8 +32,10 @@ namespace pfad::onednn {
 /// oneDNN's name of an element type.
 template <class T>
 inline constexpr auto data_type = dnnl::memory::data_type::undef;
+/// oneDNN's name of float.
 template <>
 inline constexpr auto data_type<float> = dnnl::memory::data_type::f32;
+/// oneDNN's name of bf16.
 template <>
 inline constexpr auto data_type<bf16> = dnnl::memory::data_type::bf16;
 
@@ -81,9 +83,10 @@ enum class conv2d_algorithm {
 /// Everything that a primitive depends on, compared member by member. `a`, `b` and `c` are the
 /// shapes of input, weight and output; `numbers` what else the operation has (stride, padding, ..).
 struct primitive_key {
-    operation op;
-    dnnl::memory::data_type element;
-    bool bias = false;
+    operation op;                    ///< which one
+    dnnl::memory::data_type element; ///< of the arrays
+    bool bias = false;               ///< whether one is added
+    /// Extents of the three arrays, and what else the operation has.
     std::array<std::int64_t, 4> a = {}, b = {}, c = {}, numbers = {};
 
     friend auto operator<=>(const primitive_key&, const primitive_key&) = default;
@@ -122,6 +125,7 @@ public:
     void bind(int name, const void* data) {
         arguments_.at(name).set_data_handle(const_cast<void*>(data));
     }
+    /// Binds an argument that is a oneDNN memory.
     void bind(int name, const dnnl::memory& memory) { arguments_.at(name) = memory; }
 
     /// Runs on the calling thread's team; the scratchpad comes from the context's pool.
@@ -173,33 +177,38 @@ private:
 /// What one call of an operation executes. `repack` moves a weight into the layout `packed` that
 /// `main` wants, or its gradient out of it; `repack_add` adds the gradient to what is there.
 struct plan {
-    step main;
-    step repack;
-    step repack_add;
-    dnnl::memory::desc packed;
+    step main;                 ///< the operation
+    step repack;               ///< sets a gradient
+    step repack_add;           ///< adds to it
+    dnnl::memory::desc packed; ///< layout; empty where none is packed
 };
 
 /// Packed copies of weights by identity, form and layout. A copy is overwritten when the weight or the
 /// scale changes, and dropped when no stamp of its weight is left.
 class packed_weights {
 public:
+    /// What a copy holds.
     enum class form {
+        /// The weight as it is.
         plain,
         scaled,  ///< multiplied by a value a filter
         winograd ///< transformed for Winograd's convolution
     };
 
+    /// One packed copy.
     struct copy {
-        dnnl::memory memory;
-        tensor<std::byte, 1> bytes;
-        std::vector<float> scale; ///< what filters are multiplied by; empty: the weight as it is
-        form kind = form::plain;
-        std::uint64_t version = 0;
-        bool filled = false;
+        dnnl::memory memory;        ///< oneDNN's handle of the bytes
+        tensor<std::byte, 1> bytes; ///< of the copy
+        std::vector<float> scale;   ///< what filters are multiplied by; empty: the weight as it is
+        form kind = form::plain;    ///< what it holds
+        std::uint64_t version = 0;  ///< of the weight's stamp
+        bool filled = false;        ///< whether it holds anything
 
+        /// Whether it is a copy of these contents, multiplied by this scale.
         [[nodiscard]] bool holds(const weight_stamp& stamp, std::span<const float> wanted) const {
             return filled && version == stamp.version() && std::ranges::equal(scale, wanted);
         }
+        /// It is from now on.
         void mark(const weight_stamp& stamp, std::span<const float> with) {
             version = stamp.version();
             scale.assign(with.begin(), with.end());
@@ -245,16 +254,17 @@ private:
 /// The oneDNN backend, on `thread_limit` threads (0: one per processor). oneDNN's own loops
 /// take turns on a context. Plans, engine and packed weights are for the overrides in this folder.
 struct context : cpu::context {
+    /// On this many threads; 0: one per processor.
     explicit context(int thread_limit = 0)
         : context(std::make_unique<omp_team>(cpu::thread_count(thread_limit))) {}
 
-    omp_team& team;
-    dnnl::engine engine;
-    dnnl::stream stream;
-    conv2d_algorithm convolutions = conv2d_algorithm::measured;
-    packed_weights weights;
-    std::map<primitive_key, plan> plans;
-    std::mutex turn;
+    omp_team& team;      ///< the threads, which other loops use too
+    dnnl::engine engine; ///< the processor
+    dnnl::stream stream; ///< where primitives are executed
+    conv2d_algorithm convolutions = conv2d_algorithm::measured; ///< whether Winograd's way is taken
+    packed_weights weights;              ///< kept as long as the weights' stamps stay
+    std::map<primitive_key, plan> plans; ///< made once per shape
+    std::mutex turn;                     ///< one of oneDNN's loops at a time
 
     /// The plan of a key, made by `make()` the first time.
     template <class F>

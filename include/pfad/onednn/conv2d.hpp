@@ -21,6 +21,7 @@
 
 namespace pfad::onednn {
 
+/// oneDNN's description of the convolution, with batch norm's scale and ReLU where asked for.
 [[nodiscard]] inline dnnl::convolution_forward::primitive_desc
 describe_forward(context& ctx, const conv2d_problem& p) {
     const auto kind = dnnl::prop_kind::forward_training;
@@ -46,6 +47,7 @@ describe_forward(context& ctx, const conv2d_problem& p) {
 #endif
 }
 
+/// oneDNN's description of the gradient of the input.
 [[nodiscard]] inline dnnl::convolution_backward_data::primitive_desc
 describe_backward_input(context& ctx, const conv2d_problem& p) {
     const auto how = dnnl::algorithm::convolution_direct;
@@ -62,6 +64,7 @@ describe_backward_input(context& ctx, const conv2d_problem& p) {
 #endif
 }
 
+/// oneDNN's description of the gradient of the weight.
 [[nodiscard]] inline dnnl::convolution_backward_weights::primitive_desc
 describe_backward_weight(context& ctx, const conv2d_problem& p) {
     const auto how = dnnl::algorithm::convolution_direct;
@@ -133,6 +136,7 @@ describe_backward_weight(context& ctx, const conv2d_problem& p) {
     return result;
 }
 
+/// The context's plan of a problem, made the first time.
 [[nodiscard]] inline plan& conv2d_plan(context& ctx, const conv2d_problem& p) {
     return ctx.plan_of(p.key(), [&] { return make_conv2d_plan(ctx, p); });
 }

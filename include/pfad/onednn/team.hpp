@@ -32,6 +32,7 @@ namespace pfad::onednn {
 /// some more, asleep. OMP_WAIT_POLICY and GOMP_SPINCOUNT in the environment still decide where they are set.
 class short_spins {
 public:
+    /// For teams of this many threads.
     explicit short_spins(int threads)
         : holder_([this, more = std::max(2, omp_get_num_procs() - threads + 2)] {
               std::atomic<int> started = 0;
@@ -60,6 +61,7 @@ private:
 /// spins, 0.47 s with short ones. Beside another busy program: hundreds of times, 1.6 s and 0.8 s.
 class spin_watch {
 public:
+    /// Of a team of this many threads.
     explicit spin_watch(int threads) : threads_(threads) {}
 
     /// Call often; looks every tenth of a second.
@@ -84,6 +86,7 @@ public:
             }
     }
 
+    /// Whether the team's spins are short now.
     [[nodiscard]] bool spins_short() const { return calm_.has_value(); }
 
 private:
@@ -99,6 +102,7 @@ private:
 /// when the width changes. Inside somebody's parallel region everything runs on the caller alone.
 class omp_team final : public cpu::executor {
 public:
+    /// `threads` of 1 or less: everything runs on the caller.
     explicit omp_team(int threads)
         : threads_(std::max(threads, 1)), modes_(static_cast<std::size_t>(threads_)),
           spins_(threads_) {}
@@ -162,6 +166,7 @@ private:
 /// run() must not be called inside.
 class team_scope {
 public:
+    /// Until its end oneDNN runs on this team.
     explicit team_scope(omp_team& team)
         : team_(team), one_caller_(team.callers_), threads_before_(omp_get_max_threads()) {
         team_.spins_.look();

@@ -23,6 +23,7 @@ namespace pfad::onednn::winograd {
 
 /// `count` things in pieces of `size`, the last perhaps smaller.
 struct pieces {
+    /// Things, and things in a piece.
     std::int64_t count, size;
 
     /// Of nearly equal size, `most` at most.
@@ -30,17 +31,21 @@ struct pieces {
         std::int64_t const number = (count + most - 1) / most;
         return {count, (count + number - 1) / number};
     }
+    /// Number of pieces.
     [[nodiscard]] std::int64_t number() const { return (count + size - 1) / size; }
+    /// Things in piece i.
     [[nodiscard]] std::int64_t extent(std::int64_t i) const {
         return std::min(size, count - i * size);
     }
+    /// Things in the last piece.
     [[nodiscard]] std::int64_t rest() const { return extent(number() - 1); }
+    /// First and count of piece i.
     [[nodiscard]] run operator[](std::int64_t i) const { return {i * size, extent(i)}; }
 };
 
 /// Tiles, and filters, that are multiplied together: the kernels of these filters and the products
 /// stay in the second cache.
-inline constexpr std::int64_t tiles_together = 64, filters_together = 32;
+inline constexpr std::int64_t tiles_together = 64, filters_together = 32; ///< of each
 /// Values of transformed images between the transform and the product: they stay in the last cache.
 inline constexpr std::int64_t group_size = 1 << 21;
 
@@ -64,13 +69,16 @@ void for_groups(const pieces& all, std::int64_t channels, F&& f) {
 /// Transforms of a group of tiles: for every range, and in it for every block of channels, the 36
 /// matrices one after the other.
 struct transformed_images {
+    /// Of the tiles, and of the channels.
     pieces ranges, blocks;
-    tensor<float, 1> values;
+    tensor<float, 1> values; ///< all of them
 
+    /// Of tiles and channels cut like this.
     transformed_images(cpu::context& ctx, const pieces& all, const pieces& channels)
         : ranges(all), blocks(channels),
           values(empty<float>(ctx, shape<1>{{matrices(all.count, channels.count)}})) {}
 
+    /// The 36 matrices of a range of tiles and a block of channels.
     [[nodiscard]] float* at(std::int64_t range, std::int64_t block) const {
         return values.data() + matrices(range * ranges.size, blocks.count) +
                matrices(ranges.extent(range), block * blocks.size);
@@ -185,6 +193,7 @@ void forward(context& ctx,
     }
 }
 
+/// gx of a problem that is_chosen, as conv2d_backward_input.
 template <class T>
 void backward_input(
     context& ctx, in<T, 4> gy, in<T, 4> w, out<T, 4> gx, store how, conv2d_geometry g) {
@@ -198,6 +207,7 @@ void backward_input(
     convolve<T>(ctx, gy, turned, gx, taps - 1 - g.padding, ending<T>{.how = how});
 }
 
+/// gw of a problem that is_chosen, as conv2d_backward_weight.
 template <class T>
 void backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<float, 4> gw, store how, conv2d_geometry g) {

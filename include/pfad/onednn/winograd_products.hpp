@@ -16,6 +16,7 @@ enum class product {
     kernel_added ///< the same, added to what is there
 };
 
+/// For error messages.
 [[nodiscard]] inline std::string product_name() {
     return "the products of a Winograd convolution";
 }

@@ -20,6 +20,7 @@ inline void load_all(square<points>& x, const float* from, std::int64_t step) {
     for (std::size_t f = 0; f < frequencies; ++f)
         load(x[f / points][f % points], from + static_cast<std::int64_t>(f) * step);
 }
+/// The opposite of load_all.
 inline void save_all(const square<points>& x, float* to, std::int64_t step) {
     for (std::size_t f = 0; f < frequencies; ++f)
         save(x[f / points][f % points], to + static_cast<std::int64_t>(f) * step);
@@ -27,15 +28,20 @@ inline void save_all(const square<points>& x, float* to, std::int64_t step) {
 
 /// The tiles of an image's results, row by row, image by image.
 struct tiling {
+    /// Tiles down and across an image, and in the batch.
     std::int64_t rows, columns, count;
 
+    /// Of results (n, h, w, k).
     explicit tiling(const shape<4>& results)
         : rows((results[1] + tile - 1) / tile), columns((results[2] + tile - 1) / tile),
           count(results[0] * rows * columns) {}
 
+    /// Where a tile's results begin.
     struct place {
+        /// Number of the image; pixels from its upper left corner.
         std::int64_t image, top, left;
     };
+    /// The place of tile t.
     [[nodiscard]] place operator[](std::int64_t t) const {
         return {t / (rows * columns), t / columns % rows * tile, t % columns * tile};
     }
@@ -43,6 +49,7 @@ struct tiling {
 
 /// A run of channels.
 struct run {
+    /// The first channel, and how many.
     std::int64_t first, count;
 };
 
@@ -81,8 +88,8 @@ struct ending {
     const float* scale = nullptr;  ///< a value a channel, or none
     const float* offset = nullptr; ///< the same
     const T* residual = nullptr;   ///< of the results' shape, or none
-    tail after = tail::none;
-    store how = store::set;
+    tail after = tail::none;       ///< what is done last
+    store how = store::set;        ///< whether results are set or added
 };
 
 /// y = end(AT m A) for some channels k of a tile, with m[f] at products[f * step + k].

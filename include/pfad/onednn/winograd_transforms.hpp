@@ -17,9 +17,11 @@ inline constexpr int tile = 4, taps = 3, points = tile + taps - 1;
 /// Products a channel and tile: pairs of points.
 inline constexpr int frequencies = points * points;
 
+/// A small matrix, row by row.
 template <std::size_t Rows, std::size_t Columns>
 using matrix = std::array<std::array<float, Columns>, Rows>;
 
+/// Rows become columns.
 template <std::size_t Rows, std::size_t Columns>
 constexpr matrix<Columns, Rows> transpose(const matrix<Rows, Columns>& m) {
     matrix<Columns, Rows> result = {};
@@ -31,9 +33,9 @@ constexpr matrix<Columns, Rows> transpose(const matrix<Rows, Columns>& m) {
 
 /// y = AT ((G g) . (BT d)) are four results of a filter g of three taps over six inputs d.
 struct transforms {
-    matrix<points, points> bt = {};
-    matrix<points, taps> g = {};
-    matrix<tile, points> at = {};
+    matrix<points, points> bt = {}; ///< of the inputs
+    matrix<points, taps> g = {};    ///< of the filter
+    matrix<tile, points> at = {};   ///< of the products
 };
 
 /// Cook and Toom's algorithm: polynomials are multiplied by their values at five points and infinity
@@ -73,26 +75,33 @@ constexpr transforms make_transforms() {
     return result;
 }
 
-inline constexpr auto input_transform = make_transforms().bt;
-inline constexpr auto kernel_transform = make_transforms().g;
-inline constexpr auto output_transform = make_transforms().at;
+inline constexpr auto input_transform = make_transforms().bt;  ///< of a tile of the input: 6x6
+inline constexpr auto kernel_transform = make_transforms().g;  ///< of a kernel: 6x3
+inline constexpr auto output_transform = make_transforms().at; ///< of the products: 4x6
+/// Of a tile of the results' gradient: 6x4.
 inline constexpr auto output_gradient_transform = transpose(output_transform);
+/// Of the products' sums, for a kernel's gradient: 3x6.
 inline constexpr auto kernel_gradient_transform = transpose(kernel_transform);
 
 /// Channels that are transformed together: a line of the cache in float.
 inline constexpr std::int64_t lanes = 16;
+/// One value of each of these channels.
 using vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
 
+/// From memory of any alignment.
 inline void load(vector& v, const float* from) {
     std::memcpy(&v, from, sizeof v);
 }
+/// From memory of any alignment, exact.
 inline void load(vector& v, const bf16* from) {
     for (int l = 0; l < lanes; ++l)
         v[l] = static_cast<float>(from[l]);
 }
+/// To memory of any alignment.
 inline void save(const vector& v, float* to) {
     std::memcpy(to, &v, sizeof v);
 }
+/// To memory of any alignment, rounded.
 inline void save(const vector& v, bf16* to) {
     for (int l = 0; l < lanes; ++l)
         to[l] = static_cast<bf16>(v[l]);

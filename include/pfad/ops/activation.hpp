@@ -15,7 +15,9 @@
 
 namespace pfad {
 
+/// max(x, 0).
 struct relu {
+    /// Of one number.
     template <class T>
     PFAD_HD static T value(T x) {
         return x > T(0) ? x : T(0);
@@ -25,22 +27,29 @@ struct relu {
     PFAD_HD static T gradient(T y, T gy) {
         return y > T(0) ? gy : T(0);
     }
+    /// Whether gradient() takes the result, and not the input.
     static constexpr bool saves_result = true;
 };
 
+/// 1 / (1 + exp(-x)).
 struct sigmoid {
+    /// Of one number.
     template <class T>
     PFAD_HD static T value(T x) {
         return math::sigmoid(x);
     }
+    /// From the result.
     template <class T>
     PFAD_HD static T gradient(T y, T gy) {
         return gy * y * (T(1) - y);
     }
+    /// Whether gradient() takes the result, and not the input.
     static constexpr bool saves_result = true;
 };
 
+/// x Phi(x), with the exact Phi.
 struct gelu {
+    /// Of one number.
     template <class T>
     PFAD_HD static T value(T x) {
         return x * math::normal_cdf(x);
@@ -50,11 +59,13 @@ struct gelu {
     PFAD_HD static T gradient(T x, T gy) {
         return gy * (math::normal_cdf(x) + x * math::normal_pdf(x));
     }
+    /// Whether gradient() takes the result, and not the input.
     static constexpr bool saves_result = false;
 };
 
 namespace cpu {
 
+/// y = F::value(x), element by element.
 template <class F, class T>
 void activation_forward(context& ctx, F, in<T, 1> x, out<T, 1> y) {
     using A = accumulator_t<T>;

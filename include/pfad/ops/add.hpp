@@ -9,6 +9,7 @@ namespace pfad {
 
 namespace cpu {
 
+/// y = a + b, element by element.
 template <class T>
 void add_forward(context& ctx, in<T, 1> a, in<T, 1> b, out<T, 1> y) {
     parallel_for(ctx, y.size(), 1, [&](std::int64_t begin, std::int64_t end) {

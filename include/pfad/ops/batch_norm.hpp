@@ -28,8 +28,8 @@ enum class tail : bool { none, relu };
 
 /// The defaults are PyTorch's.
 struct batch_norm_options {
-    double epsilon = 1e-5;
-    double momentum = 0.1;
+    double epsilon = 1e-5; ///< added to the variance
+    double momentum = 0.1; ///< share of the new statistics in the running ones
 };
 
 namespace cpu {
@@ -259,7 +259,9 @@ void batch_norm_backward_input(context& ctx,
 /// way.
 template <class T, class S = host>
 struct batch_norm_parameters {
+    /// (c), trained.
     parameter<accumulator_t<T>, 1, S> weight, bias;
+    /// (c), updated in training, used in evaluation.
     state<accumulator_t<T>, 1, S> running_mean, running_variance;
 };
 

@@ -100,9 +100,11 @@ inline bool one_kernel_pays(const context&, const shape<4>& x) {
 
 /// The extents that branch_conv2d works with.
 struct branch_conv2d_shapes {
+    /// 3x3 that keeps the size.
     static constexpr conv2d_geometry geometry = {1, 1, 1};
-    shape<4> y;          ///< the result
-    shape<4> from, to;   ///< of one sample
+    shape<4> y; ///< the result
+    /// Input and result of one sample.
+    shape<4> from, to;
     shape<4> kernel;     ///< of one sample
     shape<4> weight_row; ///< the branches' weights for one sample
 

@@ -45,6 +45,7 @@ void branch_softmax_forward(context& ctx, in<T, 4> a, out<T, 4> weights, std::in
     }
 }
 
+/// y (n, h, w, C) from the branches f (n, h, w, b C) and their weights (n b, 1, 1, C).
 template <class T>
 void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y) {
     const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);

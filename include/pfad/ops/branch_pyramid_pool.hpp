@@ -22,10 +22,11 @@ namespace pfad {
 /// An extent cut so that every half of it, and the whole, shifted by -1, 0 or 1, is a union of
 /// zones. Some zones may be empty.
 struct tap_zones {
-    static constexpr int count = 7;
-    std::int64_t extent;
-    std::int64_t begin[count + 1]; ///< where each begins, and the last one ends
+    static constexpr int count = 7; ///< zones
+    std::int64_t extent;            ///< that is cut
+    std::int64_t begin[count + 1];  ///< where each begins, and the last one ends
 
+    /// Cuts this extent.
     explicit tap_zones(std::int64_t length) : extent(length) {
         std::int64_t const half = length / 2;
         std::int64_t const cuts[count + 1] = {
@@ -34,8 +35,10 @@ struct tap_zones {
             begin[zone] = std::min(length, std::max(zone > 0 ? begin[zone - 1] : 0, cuts[zone]));
     }
 
+    /// Positions in a zone.
     [[nodiscard]] std::int64_t size(int zone) const { return begin[zone + 1] - begin[zone]; }
 
+    /// The zone of a position.
     [[nodiscard]] PFAD_HD int zone_of(std::int64_t at) const {
         int zone = 0;
         for (int i = 1; i < count; ++i)
@@ -53,6 +56,7 @@ struct tap_zones {
 
     /// The part of the rows (of the columns) that a bin of the pyramid is made of.
     [[nodiscard]] PFAD_HD static int row_part(int bin) { return bin == 0 ? 0 : (bin + 1) / 2; }
+    /// The same of the columns.
     [[nodiscard]] PFAD_HD static int column_part(int bin) { return bin == 0 ? 0 : 2 - bin % 2; }
 };
 
@@ -146,6 +150,7 @@ void bins_to_branches_forward(context&, in<T, 4> means, out<T, 4> y) {
         }
 }
 
+/// The transpose of bins_to_branches_forward; sets gmeans.
 template <class T>
 void bins_to_branches_backward(context&, in<T, 4> gy, out<T, 4> gmeans) {
     std::int64_t const k = gy.extent(3) / 5, branches = gmeans.extent(3) / k;

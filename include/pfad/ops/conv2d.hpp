@@ -20,9 +20,9 @@ namespace pfad {
 
 /// The same in both directions; every convolution of the paper is square.
 struct conv2d_geometry {
-    int stride = 1;
-    int padding = 0;
-    int dilation = 1;
+    int stride = 1;   ///< positions from one result to the next
+    int padding = 0;  ///< zeros on every side
+    int dilation = 1; ///< positions from one tap to the next
 
     /// Output extent for an input extent and a kernel extent.
     [[nodiscard]] std::int64_t output(std::int64_t input, std::int64_t kernel) const {
@@ -36,7 +36,9 @@ namespace cpu {
 /// Taps [first, last) of a kernel row whose input position lies inside [0, extent). With the stride
 /// for the dilation: the outputs of a row for which a tap's does.
 struct tap_range {
+    /// The first tap, and the one behind the last.
     std::int64_t first, last;
+    /// Of `taps` taps, the first at position `start`.
     static tap_range of(std::int64_t start, int dilation, std::int64_t taps, std::int64_t extent) {
         std::int64_t const first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
         std::int64_t const last = start >= extent ? 0 : (extent - 1 - start) / dilation + 1;
@@ -77,6 +79,7 @@ void add_rows(A* __restrict to,
 [[nodiscard]] inline std::int64_t rows_in_cache(std::int64_t row_size) {
     return std::max<std::int64_t>(1, 2048 / std::max<std::int64_t>(row_size, 1));
 }
+/// Input channels of a filter that are worked on together.
 inline constexpr std::int64_t channels_in_cache = 8;
 
 /// `b` may be empty. `stamp` names the contents of w for backends that keep a packed copy.
@@ -134,6 +137,7 @@ void conv2d_forward(context& ctx,
         });
 }
 
+/// gx (n, h, w, c) from gy (n, oh, ow, k) and w (k, r, s, c).
 template <class T>
 void conv2d_backward_input(context& ctx,
                            in<T, 4> gy,
@@ -178,6 +182,7 @@ void conv2d_backward_input(context& ctx,
         });
 }
 
+/// gw (k, r, s, c) from x (n, h, w, c) and gy (n, oh, ow, k).
 template <class T>
 void conv2d_backward_weight(context& ctx,
                             in<T, 4> x,

@@ -17,9 +17,10 @@ namespace pfad {
 /// Batch norm by constant statistics, and what follows it, at the end of what computes its input.
 template <class T>
 struct batch_norm_epilogue {
-    in<accumulator_t<T>, 1> weight, bias, mean, variance; ///< (k)
-    double epsilon;
-    tail after;
+    /// Each (k).
+    in<accumulator_t<T>, 1> weight, bias, mean, variance;
+    double epsilon;    ///< added to the variance
+    tail after;        ///< what follows the residual
     in<T, 4> residual; ///< of the result's shape, or empty
 };
 

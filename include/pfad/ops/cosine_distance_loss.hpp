@@ -23,9 +23,12 @@ namespace cpu {
 /// Inner products of two vectors of c elements.
 template <class T>
 struct inner_products {
+    /// What the products are added up in.
     using A = accumulator_t<T>;
+    /// T.t, s.s and t.s.
     A tt, ss, ts;
 
+    /// Of vectors t and s.
     static inner_products of(T const* t, T const* s, std::int64_t c) {
         constexpr int lanes = 16;
         A tt[lanes] = {}, ss[lanes] = {}, ts[lanes] = {};
@@ -51,6 +54,7 @@ struct inner_products {
     }
 };
 
+/// loss (1) from t and s (n, h, w, c).
 template <class T>
 void cosine_distance_loss_forward(context& ctx,
                                   in<T, 4> t,

@@ -73,6 +73,7 @@ void depthwise_conv2d_forward(
     depthwise_filter<T>(ctx, x, w, b, y, store::set, tap_order::straight);
 }
 
+/// gx (n, h, w, c) from gy of the same extents and w (1, r, s, c).
 template <class T>
 void depthwise_conv2d_backward_input(
     context& ctx, in<T, 4> gy, in<T, 4> w, out<T, 4> gx, store how) {

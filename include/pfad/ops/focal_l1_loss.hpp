@@ -50,6 +50,7 @@ void focal_l1_loss_forward(
     }
 }
 
+/// gz from the logits z, the mask, and gloss (1).
 template <class T>
 void focal_l1_loss_backward(context& ctx,
                             in<T, 1> z,

@@ -19,6 +19,7 @@ namespace pfad {
 
 namespace cpu {
 
+/// loss (1) from the probabilities p and the mask.
 template <class T>
 void focal_loss_forward(
     context&, in<T, 1> p, in<T, 1> mask, double gamma, out<accumulator_t<T>, 1> loss) {
@@ -31,6 +32,7 @@ void focal_loss_forward(
     loss.data[0] = static_cast<accumulator_t<T>>(sum / static_cast<double>(p.size()));
 }
 
+/// gp from the probabilities p, the mask, and gloss (1).
 template <class T>
 void focal_loss_backward(context&,
                          in<T, 1> p,

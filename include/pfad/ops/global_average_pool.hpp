@@ -16,6 +16,7 @@
 namespace pfad {
 namespace cpu {
 
+/// y (n, 1, 1, c) from x (n, h, w, c).
 template <class T>
 void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const std::int64_t n = x.extent(0), area = x.extent(1) * x.extent(2), c = x.extent(3);
@@ -25,6 +26,7 @@ void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
             static_cast<accumulator_t<T>>(sums.data()[i] / static_cast<double>(area)));
 }
 
+/// gx (n, h, w, c) from gy (n, 1, 1, c).
 template <class T>
 void global_average_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     const std::int64_t area = gx.extent(1) * gx.extent(2), c = gx.extent(3);

@@ -16,6 +16,7 @@ namespace pfad {
 
 namespace cpu {
 
+/// loss (1) from the probabilities p and the mask.
 template <class T>
 void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<accumulator_t<T>, 1> loss) {
     double sum = 0;
@@ -24,6 +25,7 @@ void l1_loss_forward(context&, in<T, 1> p, in<T, 1> mask, out<accumulator_t<T>, 
     loss.data[0] = static_cast<accumulator_t<T>>(sum / static_cast<double>(p.size()));
 }
 
+/// gp from the probabilities p, the mask, and gloss (1).
 template <class T>
 void l1_loss_backward(
     context&, in<T, 1> p, in<T, 1> mask, in<accumulator_t<T>, 1> gloss, out<T, 1> gp, store how) {

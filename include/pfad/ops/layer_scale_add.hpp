@@ -12,6 +12,7 @@ namespace pfad {
 
 namespace cpu {
 
+/// y = x + gamma z; x, z, y (n, h, w, c), gamma (c).
 template <class T>
 void layer_scale_add_forward(
     context& ctx, in<T, 4> x, in<T, 4> z, in<accumulator_t<T>, 1> gamma, out<T, 4> y) {
@@ -24,6 +25,7 @@ void layer_scale_add_forward(
     });
 }
 
+/// gz (n, h, w, c) from gy and gamma (c).
 template <class T>
 void layer_scale_add_backward_input(
     context& ctx, in<T, 4> gy, in<accumulator_t<T>, 1> gamma, out<T, 4> gz, store how) {
@@ -35,6 +37,7 @@ void layer_scale_add_backward_input(
     });
 }
 
+/// ggamma (c) from z and gy (n, h, w, c).
 template <class T>
 void layer_scale_add_backward_scale(
     context& ctx, in<T, 4> z, in<T, 4> gy, out<accumulator_t<T>, 1> ggamma, store how) {

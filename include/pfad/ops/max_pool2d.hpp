@@ -21,9 +21,9 @@ namespace pfad {
 
 /// The same in both directions.
 struct pool2d_geometry {
-    int kernel;
-    int stride;
-    int padding;
+    int kernel;  ///< height and width
+    int stride;  ///< positions from one result to the next
+    int padding; ///< on every side; never wins
 
     /// Output extent for an input extent.
     [[nodiscard]] std::int64_t output(std::int64_t input) const {
@@ -37,12 +37,15 @@ namespace cpu {
 /// The winners of up to `lanes` channels at one output.
 template <class T>
 struct pool_window {
-    static constexpr std::int64_t lanes = 64;
+    static constexpr std::int64_t lanes = 64; ///< channels at most
+    /// What values are compared in.
     using A = accumulator_t<T>;
+    /// As wide as a value, so that both share a vector's lanes.
     using tap_number = std::conditional_t<sizeof(A) == 8, std::int64_t, std::int32_t>;
-    A best[lanes];
-    tap_number winner[lanes];
+    A best[lanes];            ///< the highest value so far, of each channel
+    tap_number winner[lanes]; ///< its tap
 
+    /// Lets the values of `count` channels at a tap compete.
     void compare(T const* x, int tap, std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
             A const value = x[i];

@@ -18,20 +18,23 @@ namespace pfad {
 
 /// Per channel (red, green, blue), of pixels in [0, 1].
 struct image_statistics {
-    float mean[3];
-    float deviation[3];
+    float mean[3];      ///< subtracted
+    float deviation[3]; ///< what the difference is divided by
 };
 
 /// The statistics that the ImageNet weights of the teacher were trained with.
 inline constexpr image_statistics imagenet_statistics = {{0.485f, 0.456f, 0.406f},
                                                          {0.229f, 0.224f, 0.225f}};
 
+/// One value of a pixel.
 struct normalise_pixel {
+    /// From a value in [0, 1].
     template <class T>
     PFAD_HD static T value(T unit, const image_statistics& statistics, std::int64_t channel) {
         return (unit - static_cast<T>(statistics.mean[channel])) /
                static_cast<T>(statistics.deviation[channel]);
     }
+    /// From 8 bits to [0, 1].
     template <class T>
     PFAD_HD static T unit(std::uint8_t pixel) {
         return static_cast<T>(pixel) / T(255);

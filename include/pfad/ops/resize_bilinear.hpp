@@ -21,9 +21,11 @@ namespace pfad {
 
 /// One axis of a bilinear resize: value = (1 - weight) x[low] + weight x[high].
 struct bilinear_tap {
+    /// Source positions.
     std::int64_t low, high;
-    double weight;
+    double weight; ///< of x[high], in [0, 1]
 
+    /// For one target position of `out`, from `in` positions.
     [[nodiscard]] PFAD_HD static bilinear_tap
     of(std::int64_t target, std::int64_t in, std::int64_t out) {
         const double at = (static_cast<double>(target) + 0.5) * static_cast<double>(in) /
@@ -42,12 +44,13 @@ struct bilinear_tap {
 /// elements from one pixel to the next.
 template <class T>
 struct channel_slice {
-    T* data;
-    std::int64_t stride;
+    T* data;             ///< of the first pixel
+    std::int64_t stride; ///< elements
 };
 
 namespace cpu {
 
+/// For every target position of an axis: (out).
 inline tensor<bilinear_tap, 1> bilinear_taps(context& ctx, std::int64_t in, std::int64_t out) {
     auto taps = empty<bilinear_tap>(ctx, shape<1>{{out}});
     for (std::int64_t i = 0; i < out; ++i)
@@ -140,11 +143,13 @@ void resize_transposed(context& ctx,
         });
 }
 
+/// y (n, oh, ow, c) from x (n, h, w, c).
 template <class T>
 void resize_bilinear_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     resize_into<T>(ctx, x, channel_slice<T>{y.data, y.extent(3)}, y.extent(1), y.extent(2));
 }
 
+/// gx (n, h, w, c) from gy (n, oh, ow, c).
 template <class T>
 void resize_bilinear_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     resize_transposed(ctx, channel_slice<const T>{gy.data, gy.extent(3)}, gy.extent(1),

@@ -16,8 +16,8 @@ namespace pfad {
 
 /// The defaults are the paper's (section 4.3).
 struct sgd_options {
-    double momentum = 0.9;
-    double weight_decay = 1e-4;
+    double momentum = 0.9;      ///< of the velocity
+    double weight_decay = 1e-4; ///< of every value
 };
 
 namespace cpu {

@@ -44,6 +44,7 @@ tensor<double, 3> pyramid_sums(context& ctx, in<T, 4> x, fixed_chunks split, T) 
     return sums;
 }
 
+/// y (n g, 1, 1, 5C) from x (n, h, w, g C).
 template <class T>
 void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     using A = accumulator_t<T>;

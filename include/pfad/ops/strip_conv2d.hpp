@@ -156,6 +156,7 @@ void strip_conv2d_backward_sums(context& ctx,
     strip_sums<T>(ctx, gy, r.data, s.data, along, across);
 }
 
+/// gx (n, h, w, c) from the sums of strip_conv2d_backward_sums and v (1, 1, K, c).
 template <class T>
 void strip_conv2d_backward_input(context& ctx,
                                  in<accumulator_t<T>, 3> along,
@@ -195,6 +196,7 @@ void strip_conv2d_backward_weight(context& ctx,
     });
 }
 
+/// gb (c) from the sums across of strip_conv2d_backward_sums.
 template <class T>
 void strip_conv2d_backward_bias(context& ctx,
                                 in<accumulator_t<T>, 4> across,

@@ -28,7 +28,8 @@
 
 namespace pfad {
 
-inline constexpr int max_lattice_cells = 32;
+inline constexpr int max_lattice_cells = 32; ///< along each axis
+/// Corners of the largest lattice.
 inline constexpr std::int64_t lattice_capacity =
     (max_lattice_cells + 1) * std::int64_t(max_lattice_cells + 1);
 
@@ -40,7 +41,9 @@ struct anomaly_draw {
     float opacity = 1;    ///< beta, of the texture inside the mask
 };
 
+/// Gradient noise of one number or corner at a time.
 struct perlin {
+    /// 6 t^5 - 15 t^4 + 10 t^3, for t in [0, 1].
     template <class T>
     PFAD_HD static T fade(T t) {
         return t * t * t * (t * (t * T(6) - T(15)) + T(10));
@@ -57,10 +60,12 @@ struct perlin {
         const T bottom = v10 + fx * (v11 - v10);
         return T(std::numbers::sqrt2) * (top + fade(y) * (bottom - top));
     }
-    static constexpr float threshold = 0.5f;
+    static constexpr float threshold = 0.5f; ///< noise above this is anomalous
 };
 
+/// Equation (1) of one value.
 struct blend_anomaly {
+    /// `mask` is 0 or 1, `opacity` beta.
     template <class T>
     PFAD_HD static T value(T good, T texture, T mask, T opacity) {
         return good * (T(1) - mask) + (T(1) - opacity) * good * mask + opacity * texture * mask;
@@ -199,6 +204,7 @@ void synthesise_anomaly_forward(context& ctx,
 
 } // namespace cpu
 
+/// What synthesise_anomaly makes of a batch.
 template <class T, class S>
 struct synthesised_anomaly {
     tensor<T, 4, S> corrupted; ///< (n, h, w, 3)

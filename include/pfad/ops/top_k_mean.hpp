@@ -20,6 +20,7 @@ namespace pfad {
 
 namespace cpu {
 
+/// score (n) from map (n, h, w, 1): the mean of the k highest values of each.
 template <class T>
 void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
     std::int64_t const pixels = map.extent(1) * map.extent(2);

@@ -22,14 +22,17 @@ namespace pfad {
 template <class T, class S = host>
 class flat_parameters {
 public:
+    /// Type of what is added up: float where T is bf16.
     using exact = accumulator_t<T>;
 
     /// A run of the blocks that shares a learning rate.
     struct group {
+        /// Elements from the start of the blocks, and their number.
         std::int64_t offset, size;
-        double rate;
+        double rate; ///< learning rate
     };
 
+    /// All values, their gradients and the optimiser's velocities, in one order.
     tensor<exact, 1, S> values, gradients, velocities;
     tensor<T, 1, S> rounded; ///< of bf16 alone
 
@@ -62,6 +65,7 @@ public:
         }));
     }
 
+    /// In the order of the blocks.
     [[nodiscard]] const std::vector<group>& groups() const { return groups_; }
 
     /// Before an update: parameters that no gradient reached count as having a zero one.

@@ -29,12 +29,12 @@ namespace pfad::train {
 
 /// Everything that an evaluation finds.
 struct evaluation {
-    metrics::metrics_result result;
-    std::vector<data::test_item> items;
-    std::vector<double> scores;       ///< of the items
-    tensor<float, 3> maps;            ///< (n, size, size)
-    std::vector<std::uint8_t> masks;  ///< n size size
-    std::vector<std::uint8_t> labels; ///< 1 where the item is anomalous
+    metrics::metrics_result result;     ///< the metrics
+    std::vector<data::test_item> items; ///< what was evaluated
+    std::vector<double> scores;         ///< of the items
+    tensor<float, 3> maps;              ///< (n, size, size)
+    std::vector<std::uint8_t> masks;    ///< n size size
+    std::vector<std::uint8_t> labels;   ///< 1 where the item is anomalous
 };
 
 /// Tests the predictor's network on pictures. Where those with a defect have no mask, the metrics of

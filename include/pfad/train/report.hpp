@@ -25,64 +25,64 @@ namespace pfad::train {
 
 /// A line of "what was run", such as {"command", "pfad_train --data ..."}.
 struct report_fact {
-    std::string name;
-    std::string value;
+    std::string name;  ///< what it is
+    std::string value; ///< as text
 };
 
 /// A headline figure.
 struct report_card {
-    std::string label;
-    std::string value;
-    std::string note; ///< small, below the value; may be empty
+    std::string label; ///< what it is
+    std::string value; ///< as text
+    std::string note;  ///< small, below the value; may be empty
 };
 
 /// One chart of one or more curves.
 struct report_chart {
-    std::string title;
-    std::string note; ///< what the reader sees; may be empty
-    std::vector<curve> curves;
-    scale axis = scale::automatic;
+    std::string title;             ///< above the chart
+    std::string note;              ///< what the reader sees; may be empty
+    std::vector<curve> curves;     ///< drawn over each other
+    scale axis = scale::automatic; ///< of the values
 };
 
 /// A row of the metric table.
 struct report_category {
-    std::string name;
-    metrics::metrics_result result;
+    std::string name;               ///< of the category
+    metrics::metrics_result result; ///< its metrics
 };
 
 /// Image scores of the test pictures.
 struct report_scores {
-    std::vector<double> good;
-    std::vector<double> anomalous;
-    std::optional<double> threshold;
+    std::vector<double> good;        ///< of good pictures
+    std::vector<double> anomalous;   ///< of pictures with a defect
+    std::optional<double> threshold; ///< drawn as a line, where there is one
 };
 
 /// A picture with its caption.
 struct report_panel {
-    std::string label;
-    image_u8 picture;
+    std::string label; ///< below the picture
+    image_u8 picture;  ///< grey or RGB
 };
 
 /// A picture of the gallery: its panels, such as picture, truth, map and overlay.
 struct report_entry {
-    std::string caption;
-    double score = 0; ///< in [0, 1]
-    double threshold = 0;
-    std::optional<bool> anomalous; ///< the truth, where it is known
-    std::vector<report_panel> panels;
+    std::string caption;              ///< such as kind/name
+    double score = 0;                 ///< in [0, 1]
+    double threshold = 0;             ///< scores from here on are defects
+    std::optional<bool> anomalous;    ///< the truth, where it is known
+    std::vector<report_panel> panels; ///< from left to right
 };
 
 /// Everything on the page, from top to bottom; what is empty is left out.
 struct report_data {
-    std::string title;
-    std::string summary;
-    std::vector<report_fact> run;
-    std::vector<report_card> cards;
-    std::vector<report_chart> charts;
+    std::string title;                       ///< heading
+    std::string summary;                     ///< a sentence below it
+    std::vector<report_fact> run;            ///< a table of names and values
+    std::vector<report_card> cards;          ///< headline figures
+    std::vector<report_chart> charts;        ///< of the losses
     std::vector<report_category> categories; ///< more than one get a row of means
     std::string protocol;                    ///< how the metrics are measured, in words
-    report_scores scores;
-    std::vector<report_entry> gallery;
+    report_scores scores;                    ///< drawn as a histogram
+    std::vector<report_entry> gallery;       ///< pictures with their maps
     int panel_pixels = 320; ///< longer side of the pictures in the file; larger ones are reduced
 };
 

@@ -21,12 +21,13 @@ namespace pfad::train {
 
 /// One value of a curve, such as a loss.
 struct curve_point {
-    double iteration = 0;
-    double value = 0;
+    double iteration = 0; ///< place along the axis
+    double value = 0;     ///< height
 };
 
+/// A line of a chart.
 struct curve {
-    std::string name;
+    std::string name;                ///< in the legend
     std::vector<curve_point> points; ///< by rising iteration; non-finite values are left out
 };
 

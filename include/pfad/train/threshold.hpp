@@ -14,6 +14,7 @@
 
 namespace pfad::train {
 
+/// What a lower one becomes, since a threshold is above 0.
 inline constexpr double lowest_threshold = 1e-6;
 
 /// How many pictures a threshold calls a defect.

@@ -13,25 +13,26 @@ namespace pfad::train {
 
 /// The defaults are the paper's (section 4.3); what it leaves open follows its baseline, DeSTSeg.
 struct training_options {
-    pfadseg_options model;
-    int size = 256;                     ///< pictures are size x size
-    int batch = 16;                     ///< two or more: batch norm sees 1x1 maps
-    int student_iterations = 3000;      ///< stage one
-    int segmentation_iterations = 4000; ///< stage two
-    double student_rate = 0.5;
-    double residual_rate = 0.1; ///< the segmentation network's residual blocks
-    double head_rate = 0.01;    ///< RCM (or ASPP) and what follows
-    double momentum = 0.9;
-    double weight_decay = 1e-4;
-    double focal_gamma = 4;
-    data::rotation rotate = data::rotation::none;
-    data::opacity_range opacity = data::paper_opacity;
-    std::uint64_t seed = 0;
-    int loader_threads = 1;
-    int checkpoint_every = 500; ///< iterations; 0 writes none
+    pfadseg_options model;                        ///< which parts the network has
+    int size = 256;                               ///< pictures are size x size
+    int batch = 16;                               ///< two or more: batch norm sees 1x1 maps
+    int student_iterations = 3000;                ///< stage one
+    int segmentation_iterations = 4000;           ///< stage two
+    double student_rate = 0.5;                    ///< learning rate of stage one
+    double residual_rate = 0.1;                   ///< the segmentation network's residual blocks
+    double head_rate = 0.01;                      ///< RCM (or ASPP) and what follows
+    double momentum = 0.9;                        ///< of the velocity, in [0, 1)
+    double weight_decay = 1e-4;                   ///< of every parameter
+    double focal_gamma = 4;                       ///< exponent of the focal loss
+    data::rotation rotate = data::rotation::none; ///< how training pictures are turned
+    data::opacity_range opacity = data::paper_opacity; ///< of textures in anomalies
+    std::uint64_t seed = 0;                            ///< of weights and samples
+    int loader_threads = 1;                            ///< prepare batches beside the training
+    int checkpoint_every = 500;                        ///< iterations; 0 writes none
 
-    static constexpr int most_iterations = 1'000'000'000;
+    static constexpr int most_iterations = 1'000'000'000; ///< of both stages together
 
+    /// Of both stages.
     [[nodiscard]] int iterations() const { return student_iterations + segmentation_iterations; }
 
     /// Throws errc::value for a number out of its range.

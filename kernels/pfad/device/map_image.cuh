@@ -12,6 +12,7 @@ namespace pfad::cuda {
 
 /// `rows` of all images, `columns` in each, `channels` elements a pixel.
 struct image_rows {
+    /// As above.
     std::int64_t rows, columns, channels;
 };
 

@@ -11,13 +11,14 @@ namespace pfad::cuda::device {
 /// How many neighbouring elements a functor is to do at once.
 template <int N>
 struct width {
+    /// N.
     static constexpr int value = N;
 };
 
 /// N elements, aligned so that they are loaded and stored at once.
 template <class T, int N>
 struct alignas(N * sizeof(T)) pack {
-    T at[N];
+    T at[N]; ///< the elements
 };
 
 /// Elements in 16 bytes.

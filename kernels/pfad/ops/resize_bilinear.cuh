@@ -115,6 +115,7 @@ struct resize_gradient {
 
 } // namespace kernels
 
+/// What kernels need to know of an axis of `in` positions that becomes `out`.
 [[nodiscard]] inline kernels::resize_axis resize_axis(std::int64_t in, std::int64_t out) {
     return {index(in), index(out), static_cast<double>(in) / static_cast<double>(out)};
 }

@@ -23,13 +23,16 @@ __device__ __forceinline__ std::uint32_t rising_bits(float x) {
     const auto u = math::bits<std::uint32_t>(x);
     return u ^ (u >> 31 ? 0xffffffffu : 0x80000000u);
 }
+/// Bits of x that rise with it as an unsigned number.
 __device__ __forceinline__ std::uint64_t rising_bits(double x) {
     const auto u = math::bits<std::uint64_t>(x);
     return u ^ (u >> 63 ? ~std::uint64_t(0) : std::uint64_t(1) << 63);
 }
+/// The number with these rising bits.
 __device__ __forceinline__ float from_rising_bits(std::uint32_t u) {
     return math::bits<float>(u ^ (u >> 31 ? 0x80000000u : 0xffffffffu));
 }
+/// The number with these rising bits.
 __device__ __forceinline__ double from_rising_bits(std::uint64_t u) {
     return math::bits<double>(u ^ (u >> 63 ? std::uint64_t(1) << 63 : ~std::uint64_t(0)));
 }

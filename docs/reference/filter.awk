@@ -79,7 +79,7 @@ END {
     print "/** @file"
     print "@ingroup " group
     for (i = 1; i <= count; ++i) {
-        if (!table && i > 1 && (group == "ops" || lines[i] ~ /^ /)) { table = 1; print "@verbatim" }
+        if (!table && i > 1 && (lines[i] ~ /^ / || group == "ops" && lines[i - 1] ~ /[.:]$/)) { table = 1; print "@verbatim" }
         if (!table) gsub(/[<>@]/, "\\\\&", lines[i])
         print lines[i]
     }

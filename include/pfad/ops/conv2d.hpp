@@ -82,7 +82,8 @@ void add_rows(A* __restrict to,
 /// Input channels of a filter that are worked on together.
 inline constexpr std::int64_t channels_in_cache = 8;
 
-/// `b` may be empty. `stamp` names the contents of w for backends that keep a packed copy.
+/// y (n, oh, ow, k) from x (n, h, w, c), w (k, r, s, c) and b (k), which may be empty. The stamp names
+/// the contents of w for backends that keep a packed copy.
 template <class T>
 void conv2d_forward(context& ctx,
                     in<T, 4> x,

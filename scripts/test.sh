@@ -49,7 +49,7 @@ finish() {
     read -r status seconds <"$log.end" || { status=1 seconds=0; }
     if [[ $status -eq 0 || $status -eq 77 ]]; then
         count $((status == 0)) 0 "$label" "$seconds"
-        grep -hE '^(layering|completeness|headers|format|clang|compile budget|cuda|kernel table|reference|setup):' "$log"
+        grep -hE '^(layering|completeness|headers|format|clang|compile budget|cuda|kernel table|reference|documents|setup):' "$log"
         return 0
     fi
     count 0 1 "$label" "$seconds"
@@ -190,6 +190,7 @@ if wanted checks; then
     check "layering" cmake -D ROOT="$PWD" -P tests/layering.cmake
     check "completeness" cmake -D ROOT="$PWD" -P tests/completeness.cmake
     check "reference" bash scripts/check_reference.sh
+    check "documents" bash scripts/check_documents.sh
     check "compile budget" bash scripts/check_compile_budget.sh
     # nvcc leaves a processor idle for half of its time.
     begin "kernel table" nice -n 5 bash scripts/kernel_table.sh

@@ -136,6 +136,23 @@ for block in "$blocks"/*/project.cmake; do
     done
 done
 
+# The op of adding_an_op.md in a copy of the tree, with its three lines: the checks that need no compiler.
+mkdir ../tree && cp -r "$root"/{include,kernels,bench,tests,scripts,docs,README.md,CONTRIBUTING.md,.clang-format} ../tree
+cp -r "$blocks"/adding_an_op/*/ ../tree
+for list in include/pfad/ops/all.hpp kernels/pfad/ops/all.cuh bench/kernels.cu; do
+    sed -i -E '/ops\/sgd[.]/{p;s/sgd/softplus/}' "../tree/$list"
+done
+# What --renew would write needs nvcc.
+grep -hoE '^struct [a-z_]+' "$blocks"/adding_an_op/kernels/pfad/ops/*.cuh | sed 's/^struct //; s/$/<float>/; s/^/ /' >>../tree/docs/kernel_table.txt
+for kind in layering completeness; do
+    cmake -D ROOT="$work/tree" -P ../tree/tests/$kind.cmake >../said.txt 2>&1
+    say $? "the op of adding_an_op.md: $kind" "$(head -n 3 ../said.txt)"
+done
+for kind in format reference; do
+    bash ../tree/scripts/check_$kind.sh >../said.txt 2>&1 || [[ $? -eq 77 ]]
+    say $? "the op of adding_an_op.md: $kind" "$(head -n 3 ../said.txt)"
+done
+
 # Options: every one that a page names is one of a program's or script's; the table of pfad_train's has all.
 known=$(for program in ../stubs/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
 while read -r option; do

@@ -96,7 +96,7 @@ struct state_entry {
         }
     }
 
-    /// The elements as T, converted where the type differs.
+    /// The elements, read as copy_to() does.
     template <stored T>
     [[nodiscard]] std::vector<T> values() const {
         std::vector<T> result(static_cast<std::size_t>(size()));
@@ -147,7 +147,7 @@ using state_entries = std::map<std::string, state_entry, std::less<>>;
 /// The contents of a file of weights.
 struct state_dict {
     std::string path;                                         ///< where it came from, for messages
-    state_entries tensors;                                    ///< by name, in the order of the file
+    state_entries tensors;                                    ///< by name
     std::map<std::string, std::string, std::less<>> metadata; ///< text beside the arrays
 
     /// Whether there is an array of this name.

@@ -180,7 +180,7 @@ struct plan {
     step main;                 ///< the operation
     step repack;               ///< sets a gradient
     step repack_add;           ///< adds to it
-    dnnl::memory::desc packed; ///< layout; empty where none is packed
+    dnnl::memory::desc packed; ///< layout of the weight or of its gradient
 };
 
 /// Packed copies of weights by identity, form and layout. A copy is overwritten when the weight or the

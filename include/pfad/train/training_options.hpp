@@ -21,7 +21,7 @@ struct training_options {
     double student_rate = 0.5;                    ///< learning rate of stage one
     double residual_rate = 0.1;                   ///< the segmentation network's residual blocks
     double head_rate = 0.01;                      ///< RCM (or ASPP) and what follows
-    double momentum = 0.9;                        ///< of the velocity, in [0, 1)
+    double momentum = 0.9;                        ///< what stays of the velocity
     double weight_decay = 1e-4;                   ///< of every parameter
     double focal_gamma = 4;                       ///< exponent of the focal loss
     data::rotation rotate = data::rotation::none; ///< how training pictures are turned

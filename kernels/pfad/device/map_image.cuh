@@ -12,7 +12,7 @@ namespace pfad::cuda {
 
 /// `rows` of all images, `columns` in each, `channels` elements a pixel.
 struct image_rows {
-    /// As above.
+    /// Rows of all images, pixels of a row, elements of a pixel.
     std::int64_t rows, columns, channels;
 };
 

@@ -14,7 +14,7 @@ namespace pfad::cuda {
 
 /// `groups` matrices of `rows` x `columns`, one behind the other.
 struct row_blocks {
-    /// As above.
+    /// Matrices, rows of each, elements of a row.
     std::int64_t groups, rows, columns;
 };
 

@@ -111,7 +111,7 @@ public:
         const std::uint64_t size = std::filesystem::file_size(path);
         const auto whole = whole_size(path);
         if (whole && *whole > size)
-            cut_ = path + ": is truncated, " + std::to_string(size) + " of " +
+            cut_ = path + ": is truncated, " + std::to_string(size) + " of at least " +
                    std::to_string(*whole) + " bytes are there: ";
         // No other of OpenCV's readers: the options that silence_opencv() sets are FFmpeg's.
         if (!capture_.open(path, cv::CAP_FFMPEG))

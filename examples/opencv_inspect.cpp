@@ -53,21 +53,22 @@ open_source(const arguments& a, const std::vector<std::filesystem::path>& files)
     return std::make_unique<program::picture_files>(files);
 }
 
-/// The overlay as OpenCV's BGR under a line of text, which grows with the picture and fits its width.
+/// The overlay as OpenCV's BGR under a line of text. The line grows with the picture and fits its
+/// width; of pictures of one size it has one height.
 cv::Mat captioned(pfad::image_u8& overlay, const std::string& text, bool defect) {
-    const cv::Mat rgb(overlay.height, overlay.width, CV_8UC3, overlay.pixels.data());
+    const char* const longest = "DEFECT  score 0.000  threshold 0.000  000.0 frames/s";
     const auto font = cv::FONT_HERSHEY_SIMPLEX;
-    double scale = std::max(0.4, std::min(overlay.width, overlay.height) / 900.0);
     int below = 0;
-    const int width = cv::getTextSize(text, font, scale, 1, &below).width + 8;
-    scale *= std::min(1.0, static_cast<double>(overlay.width) / width);
+    const double most = overlay.width / (cv::getTextSize(longest, font, 1, 1, &below).width + 8.0);
+    const double wanted = std::max(0.4, std::min(overlay.width, overlay.height) / 900.0);
+    const double scale = std::min(most, wanted);
     const int thickness = scale > 0.8 ? 2 : 1;
-    const int height = cv::getTextSize(text, font, scale, thickness, &below).height;
+    const int height = cv::getTextSize(longest, font, scale, thickness, &below).height;
     const int margin = std::max(4, height / 2);
     cv::Mat result(overlay.height + height + below + 2 * margin, overlay.width, CV_8UC3,
                    cv::Scalar(32, 32, 32));
-    cv::cvtColor(rgb, result.rowRange(result.rows - overlay.height, result.rows),
-                 cv::COLOR_RGB2BGR);
+    cv::cvtColor(cv::Mat(overlay.height, overlay.width, CV_8UC3, overlay.pixels.data()),
+                 result.rowRange(result.rows - overlay.height, result.rows), cv::COLOR_RGB2BGR);
     cv::putText(result, text, {4, margin + height}, font, scale,
                 defect ? cv::Scalar(96, 128, 255) : cv::Scalar(144, 224, 144), thickness,
                 cv::LINE_AA);
@@ -137,6 +138,37 @@ private:
     int count_ = 0;
 };
 
+/// Inspects until the source ends or the user leaves. Returns whether there is a defect.
+bool inspect_all(program::device& device,
+                 double threshold,
+                 program::frame_source& source,
+                 results& out,
+                 program::window* window) {
+    const bool live = source.rate() > 0;
+    bool defect = false, left = false;
+    program::frame f;
+    frame_rate rate;
+    while (!left && source.next(f)) {
+        const auto found = device.inspect(f.picture);
+        auto overlay = pfad::inspect::render_inspection(f.picture, found.map, threshold);
+        char caption[96];
+        const int length = std::snprintf(caption, sizeof caption, "%s  score %.3f  threshold %.3f",
+                                         found.defect ? "DEFECT" : "good", found.score, threshold);
+        const auto path = out.add(f, overlay, caption, found.defect, source.rate());
+        program::print_line(program::text_line(f.name, found, threshold, path));
+        defect |= found.defect;
+        if (live)
+            std::snprintf(caption + length, sizeof caption - static_cast<std::size_t>(length),
+                          "  %.1f frames/s", rate.next());
+        if (window)
+            left = !window->show(captioned(overlay, caption, found.defect), !live);
+        left |= stopped != 0;
+    }
+    if (!left)
+        source.expect_end();
+    return defect;
+}
+
 int inspect(const arguments& a) {
     if (a.source.empty() == !a.camera.has_value())
         pfad::fail(pfad::errc::value, "give a folder, a picture or a video, or a --camera");
@@ -151,33 +183,17 @@ int inspect(const arguments& a) {
     if (a.threshold != 0)
         device->set_threshold(threshold = a.threshold);
     const auto source = open_source(a, files);
-    const bool live = source->rate() > 0;
     results out(a.out, files);
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-
-    bool defect = false, left = false;
-    program::frame f;
-    frame_rate rate;
-    while (!left && source->next(f)) {
-        const auto found = device->inspect(f.picture);
-        auto overlay = pfad::inspect::render_inspection(f.picture, found.map, threshold);
-        char caption[96];
-        const int length = std::snprintf(caption, sizeof caption, "%s  score %.3f  threshold %.3f",
-                                         found.defect ? "DEFECT" : "good", found.score, threshold);
-        const auto path = out.add(f, overlay, caption, found.defect, source->rate());
-        program::print_line(program::text_line(f.name, found, threshold, path));
-        defect |= found.defect;
-        if (live)
-            std::snprintf(caption + length, sizeof caption - static_cast<std::size_t>(length),
-                          "  %.1f frames/s", rate.next());
-        if (window)
-            left = !window->show(captioned(overlay, caption, found.defect), !live);
-        left |= stopped != 0;
+    bool defect = false;
+    try {
+        defect = inspect_all(*device, threshold, *source, out, window ? &*window : nullptr);
+    } catch (...) {
+        out.close(); // with what was inspected
+        throw;
     }
     out.close();
-    if (!left)
-        source->expect_end();
     return defect ? 1 : 0;
 }
 

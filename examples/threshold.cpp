@@ -57,6 +57,7 @@ int choose(const arguments& a, const std::string& command) {
 
     file.metadata["threshold"] = pfad::detail::exact(threshold);
     file.metadata["threshold_command"] = command;
+    file.metadata.erase("preview"); // it shows outlines at the threshold before
     pfad::save_safetensors(a.out, file.tensors, file.metadata);
     print_range("good", good_scores, threshold);
     if (!bad.empty()) {

@@ -3,6 +3,7 @@
 
 #include "video_file.hpp"
 
+#include <fcntl.h>
 #include <opencv2/core.hpp>
 #include <opencv2/videoio.hpp>
 #include <unistd.h>
@@ -61,7 +62,7 @@ public:
         writer_.release();
         // OpenCV does not tell of a write that failed. What is missing then is in the file's length.
         const auto whole = whole_size(temporary_.string());
-        if (!whole || *whole != std::filesystem::file_size(temporary_)) {
+        if (!whole || *whole != std::filesystem::file_size(temporary_) || !flush()) {
             discard();
             pfad::fail(pfad::errc::io,
                        path_.string() + ": cannot be written, the disk may be full");
@@ -77,6 +78,14 @@ public:
     }
 
 private:
+    /// Returns whether all of it is on the disk.
+    [[nodiscard]] bool flush() const {
+        const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
+        const bool flushed = file >= 0 && ::fsync(file) == 0;
+        if (file >= 0)
+            ::close(file);
+        return flushed;
+    }
     void discard() {
         writer_.release();
         std::error_code ignored;

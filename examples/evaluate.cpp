@@ -1,6 +1,6 @@
 // pfad_evaluate: the metrics of a trained model on a category, its maps and a report page.
 #include "device/options.hpp"
-#include "evaluation_page.hpp"
+#include "evaluation_record.hpp"
 
 #include <pfad/data/labelled.hpp>
 
@@ -45,6 +45,7 @@ struct test_options {
 
 struct arguments {
     std::string model, json, maps, report;
+    bool record = false;
     test_options test;
     program::device_options device;
 };
@@ -127,6 +128,8 @@ int evaluate(const arguments& a, const std::string& command) {
         program::write_page(a.report, e, description, run);
     if (!a.json.empty())
         write_text(a.json, program::to_text(to_json(e, description, run), 2) + "\n");
+    if (a.record)
+        program::record_evaluation(file, e, run);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
         pfad::fail(pfad::errc::io, "standard output: cannot be written");
     return 0;
@@ -142,6 +145,8 @@ int main(int argc, char** argv) {
     app.add_option("--json", a.json, "write the metrics to this file");
     app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
     app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
+    app.add_flag("--record", a.record,
+                 "keep the metrics and a preview in the model file, for pfad_info");
     a.device.add_to(app);
     if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
         return status;

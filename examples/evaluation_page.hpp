@@ -1,6 +1,8 @@
 // The page of pfad_evaluate: what was run, metrics, losses and pictures.
 #pragma once
 
+#include "metrics.hpp"
+
 #include <pfad/data/mvtec.hpp>
 #include <pfad/io/image.hpp>
 #include <pfad/models/model_file.hpp>
@@ -22,19 +24,6 @@
 namespace program {
 
 using pfad::train::evaluation;
-
-struct named_metric {
-    const char* key;
-    const char* title;
-    std::optional<double> pfad::metrics::metrics_result::*value;
-};
-inline constexpr named_metric metrics[] = {
-    {"image_auroc", "image AUROC", &pfad::metrics::metrics_result::image_auroc},
-    {"pixel_auroc", "pixel AUROC", &pfad::metrics::metrics_result::pixel_auroc},
-    {"pixel_ap", "pixel AP", &pfad::metrics::metrics_result::pixel_ap},
-    {"aupro", "AUPRO", &pfad::metrics::metrics_result::aupro},
-    {"iap", "IAP", &pfad::metrics::metrics_result::iap},
-    {"iap90", "IAP@90", &pfad::metrics::metrics_result::iap90}};
 
 /// What an evaluation was made of.
 struct evaluation_run {

@@ -1,18 +1,24 @@
 // pfad_info: what a model file says of itself.
+#include "metrics.hpp"
 #include "program.hpp"
 
+#include <pfad/io/base64.hpp>
+#include <pfad/io/image.hpp>
 #include <pfad/models/model_file.hpp>
 
 #include <cctype>
+#include <charconv>
 
 namespace {
 
 struct arguments {
-    std::string model;
+    std::string model, preview;
     bool json = false;
 };
 
-/// The metadata under the names that they have in the file, options and threshold as values.
+const char* const advice = "pfad_evaluate --record adds metrics and a preview";
+
+/// The metadata under the names that they have in the file, options, threshold and metrics as values.
 nlohmann::json to_json(const pfad::model_description& d) {
     nlohmann::json j;
     for (const auto& [key, text] : d.notes)
@@ -25,24 +31,52 @@ nlohmann::json to_json(const pfad::model_description& d) {
     j["rcm_mlp_ratio"] = d.options.rcm_detail.mlp_ratio;
     j["size"] = d.size;
     j["threshold"] = d.threshold;
+    for (const auto& m : program::metrics)
+        if (const auto found = d.notes.find(m.key); found != d.notes.end()) {
+            double value = 0;
+            const char* const end = found->second.data() + found->second.size();
+            const bool defined = std::from_chars(found->second.data(), end, value).ptr == end;
+            j[m.key] = defined ? nlohmann::json(value) : nlohmann::json(nullptr);
+        }
+    j["preview"] = d.notes.contains("preview");
     return j;
 }
 
-int info(const arguments& a) {
-    const auto description = pfad::describe_model(pfad::load_safetensors(a.model));
-    if (a.json) {
-        program::print_line(program::to_text(to_json(description), 2));
-        return 0;
-    }
-    for (auto [key, text] : description.notes) {
+void print(const pfad::model_description& d) {
+    for (auto [key, text] : d.notes) {
+        if (key == "preview")
+            text = "a picture; --preview FILE writes it";
         // A command may have been given a line break.
         for (char& c : text)
             if (std::iscntrl(static_cast<unsigned char>(c)))
                 c = ' ';
         std::string line = key;
-        line.resize(std::max<std::size_t>(line.size() + 1, 18), ' ');
+        line.resize(std::max<std::size_t>(line.size() + 1, 20), ' ');
         program::print_line(line + text);
     }
+    if (!d.notes.contains("evaluation_command"))
+        program::print_line(std::string("No evaluation is recorded in it; ") + advice + ".");
+}
+
+void write_preview(const arguments& a, const pfad::model_description& d) {
+    const auto found = d.notes.find("preview");
+    if (found == d.notes.end())
+        pfad::fail(pfad::errc::io, a.model + ": has no preview; " + advice);
+    const auto png = pfad::from_base64(found->second);
+    if (!png)
+        pfad::fail(pfad::errc::io, a.model + ": its preview is damaged");
+    static_cast<void>(pfad::decode_picture(*png, a.model + ": its preview"));
+    pfad::write_atomically(a.preview, pfad::byte_span(*png));
+}
+
+int info(const arguments& a) {
+    const auto description = pfad::describe_model(pfad::load_safetensors(a.model));
+    if (!a.preview.empty())
+        write_preview(a, description);
+    if (a.json)
+        program::print_line(program::to_text(to_json(description), 2));
+    else
+        print(description);
     return 0;
 }
 
@@ -50,9 +84,11 @@ int info(const arguments& a) {
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{"Shows a model's options, its threshold and how it was trained."};
+    CLI::App app{"Shows a model's options, its threshold, how it was trained, and the metrics that "
+                 "pfad_evaluate --record left in it."};
     app.add_option("model", a.model, "model.safetensors of pfad_train")->required();
     app.add_flag("--json", a.json, "as JSON");
+    app.add_option("--preview", a.preview, "write the recorded preview to this file, a PNG");
     if (const int status = program::parse("pfad_info", app, argc, argv); status >= 0)
         return status;
     return program::run("pfad_info", [&] { return info(a); });

@@ -1,5 +1,6 @@
 // pfad_inspect: score, verdict and heat map of pictures. Exit status 1 where one has a defect.
 #include "device/options.hpp"
+#include "findings.hpp"
 #include "watch.hpp"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ struct arguments {
     std::vector<std::string> pictures;
     double threshold = 0;
     bool json = false;
+    program::tiles_option tiles;
     program::device_options device;
 };
 
@@ -19,8 +21,9 @@ struct arguments {
 class inspector {
 public:
     inspector(const arguments& a, std::vector<std::filesystem::path> sources)
-        : json_(a.json || !a.watch.empty()), device_(program::make_device(a.device)),
-          threshold_(device_->load(a.model)), out_(a.out), paths_(std::move(sources)) {
+        : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side),
+          device_(program::make_device(a.device)), threshold_(device_->load(a.model)), out_(a.out),
+          paths_(std::move(sources)) {
         if (a.threshold != 0)
             device_->set_threshold(threshold_ = a.threshold);
         std::error_code problem;
@@ -33,30 +36,21 @@ public:
     /// Prints what is found in a picture, and writes its heat map first. Returns whether it has a
     /// defect.
     bool inspect(const std::string& name, const pfad::image_u8& picture) {
-        const auto found = device_->inspect(picture);
+        const auto found = device_->inspect(picture, tiles_);
         std::string to;
         if (!out_.empty()) {
             to = paths_.next(out_, name == "-" ? "stdin" : name);
             pfad::write_png(to, pfad::inspect::render_inspection(picture, found.map, threshold_));
         }
-        if (json_) {
-            nlohmann::json line = {{"picture", name},
-                                   {"score", found.score},
-                                   {"threshold", threshold_},
-                                   {"defect", found.defect}};
-            line["heat_map"] = to.empty() ? nlohmann::json(nullptr) : nlohmann::json(to);
-            program::print_line(program::to_text(line));
-        } else {
-            char text[96];
-            std::snprintf(text, sizeof text, "  score %.4f  threshold %.4f  %s", found.score,
-                          threshold_, found.defect ? "DEFECT" : "good");
-            program::print_line(name + text + (to.empty() ? "" : "  " + to));
-        }
+        program::print_line(json_
+                                ? program::to_text(program::json_line(name, found, threshold_, to))
+                                : program::text_line(name, found, threshold_, to));
         return found.defect;
     }
 
 private:
     bool json_;
+    std::optional<int> tiles_;
     std::unique_ptr<program::device> device_;
     double threshold_;
     std::string out_;
@@ -125,6 +119,7 @@ int main(int argc, char** argv) {
     app.add_option("--threshold", a.threshold, "instead of the model's")
         ->check(CLI::Range(1e-9, 1.0));
     app.add_flag("--json", a.json, "one line of JSON a picture");
+    a.tiles.add_to(app);
     a.device.add_to(app);
     if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
         return status;

@@ -11,6 +11,7 @@ namespace {
 struct arguments {
     std::string model, good, bad, out;
     double false_alarms = -1; // not given
+    program::tiles_option tiles;
     program::device_options device;
 };
 
@@ -43,7 +44,8 @@ int choose(const arguments& a, const std::string& command) {
     const auto scores_of = [&](const std::vector<std::filesystem::path>& pictures) {
         std::vector<double> scores;
         for (const auto& path : pictures) {
-            scores.push_back(device->inspect(pfad::read_picture(path.string())).score);
+            scores.push_back(
+                device->inspect(pfad::read_picture(path.string()), a.tiles.side).score);
             progress.show(++done, 1, "scoring");
         }
         return scores;
@@ -55,6 +57,7 @@ int choose(const arguments& a, const std::string& command) {
 
     file.metadata["threshold"] = pfad::detail::exact(threshold);
     file.metadata["threshold_command"] = command;
+    file.metadata.erase("preview"); // it shows outlines at the threshold before
     pfad::save_safetensors(a.out, file.tensors, file.metadata);
     print_range("good", good_scores, threshold);
     if (!bad.empty()) {
@@ -81,6 +84,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0.0, 0.999999));
     app.add_option("--bad", a.bad, "folder of pictures with defects: the best F1 is wanted");
     app.add_option("--out", a.out, "the new model file")->required();
+    a.tiles.add_to(app);
     a.device.add_to(app);
     if (const int status = program::parse("pfad_threshold", app, argc, argv); status >= 0)
         return status;

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace program {
 
@@ -31,11 +32,8 @@ public:
     /// called once it has not changed for two seconds. Throws errc::io where the folder is gone.
     template <class Found, class Failed>
     void poll(Found&& found, Failed&& failed) {
-        std::error_code ignored;
-        if (!std::filesystem::is_directory(folder_, ignored))
-            pfad::fail(pfad::errc::io, folder_.string() + ": the watched folder has disappeared");
         std::map<std::filesystem::path, file_state> present;
-        for (const auto& path : pfad::data::list_folder(folder_)) {
+        for (const auto& path : list()) {
             const auto version = version_of(path);
             if (!version || !pfad::data::is_picture_name(path))
                 continue;
@@ -58,6 +56,17 @@ private:
         clock::time_point since;
         bool finished = false;
     };
+
+    [[nodiscard]] std::vector<std::filesystem::path> list() const {
+        try {
+            return pfad::data::list_folder(folder_);
+        } catch (const pfad::error&) {
+            std::error_code ignored;
+            if (std::filesystem::is_directory(folder_, ignored))
+                throw;
+        }
+        pfad::fail(pfad::errc::io, folder_.string() + ": the watched folder has disappeared");
+    }
 
     /// What differs when the content does; none where there is no such file, perhaps no more.
     static std::optional<file_version> version_of(const std::filesystem::path& path) {

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
     build-essential g++ cmake ninja-build pkg-config time
     libdnnl-dev ocl-icd-opencl-dev libstb-dev nlohmann-json3-dev libcli11-dev
-    catch2 libbenchmark-dev libboost-context-dev clang clang-format doxygen
+    catch2 libbenchmark-dev libboost-context-dev clang clang-format doxygen libopencv-dev
 )
 
 missing=()

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,9 @@ struct device {
     /// Loads the model file that inspect() works with; returns its threshold.
     virtual double load(const std::string& model) = 0;
     virtual void set_threshold(double threshold) = 0;
-    virtual pfad::inspect::inspection inspect(const pfad::picture_view& picture) = 0;
+    /// Inspects a whole picture, or in tiles of a side as inspector::inspect_tiles takes it.
+    virtual pfad::inspect::inspection inspect(const pfad::picture_view& picture,
+                                              std::optional<int> tiles = {}) = 0;
 };
 
 /// The CPU with `threads` threads (0: one per processor), with activations in float or bf16. Throws

@@ -51,8 +51,9 @@ public:
         return inspector_->threshold();
     }
     void set_threshold(double threshold) override { inspector_->set_threshold(threshold); }
-    pfad::inspect::inspection inspect(const pfad::picture_view& picture) override {
-        return inspector_->inspect(picture);
+    pfad::inspect::inspection inspect(const pfad::picture_view& picture,
+                                      std::optional<int> tiles) override {
+        return tiles ? inspector_->inspect_tiles(picture, *tiles) : inspector_->inspect(picture);
     }
 
 private:

@@ -4,7 +4,9 @@
 #include "../program.hpp"
 #include "device.hpp"
 
+#include <charconv>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace program {
@@ -26,6 +28,22 @@ struct device_options {
         app.add_option("--threads", threads, "of the CPU; 0: one per processor")
             ->check(thread_range)
             ->capture_default_str();
+    }
+};
+
+/// The option --tiles.
+struct tiles_option {
+    std::optional<int> side; ///< as inspector::inspect_tiles takes it; none: the whole picture
+
+    void add_to(CLI::App& app) {
+        app.add_option("--tiles", side,
+                       "inspect in overlapping tiles of this side, in pixels of the picture; 0: of "
+                       "the model's size")
+            ->check([](const std::string& text) {
+                int value = 0; // what is no number is told by CLI11
+                std::from_chars(text.data(), text.data() + text.size(), value);
+                return value == 0 || value >= 32 ? "" : "a tile's side is 0 or at least 32 pixels";
+            });
     }
 };
 

@@ -106,4 +106,10 @@ TEST_CASE("base64: the vectors of RFC 4648 [io]") {
     CHECK(pfad::base64(bytes_of("foo")) == "Zm9v");
     CHECK(pfad::base64(bytes_of("foobar")) == "Zm9vYmFy");
     CHECK(pfad::base64(bytes{0xfb, 0xff, 0xbf}) == "+/+/");
+    for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar", "\xfb\xff\xbf"})
+        CHECK(pfad::from_base64(pfad::base64(bytes_of(text))) == bytes_of(text));
+    for (const char* text : {"Z", "Zg", "Zg=", "====", "Z===", "Zg==Zg==", "Zm 9", "Zm9v\n"}) {
+        INFO(text);
+        CHECK_FALSE(pfad::from_base64(text).has_value());
+    }
 }

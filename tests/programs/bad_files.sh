@@ -89,6 +89,19 @@ damaged() {
 }
 damaged "a model of another version" "is a model of version 9, and this pfad reads version 1" \
     '"version":"1"' '"version":"9"'
+for program in inspect threshold info conformance; do
+    case $program in
+    inspect) more=(tiny/test/good/* --out out) ;;
+    threshold) more=(--good tiny/train/good --false-alarms 0 --out out/new.safetensors) ;;
+    info) more=() ;;
+    conformance) more=(--data tiny) ;;
+    esac
+    option=(--model damaged.safetensors)
+    [[ $program != info ]] || option=(damaged.safetensors)
+    refuses "$program: a model of another version" \
+        "damaged.safetensors: is a model of version 9, and this pfad reads version 1" out \
+        "pfad_$program" "${option[@]}" "${more[@]}"
+done
 damaged "a model without its threshold" 'is not a pfad model \(its metadata has no `threshold`' \
     '"threshold":' '"thresholt":'
 damaged "a model of another size" '`size` is `-5`' '"size":"50"' '"size":"-5"'

@@ -77,4 +77,7 @@ refuses "no such CSV file" "gone.csv: there is no such file" out "${list[@]}" --
 sed -i 's/label/lable/' line/list.csv
 refuses "a column is missing" 'list.csv: its first line has no column `label`' out \
     "${list[@]}" --csv line/list.csv
+sed -i 's/lable/label/; s/path/file/' line/list.csv
+refuses "the other column is missing" 'list.csv: its first line has no column `path`' out \
+    "${list[@]}" --csv line/list.csv
 finish

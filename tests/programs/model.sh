@@ -54,7 +54,11 @@ check "the model is as it was" test "$before" = "$(cksum <$model)"
 check "nothing but the new one is there" test "$(ls -A out)" = new.safetensors
 check "of the same weights" cmp <(weights $model) <(weights out/new.safetensors)
 "$bin/pfad_inspect" --model out/new.safetensors demo/flange/train/good/* >stdout.txt
-check "so many of them are defects" test "$(grep -c "  DEFECT$" stdout.txt)" -eq $((n / 4))
+check "so many of them are defects" test "$(grep -c "  DEFECT  " stdout.txt)" -eq $((n / 4))
+succeeds "threshold of tiles" "${threshold[@]}" --false-alarms 0.25 --tiles 0
+"$bin/pfad_inspect" --model out/new.safetensors --tiles 0 demo/flange/train/good/* >stdout.txt
+check "so many are defects in tiles" test "$(grep -c "  DEFECT  " stdout.txt)" -eq $((n / 4))
+succeeds "threshold of a rate again" "${threshold[@]}" --false-alarms 0.25
 succeeds "info of the new one" pfad_info out/new.safetensors
 check "the command is a note" grep -Eq "^threshold_command +pfad_threshold .*0.25$" stdout.txt
 check "the first one too" grep -Eq "^command +pfad_train --data tiny" stdout.txt
@@ -63,7 +67,53 @@ check "none" grep -Eq "^good .* of which defects: 0$" stdout.txt
 succeeds "threshold of labelled pictures" "${threshold[@]}" --good tiny/test/good --bad tiny/test/pit
 check "it says its F1" grep -Eq "^F1 +[01]\.[0-9]+$" stdout.txt
 check "and of the bad ones" grep -Eq "^bad +2, scores" stdout.txt
+
+# What pfad_evaluate records.
+"$bin/pfad_info" $model >stdout.txt
+check "info: no evaluation, in a sentence" grep -Eqx "No evaluation is recorded in it; pfad_evaluate --record adds metrics and a preview\." stdout.txt
+refuses "info: no preview" "$model: has no preview; pfad_evaluate --record adds" out \
+    pfad_info $model --preview out/preview.png
+cp $model recorded.safetensors
+evaluate=(pfad_evaluate --model recorded.safetensors --data tiny --record)
+succeeds "evaluate and record" "${evaluate[@]}" --json metrics.json
+check "of the same weights" cmp <(weights $model) <(weights recorded.safetensors)
+succeeds "info as JSON" pfad_info --json recorded.safetensors
+for key in image_auroc pixel_auroc pixel_ap aupro iap iap90; do
+    check "it has $key as it was" test "$(grep "\"$key\": " stdout.txt)" = "$(grep "\"$key\": " metrics.json)"
+done
+check "it has a preview" grep -q '"preview": true' stdout.txt
+succeeds "info with a preview" pfad_info recorded.safetensors --preview preview.png
+check "a metric a line" test "$(grep -Ec "^(image_auroc|pixel_auroc|pixel_ap|aupro|iap|iap90) +[01](\.[0-9]+)?$" stdout.txt)" -eq 6
+check "and how it was found" grep -Eq "^evaluation_command +pfad_evaluate .*--record" stdout.txt
+check "of four pictures" grep -Eqx "evaluation_pictures 4" stdout.txt
+check "no picture among the text" test "$(wc -c <stdout.txt)" -lt 3000
+check "no sentence of what is missing" test "$(grep -c "^No evaluation" stdout.txt)" -eq 0
+check "the preview is two pictures and their overlays" test \
+    "$(od -An -t x1 -j 16 -N 8 preview.png | tr -d ' ')" = "$(printf '%08x%08x' $((4 * 160 + 3 * 2)) 160)"
+cp out/new.safetensors kept.safetensors
+succeeds "threshold of a recorded model" "${threshold[@]}" --model recorded.safetensors --false-alarms 0
+succeeds "info of it" pfad_info --json out/new.safetensors
+check "it keeps the metrics" grep -q '"image_auroc": [0-9]' stdout.txt
+check "and not the preview, which shows another threshold" grep -q '"preview": false' stdout.txt
+mkdir alone && cp tiny/test/good/* alone
+echo "path,label" >alone.csv
+for picture in alone/*; do echo "$picture,good"; done >>alone.csv
+succeeds "record good pictures alone" pfad_evaluate --model recorded.safetensors --csv alone.csv --record
+succeeds "info of that" pfad_info --json recorded.safetensors
+check "what is undefined is null" test "$(grep -Ec '"(image_auroc|pixel_auroc|pixel_ap|aupro|iap|iap90)": null' stdout.txt)" -eq 6
+check "there is no preview" grep -q '"preview": false' stdout.txt
+check "a damaged preview can be made" model_saying damaged.safetensors '"training_pictures"' '"preview":"xx","yy"'
+refuses "info: a damaged preview" "damaged.safetensors: its preview is damaged" out \
+    pfad_info damaged.safetensors --preview out/preview.png
+mv kept.safetensors out/new.safetensors
+
 trap '' XFSZ
+before=$(cksum <recorded.safetensors)
+(ulimit -f 1000 && "$bin/${evaluate[0]}" "${evaluate[@]:1}") >/dev/null 2>stderr.txt
+check "record: a full disk is status 2" test $? -eq 2
+check "and told" grep -Eq "^pfad_evaluate: recorded.safetensors: .*(too large|space)" stderr.txt
+check "the model stays" test "$before" = "$(cksum <recorded.safetensors)"
+check "and no temporary file" test -z "$(find . -name '*.tmp*')"
 before=$(cksum <out/new.safetensors)
 (ulimit -f 1000 && "$bin/${threshold[0]}" "${threshold[@]:1}" --false-alarms 0) >/dev/null 2>stderr.txt
 check "a full disk is status 2" test $? -eq 2

@@ -40,10 +40,10 @@ settle() {
     command=("$bin/$1")
     shift
     while [[ $# -gt 0 ]]; do
-        if [[ $1 == --* && ! $1 =~ ^--(resume|plain)$ && -n ${places[$1]:-} ]]; then
+        if [[ $1 == --* && ! $1 =~ ^--(resume|plain|record)$ && -n ${places[$1]:-} ]]; then
             command[places[$1]]=$2
             shift 2
-        elif [[ $1 == --* && ! $1 =~ ^--(resume|plain)$ ]]; then
+        elif [[ $1 == --* && ! $1 =~ ^--(resume|plain|record)$ ]]; then
             command+=("$1" "$2")
             places[$1]=$((${#command[@]} - 1))
             shift 2

@@ -20,11 +20,11 @@ prints() {
 
 mkdir arrivals
 cp "${pictures[0]}" arrivals/there.png
-"$bin/${inspect[0]}" "${inspect[@]:1}" --watch arrivals --out seen >lines.txt 2>errors.txt &
+"$bin/${inspect[0]}" "${inspect[@]:1}" --watch arrivals --out seen --tiles 0 >lines.txt 2>errors.txt &
 watch=$!
 trap 'kill $watch 2>/dev/null; rm -rf "$work"' EXIT
 verdict='^\{"defect":(true|false),"heat_map":"seen/[a-z_0-9]*.png","picture":"arrivals/'
-check "a picture that is there" prints 1 "${verdict}there.png\",\"score\":0\."
+check "a picture that is there" prints 1 "${verdict}there.png\",\"regions\":\\[.*\\],\"score\":0\."
 check "its heat map" test -s seen/there.png
 cp "${pictures[1]}" arrivals/later.png
 check "a picture that arrives" prints 1 "${verdict}later.png"

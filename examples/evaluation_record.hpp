@@ -1,0 +1,56 @@
+// What pfad_evaluate --record leaves in the metadata of a model file; docs/file_formats.md has the keys.
+#pragma once
+
+#include "evaluation_page.hpp"
+
+#include <pfad/inspect/heatmap.hpp>
+#include <pfad/io/base64.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace program {
+
+/// The anomalous pictures with the three highest scores, or as many as there are, each beside its
+/// overlay; none where there is none.
+inline std::optional<pfad::image_u8> preview_of(const evaluation& e,
+                                                const pfad::model_description& d) {
+    constexpr int longer_side = 192; // pixels: it is seen in a list of models
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < e.items.size(); ++i)
+        if (e.labels[i])
+            order.push_back(i);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return e.scores[a] > e.scores[b]; });
+    order.resize(std::min<std::size_t>(order.size(), 3));
+    std::vector<pfad::image_u8> panels;
+    for (const std::size_t i : order) {
+        const auto picture = pfad::read_picture(e.items[i].picture.string());
+        const auto shown = pfad::train::gallery_panels(picture, map_of(e, i, d.size), {},
+                                                       d.threshold, longer_side);
+        panels.push_back(shown.front().picture);
+        panels.push_back(shown.back().picture);
+    }
+    if (panels.empty())
+        return {};
+    return pfad::inspect::side_by_side(panels);
+}
+
+/// Writes the model again with the metrics and the preview in place of those of an evaluation before.
+inline void
+record_evaluation(pfad::state_dict file, const evaluation& e, const evaluation_run& run) {
+    for (const auto& m : metrics) {
+        const auto& value = e.result.*m.value;
+        file.metadata[m.key] = value ? pfad::detail::exact(*value) : "undefined";
+    }
+    file.metadata["evaluation_command"] = run.command;
+    file.metadata["evaluation_pictures"] = std::to_string(e.items.size());
+    file.metadata.erase("preview");
+    if (const auto preview = preview_of(e, pfad::describe_model(file)))
+        file.metadata["preview"] = pfad::base64(pfad::encode_png(*preview));
+    pfad::save_safetensors(run.model, file.tensors, file.metadata);
+}
+
+} // namespace program

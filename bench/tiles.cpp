@@ -1,12 +1,10 @@
 // A large picture in tiles of the model's size, one pixel to one, and the memory that it takes.
 //   bench_tiles --benchmark_filter=side:4096
+#include "support/inspector.hpp"
 #include "support/network.hpp"
-
-#include <pfad/pfadseg.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,22 +34,9 @@ public:
     }
 
 private:
-    static pfad::inspector loaded() {
-        const std::string file = "bench_tiles.safetensors";
-        {
-            bench::context ctx;
-            pfadseg<float> model(ctx, {});
-            model.initialise(1);
-            save_model(file, model, {model.options, 256, 0.5, {}});
-        }
-        auto result = pfad::inspector::load(file);
-        std::remove(file.c_str());
-        return result;
-    }
-
     int side_;
     std::vector<std::uint8_t> pixels_;
-    pfad::inspector inspector_ = loaded();
+    pfad::inspector inspector_ = bench::loaded_inspector();
 };
 
 } // namespace

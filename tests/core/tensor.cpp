@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
+#include "support/sentence.hpp"
 
 #include <pfad/core/element.hpp>
 #include <pfad/core/tensor.hpp>
@@ -37,6 +38,16 @@ TEST_CASE("tensor: no elements is not the same as no tensor [core]", "[core]") {
     CHECK(error_code([&] {
               static_cast<void>(empty<float>(ctx, shape<2>{{-1, -3}}));
           }) == errc::shape);
+}
+
+TEST_CASE("tensor: a size beyond 64 bits is refused [core]", "[core]") {
+    cpu::context ctx(1);
+    constexpr std::int64_t large = std::int64_t(1) << 32, most = (std::int64_t(1) << 62) - 1;
+    for (const auto& dims : {shape<3>{{large, large, 1}}, shape<3>{{0, large, large}},
+                             shape<3>{{large, 1 << 29, 1}}, shape<3>{{most, 1, 1}}})
+        CHECK(sentence_of(errc::shape, [&] { static_cast<void>(empty<float>(ctx, dims)); }) ==
+              "empty: the size in bytes is within 64 bits, got " + to_string(dims));
+    CHECK(empty<float>(ctx, shape<3>{{0, large, 1 << 28}}).size() == 0);
 }
 
 TEST_CASE("tensor: reshape and slice share the memory and check [core]", "[core]") {

@@ -177,8 +177,16 @@ TEST_CASE("safetensors: a missing tensor and another shape are named [io]") {
 TEST_CASE("safetensors: an entry that does not fit its shape is not written [io]") {
     const temporary_folder folder;
     pfad::state_entries tensors = example();
-    tensors["w"].dims = {7};
-    CHECK(has(error_of(errc::value, [&] { pfad::save_safetensors(folder / "m", tensors); }),
-              "tensor `w`"));
+    constexpr std::int64_t large = std::int64_t(1) << 32;
+    using extents = std::vector<std::int64_t>;
+    for (const auto& dims :
+         {extents{7}, extents{-2, -3}, extents{large, large}, extents{0, large, large}}) {
+        tensors["w"].dims = dims;
+        CHECK(has(error_of(errc::value, [&] { pfad::save_safetensors(folder / "m", tensors); }),
+                  "tensor `w`"));
+        CHECK(has(
+            error_of(errc::value, [&] { static_cast<void>(pfad::owned_entry<float>({}, dims)); }),
+            "owned_entry"));
+    }
     CHECK(folder.count() == 0);
 }

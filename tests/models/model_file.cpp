@@ -4,6 +4,8 @@
 #include <pfad/cpu/context.hpp>
 #include <pfad/models/model_file.hpp>
 
+#include <cmath>
+
 using namespace pfad;
 
 namespace {
@@ -81,7 +83,11 @@ TEST_CASE("model_file: what a file must not say is told in one sentence [models]
     CHECK(contains(refusal(good, "rcm", "yes"), "`rcm` is neither on nor off"));
     for (const char* const size : {"", "12", "-64", "64 pixels", "1e9", "nan"})
         CHECK(contains(refusal(good, "size", size), "no number in its range"));
-    CHECK(contains(refusal(good, "threshold", "1.5"), "no number in its range"));
+    for (const char* const threshold : {"1.5", "-0.1", "nan", "inf"})
+        CHECK(contains(refusal(good, "threshold", threshold), "no number in its range"));
+    model_description all_defects;
+    all_defects.threshold = 0;
+    CHECK(describe_model(described(all_defects)).threshold == 0);
     for (const auto& [key, value] : to_metadata({})) {
         auto file = good;
         file.metadata.erase(key);
@@ -125,4 +131,15 @@ TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models
     CHECK(contains(sentence_of([&] { load_teacher(other, path); }),
                    "t.safetensors: has no tensor `layer3.1.bn2.running_var`"));
     CHECK(copy_of(other) == before);
+
+    for (const double bad : {std::nan(""), HUGE_VAL, 1e300}) { // the last in double alone
+        std::vector<double> values(256, 1);
+        values[77] = bad;
+        entries["layer3.1.bn2.running_var"] = owned_entry(values, {256});
+        save_safetensors(path, entries);
+        CHECK(contains(sentence_of(errc::value, [&] { load_teacher(other, path); }),
+                       "t.safetensors: tensor `layer3.1.bn2.running_var` holds a value that is not "
+                       "finite"));
+        CHECK(copy_of(other) == before);
+    }
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <memory_resource>
 #include <type_traits>
@@ -74,12 +75,18 @@ private:
 
 /// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws
 /// errc::memory where there is none, in the name of `who`: an op, or a source file, by default the
-/// caller's, whose stem is the op.
+/// caller's, whose stem is the op; errc::shape for a negative extent or a size beyond 64 bits.
 template <class T, int R, class Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
-    for (int axis = 0; axis < R; ++axis)
-        expect(dims[axis] >= 0, "empty", "extents are not negative", dims);
+    // Extents of zero do not excuse the others.
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / sizeof(T);
+    for (std::int64_t axis = 0, product = 1; axis < R; ++axis) {
+        std::int64_t const extent = dims[static_cast<int>(axis)];
+        expect(extent >= 0, "empty", "extents are not negative", dims);
+        expect(extent <= most / product, "empty", "the size in bytes is within 64 bits", dims);
+        product *= std::max<std::int64_t>(extent, 1);
+    }
     auto memory = context.memory;
     std::size_t const bytes = static_cast<std::size_t>(dims.size()) * sizeof(T);
     T* const data = static_cast<T*>(memory->take(bytes, who));

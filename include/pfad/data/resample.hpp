@@ -43,7 +43,7 @@ struct triangle_filter {
         for (int i = 0; i < out; ++i) {
             const double centre = (i + 0.5) * scale;
             const int first = std::max(static_cast<int>(centre - widened + 0.5), 0);
-            const int last = std::min(static_cast<int>(centre + widened + 0.5), in);
+            const int last = static_cast<int>(std::min(centre + widened + 0.5, double(in)));
             double* const w = weights.data() + static_cast<std::ptrdiff_t>(i) * width;
             double sum = 0;
             for (int tap = first; tap < last; ++tap) {
@@ -123,7 +123,9 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
         const auto [first, count] = down.samples[static_cast<std::size_t>(y)];
         std::fill(sums.begin(), sums.end(), 1 << 21);
         for (int tap = 0; tap < count; ++tap) {
-            std::int32_t const w = down_weights[static_cast<std::size_t>(y * down.width + tap)];
+            std::int32_t const w =
+                down_weights[static_cast<std::size_t>(y) * static_cast<std::size_t>(down.width) +
+                             static_cast<std::size_t>(tap)];
             const std::uint8_t* const source =
                 narrow.data() + static_cast<std::size_t>(first + tap) * row;
             for (std::size_t i = 0; i < row; ++i)

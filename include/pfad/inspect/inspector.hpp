@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -55,12 +56,15 @@ public:
         description_.threshold = threshold;
     }
 
-    /// Inspects a picture of any size and format. Throws errc::value for what expect_pixels refuses.
+    /// Inspects a picture of any size and format. Throws errc::value for what expect_pixels refuses,
+    /// errc::memory where its map finds no room, and works on then.
     [[nodiscard]] inspection inspect(const picture_view& picture) const {
         expect_pixels(picture, "inspect");
-        inspection result = std::move(predict({&picture, 1}).front());
-        judge(result);
-        return result;
+        return within_memory("inspect", [&] {
+            inspection result = std::move(predict({&picture, 1}).front());
+            judge(result);
+            return result;
+        });
     }
 
     /// Inspects several pictures, each of its own size and format; results in their order. On the
@@ -70,13 +74,15 @@ public:
     [[nodiscard]] std::vector<inspection> inspect(std::span<const picture_view> pictures) const {
         for (std::size_t i = 0; i < pictures.size(); ++i)
             expect_pixels(pictures[i], "inspect, picture " + std::to_string(i));
-        std::vector<inspection> results;
-        results.reserve(pictures.size());
-        for_each_batch(pictures, [&](std::size_t, inspection&& found) {
-            judge(found);
-            results.push_back(std::move(found));
+        return within_memory("inspect", [&] {
+            std::vector<inspection> results;
+            results.reserve(pictures.size());
+            for_each_batch(pictures, [&](std::size_t, inspection&& found) {
+                judge(found);
+                results.push_back(std::move(found));
+            });
+            return results;
         });
-        return results;
     }
 
     /// Inspects a large picture in overlapping tiles of `side` x `side` of its pixels, see
@@ -84,7 +90,14 @@ public:
     /// The tiles' maps are blended, and the score is the mean of the blended map's 100 highest
     /// pixels. The calibrated threshold is for whole pictures: see docs/embedding.md. Throws
     /// errc::value for what expect_pixels refuses and for a side that is neither 0 nor at least 32.
-    [[nodiscard]] inspection inspect_tiles(const picture_view& picture, int side = 0) const;
+    [[nodiscard]] inspection inspect_tiles(const picture_view& picture, int side = 0) const {
+        expect_pixels(picture, "inspect_tiles");
+        expect(side == 0 || side >= 32, "inspect_tiles",
+               "a tile's side is at least 32 pixels, or 0");
+        return within_memory("inspect_tiles", [&] {
+            return blend_tiles(picture, side == 0 ? description_.size : side);
+        });
+    }
 
 private:
     static constexpr bool on_the_host = std::is_same_v<typename Context::space, host>;
@@ -96,6 +109,17 @@ private:
         model_ = std::make_unique<pfadseg<float>>(memory, description_.options);
         from_state_dict(*model_, file);
         predict_ = std::make_unique<predictor<Context, T>>(*context_, *model_);
+    }
+
+    /// f(), with a std::bad_alloc as errc::memory in the name of `who`. A pool says by itself what
+    /// it lacks.
+    template <class F>
+    static auto within_memory(const char* who, F&& f) {
+        try {
+            return f();
+        } catch (const std::bad_alloc&) {
+            fail(errc::memory, std::string(who) + ": out of memory");
+        }
     }
 
     /// Calls take(index, inspection with map and score) for each picture in order.
@@ -111,6 +135,9 @@ private:
 
     /// Maps and scores of one batch.
     [[nodiscard]] std::vector<inspection> predict(std::span<const picture_view> pictures) const;
+
+    /// Of tiles of at most `longest` a side.
+    [[nodiscard]] inspection blend_tiles(const picture_view& picture, int longest) const;
 
     /// Fills in what follows from map, score and threshold.
     void judge(inspection& result) const {
@@ -160,10 +187,7 @@ inspector<Context, T>::predict(std::span<const picture_view> pictures) const {
 }
 
 template <class Context, class T>
-inspection inspector<Context, T>::inspect_tiles(const picture_view& picture, int side) const {
-    expect_pixels(picture, "inspect_tiles");
-    expect(side == 0 || side >= 32, "inspect_tiles", "a tile's side is at least 32 pixels, or 0");
-    const int longest = side == 0 ? description_.size : side;
+inspection inspector<Context, T>::blend_tiles(const picture_view& picture, int longest) const {
     const tile_axis across(picture.width, longest), down(picture.height, longest);
     std::vector<picture_view> tiles;
     for (const int top : down.starts)

@@ -240,13 +240,12 @@ safetensors_text(const std::string& path,
     }
     std::size_t at = 0;
     for (const auto& [name, entry] : tensors) {
-        std::int64_t size = size_of(entry.type);
+        const auto count = element_count(entry.dims);
         std::string dims;
-        for (std::int64_t const extent : entry.dims) {
-            size *= extent;
+        for (std::int64_t const extent : entry.dims)
             dims += (dims.empty() ? "" : ",") + std::to_string(extent);
-        }
-        if (name == "__metadata__" || static_cast<std::size_t>(size) != entry.bytes.size())
+        if (name == "__metadata__" || !count ||
+            static_cast<std::size_t>(*count * size_of(entry.type)) != entry.bytes.size())
             fail(errc::value, path + ": tensor `" + name +
                                   "` has a reserved name or bytes that do not fit its shape");
         text += (text.size() == 1 ? "" : ",") + json_string(name) + ":{\"dtype\":\"" +

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,18 @@ inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
     for (std::size_t axis = 0; axis < dims.size(); ++axis)
         text += (axis ? ", " : "") + std::to_string(dims[axis]);
     return text + ")";
+}
+
+/// The product of the extents; nothing where one is negative or there are 2^60 elements or more.
+[[nodiscard]] inline std::optional<std::int64_t> element_count(std::span<const std::int64_t> dims) {
+    std::int64_t count = 1, product = 1; // the latter without the extents of zero
+    for (std::int64_t const extent : dims) {
+        if (extent < 0 || extent > ((std::int64_t(1) << 60) - 1) / product)
+            return {};
+        product *= std::max<std::int64_t>(extent, 1);
+        count *= extent;
+    }
+    return count;
 }
 
 /// One dense, row-major array. The bytes belong to `owner`, or to the caller when that is empty;
@@ -129,10 +142,7 @@ requires stored<std::remove_const_t<T>>
 /// An entry with elements of its own; the product of `dims` is their number.
 template <stored T>
 [[nodiscard]] state_entry owned_entry(std::vector<T> values, std::vector<std::int64_t> dims) {
-    std::int64_t count = 1;
-    for (std::int64_t const extent : dims)
-        count *= extent;
-    expect(count == static_cast<std::int64_t>(values.size()), "owned_entry",
+    expect(element_count(dims) == static_cast<std::int64_t>(values.size()), "owned_entry",
            "the extents multiply to the number of elements");
     const auto kept = std::make_shared<const std::vector<T>>(std::move(values));
     return {dtype_of<T>,

@@ -7,7 +7,9 @@
 #include <pfad/models/pfadseg.hpp>
 #include <pfad/nn/named_arrays.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -23,7 +25,7 @@ namespace pfad {
 struct model_description {
     pfadseg_options options; ///< which parts the network has
     int size = 256;          ///< pictures are resized to size x size
-    double threshold = 0.5;  ///< image and pixel scores from here on are defects, in (0, 1]
+    double threshold = 0.5;  ///< image and pixel scores from here on are defects, in [0, 1]
     std::map<std::string, std::string, std::less<>> notes; ///< anything else, such as the command
 };
 
@@ -49,12 +51,16 @@ template <class M>
 }
 
 /// Every array of the network from the file. Throws errc::io for a missing one, errc::shape for one
-/// of another shape, and leaves the network unchanged then.
+/// of another shape, errc::value for a value that is not finite, and leaves the network unchanged then.
 template <class M>
 void from_state_dict(M& m, const state_dict& file, const std::string& prefix = "") {
     auto arrays = named_arrays<float>(m, prefix);
-    for (const auto& array : arrays)
-        (void)file.at(array.name, array.dims);
+    for (const auto& array : arrays) {
+        const auto values = file.at(array.name, array.dims).template values<float>();
+        if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+            fail(errc::value,
+                 file.path + ": tensor `" + array.name + "` holds a value that is not finite");
+    }
     for (auto& array : arrays) {
         const auto values = file.at(array.name).template values<float>();
         array.from_torch(std::span<const float>(values));

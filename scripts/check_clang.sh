@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The umbrellas through a second compiler, syntax only.
+# The umbrellas through every clang++ that is here, syntax only.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,10 +9,17 @@ source scripts/compiler_flags.sh
 omp=$(g++ -print-file-name=include)
 status=0
 shopt -s nullglob
-for umbrella in include/pfad/*.hpp; do
-    name=${umbrella#include/}
-    echo "#include <$name>" |
-        clang++ "${warnings[@]}" "${includes[@]}" -idirafter "$omp" \
-            -fsyntax-only -x c++ - || { echo "clang rejects $name"; status=1; }
+declare -A seen
+for compiler in clang++ $(compgen -c clang++- | grep -xE 'clang[+][+]-[0-9]+' | sort -u); do
+    version=$("$compiler" -dumpversion) || { status=1; continue; }
+    [[ -z ${seen[$version]:-} ]] || continue
+    seen[$version]=yes
+    for umbrella in include/pfad/*.hpp; do
+        name=${umbrella#include/}
+        echo "#include <$name>" |
+            "$compiler" "${warnings[@]}" "${includes[@]}" -idirafter "$omp" \
+                -fsyntax-only -x c++ - || { echo "clang++ $version rejects $name"; status=1; }
+    done
+    echo "clang: clang++ $version has seen every umbrella"
 done
 exit $status

@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=scripts/compiler_flags.sh
 source scripts/compiler_flags.sh
-# clang finds omp.h in the folder of g++, behind its own headers.
-omp=$(g++ -print-file-name=include)
+# libomp-dev is for clang++ without a version; the others find its omp.h behind their own headers.
+omp=$(clang++ -print-file-name=include)
 status=0
 shopt -s nullglob
 declare -A seen
@@ -14,12 +14,12 @@ for compiler in clang++ $(compgen -c clang++- | grep -xE 'clang[+][+]-[0-9]+' | 
     version=$("$compiler" -dumpversion) || { status=1; continue; }
     [[ -z ${seen[$version]:-} ]] || continue
     seen[$version]=yes
+    echo "clang: clang++ $version"
     for umbrella in include/pfad/*.hpp; do
         name=${umbrella#include/}
         echo "#include <$name>" |
             "$compiler" "${warnings[@]}" "${includes[@]}" -idirafter "$omp" \
                 -fsyntax-only -x c++ - || { echo "clang++ $version rejects $name"; status=1; }
     done
-    echo "clang: clang++ $version has seen every umbrella"
 done
 exit $status

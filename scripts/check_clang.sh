@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=scripts/compiler_flags.sh
 source scripts/compiler_flags.sh
+warnings+=(-Wno-shadow) # as in cmake/pfad_warnings.cmake
 # libomp-dev is for clang++ without a version; the others find its omp.h behind their own headers.
 omp=$(clang++ -print-file-name=include)
 status=0

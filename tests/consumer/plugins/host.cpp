@@ -25,10 +25,9 @@ bool own_onednn_works(dnnl::engine& engine, dnnl::stream& stream) {
 #else
     const dnnl::matmul::primitive_desc plan(dnnl::matmul::desc(layout, layout, layout), engine);
 #endif
-    dnnl::matmul(plan).execute(stream,
-                               {{DNNL_ARG_SRC, dnnl::memory(layout, engine, a.data())},
-                                {DNNL_ARG_WEIGHTS, dnnl::memory(layout, engine, b.data())},
-                                {DNNL_ARG_DST, dnnl::memory(layout, engine, c.data())}});
+    dnnl::matmul(plan).execute(stream, {{DNNL_ARG_SRC, dnnl::memory(layout, engine, a.data())},
+                                        {DNNL_ARG_WEIGHTS, dnnl::memory(layout, engine, b.data())},
+                                        {DNNL_ARG_DST, dnnl::memory(layout, engine, c.data())}});
     stream.wait();
     return c == std::vector<float>{19, 22, 43, 50};
 }
@@ -83,7 +82,8 @@ int main(int argc, char** argv) {
             libraries.push_back(library);
         }
         for (std::size_t i = 0; i < libraries.size(); ++i) {
-            const auto run = reinterpret_cast<int (*)(const char*)>(dlsym(libraries[i], "run_plugin"));
+            const auto run =
+                reinterpret_cast<int (*)(const char*)>(dlsym(libraries[i], "run_plugin"));
             const std::string name = argv[i + 1];
             good &= check(run != nullptr && run((name + ".model").c_str()) == 0, name);
             good &= own_work("after " + name);

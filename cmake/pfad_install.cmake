@@ -6,9 +6,7 @@ set(pfad_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/pfad)
 get_property(pfad_targets GLOBAL PROPERTY PFAD_TARGETS)
 
 install(DIRECTORY include/pfad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
-if(EXISTS ${PROJECT_SOURCE_DIR}/kernels/pfad)
-    install(DIRECTORY kernels/pfad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.cuh")
-endif()
+install(DIRECTORY kernels/pfad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.cuh")
 
 install(TARGETS ${pfad_targets} EXPORT pfad)
 install(EXPORT pfad FILE pfadTargets.cmake NAMESPACE pfad:: DESTINATION ${pfad_package_dir})
@@ -24,8 +22,8 @@ install(FILES ${PROJECT_BINARY_DIR}/pfadConfig.cmake ${PROJECT_BINARY_DIR}/pfadC
 file(RELATIVE_PATH pfad_pc_root
     ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/pfad.pc.in pfad.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/pfad.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
-if(TARGET pfad_pfadseg)
-    configure_file(cmake/pfadseg.pc.in pfadseg.pc @ONLY)
-    install(FILES ${PROJECT_BINARY_DIR}/pfadseg.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
-endif()
+configure_file(cmake/pfadseg.pc.in pfadseg.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pfad.pc ${PROJECT_BINARY_DIR}/pfadseg.pc
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

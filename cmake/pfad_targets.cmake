@@ -7,16 +7,27 @@
 #   pfad::cuda     the headers and the CUDA runtime; kernels (.cuh) are compiled by nvcc
 #   pfad::cudnn    + convolutions by cuDNN
 
-function(pfad_interface name)
+#
+# All of them are installed, whatever the machine that does it has. Here only those have the name
+# pfad::... whose libraries are found.
+
+# pfad_interface(NAME NEEDS LIBRARIES...): NEEDS are the variables that must be true.
+function(pfad_interface name needs)
     add_library(pfad_${name} INTERFACE)
-    add_library(pfad::${name} ALIAS pfad_${name})
     set_target_properties(pfad_${name} PROPERTIES EXPORT_NAME ${name})
     set_property(GLOBAL APPEND PROPERTY PFAD_TARGETS pfad_${name})
     target_link_libraries(pfad_${name} INTERFACE ${ARGN})
+    foreach(need IN LISTS needs)
+        if(NOT ${need})
+            message(STATUS "pfad::${name} is left out: a library that it needs is missing or off")
+            return()
+        endif()
+    endforeach()
+    add_library(pfad::${name} ALIAS pfad_${name})
 endfunction()
 
 find_package(Threads REQUIRED)
-pfad_interface(pfad Threads::Threads)
+pfad_interface(pfad Threads_FOUND Threads::Threads)
 target_compile_features(pfad_pfad INTERFACE cxx_std_20)
 target_include_directories(pfad_pfad INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
@@ -24,43 +35,24 @@ target_include_directories(pfad_pfad INTERFACE
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
 find_package(stb MODULE)
-if(stb_FOUND)
-    pfad_interface(image pfad_pfad stb::stb)
-endif()
-
 find_package(nlohmann_json)
-if(stb_FOUND AND nlohmann_json_FOUND)
-    pfad_interface(io pfad_image nlohmann_json::nlohmann_json)
-endif()
+set(io_needs stb_FOUND nlohmann_json_FOUND)
+pfad_interface(image stb_FOUND pfad_pfad stb::stb)
+pfad_interface(io "${io_needs}" pfad_image nlohmann_json::nlohmann_json)
 
+set(required)
+if(PFAD_ONEDNN AND NOT PFAD_ONEDNN STREQUAL "AUTO")
+    set(required REQUIRED)
+endif()
 if(PFAD_ONEDNN)
-    if(PFAD_ONEDNN STREQUAL "AUTO")
-        find_package(oneDNN MODULE)
-        find_package(OpenMP COMPONENTS CXX)
-    else()
-        find_package(oneDNN MODULE REQUIRED)
-        find_package(OpenMP REQUIRED COMPONENTS CXX)
-    endif()
-    if(oneDNN_FOUND AND OpenMP_CXX_FOUND)
-        pfad_interface(onednn pfad_pfad oneDNN::oneDNN OpenMP::OpenMP_CXX)
-    endif()
+    find_package(oneDNN MODULE ${required})
+    find_package(OpenMP ${required} COMPONENTS CXX)
 endif()
-
-if(TARGET pfad_io AND TARGET pfad_onednn)
-    pfad_interface(pfadseg pfad_io pfad_onednn)
-endif()
+set(onednn_needs PFAD_ONEDNN oneDNN_FOUND OpenMP_CXX_FOUND)
+pfad_interface(onednn "${onednn_needs}" pfad_pfad oneDNN::oneDNN OpenMP::OpenMP_CXX)
+pfad_interface(pfadseg "${io_needs};${onednn_needs}" pfad_io pfad_onednn)
 
 find_package(CUDAToolkit QUIET)
-if(CUDAToolkit_FOUND AND TARGET CUDA::cudart)
-    pfad_interface(cuda pfad_pfad CUDA::cudart)
-    find_package(cuDNN 9.8 MODULE QUIET)
-    if(cuDNN_FOUND)
-        pfad_interface(cudnn pfad_cuda cuDNN::cuDNN)
-    endif()
-endif()
-
-foreach(name IN ITEMS image io onednn pfadseg cuda cudnn)
-    if(NOT TARGET pfad_${name})
-        message(STATUS "pfad::${name} is left out: a library that it needs is missing or off")
-    endif()
-endforeach()
+find_package(cuDNN 9.8 MODULE QUIET)
+pfad_interface(cuda CUDAToolkit_FOUND pfad_pfad CUDA::cudart)
+pfad_interface(cudnn "CUDAToolkit_FOUND;cuDNN_FOUND" pfad_cuda cuDNN::cuDNN)

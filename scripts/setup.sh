@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the packages that pfad is built and tested with, on Debian 12 and Ubuntu 24.04. Does
+# Installs the packages that pfad is built and tested with, on Debian 12, 13 and Ubuntu 24.04. Does
 # nothing when all are there; otherwise needs root or sudo.
 set -euo pipefail
 
 packages=(
     build-essential g++ cmake ninja-build pkg-config time
     libdnnl-dev ocl-icd-opencl-dev libstb-dev nlohmann-json3-dev libcli11-dev
-    catch2 libbenchmark-dev libboost-context-dev clang clang-format doxygen libopencv-dev
+    catch2 libbenchmark-dev libboost-context-dev clang libomp-dev clang-format doxygen libopencv-dev
 )
 
 missing=()

@@ -146,22 +146,26 @@ slowest_units() {
     done | sort -rn | head -n 10
 }
 
-# An installed pfad, moved after the installation, used in each way that there is.
+# pfad used from outside in each way that there is: installed and moved, from the packages, from source.
 use_installed() {
-    local root=build/consumer
+    local root=$PWD/build/consumer
     rm -rf "$root" && mkdir -p "$root"
     configure portable -D PFAD_BUILD_TESTS=OFF -D PFAD_BUILD_BENCH=OFF -D PFAD_BUILD_EXAMPLES=OFF
-    check "install" cmake --install build/portable --prefix "$PWD/$root/first"
+    check "install" cmake --install build/portable --prefix "$root/first"
     mv "$root/first" "$root/prefix"
+    check "packages" packages "$root"
     check "find_package" consumer_project tests/consumer "$root/find" \
-        -D CMAKE_PREFIX_PATH="$PWD/$root/prefix"
+        -D CMAKE_PREFIX_PATH="$root/deb/usr"
     check "add_subdirectory" consumer_project tests/consumer "$root/subdirectory" \
         -D PFAD_SOURCE="$PWD"
+    check "FetchContent" consumer_project tests/consumer "$root/fetch" \
+        -D PFAD_SOURCE="$PWD" -D PFAD_FETCH=ON
+    check "include path" include_path_consumer "$root"
     check "pkg-config" pkg_config_consumer "$root"
-    if [[ -e examples/quickstart/CMakeLists.txt ]]; then
-        check "quickstart" consumer_project examples/quickstart "$root/quickstart" \
-            -D CMAKE_PREFIX_PATH="$PWD/$root/prefix"
-    fi
+    check "plugins" consumer_project tests/consumer/plugins "$root/plugins" \
+        -D CMAKE_PREFIX_PATH="$root/archive"
+    check "quickstart" consumer_project examples/quickstart "$root/quickstart" \
+        -D CMAKE_PREFIX_PATH="$root/prefix"
 }
 
 # Quickly rather than well compiled: what it shows is that everything is found.
@@ -172,9 +176,31 @@ consumer_project() {
         cmake --build "$binary" && ctest --test-dir "$binary" --output-on-failure --no-tests=error
 }
 
+# Makes both packages, unpacks them as deb/ and archive/, and compares what is in them with what was
+# installed.
+packages() {
+    local root=$1 deb=$1/packages/libpfad-dev_0.1.0_all.deb
+    cpack --config build/portable/CPackConfig.cmake -B "$root/packages" &&
+        dpkg-deb --extract "$deb" "$root/deb" &&
+        mkdir "$root/archive" &&
+        tar -xzf "$root/packages/pfad-0.1.0.tar.gz" -C "$root/archive" --strip-components=1 &&
+        diff -r "$root/prefix" "$root/deb/usr" && diff -r "$root/prefix" "$root/archive" &&
+        diff - <(dpkg-deb --field "$deb" Package Version Architecture Depends) <<'FIELDS'
+Package: libpfad-dev
+Version: 0.1.0
+Architecture: all
+Depends: libdnnl-dev, libstb-dev, nlohmann-json3-dev
+FIELDS
+}
+
+# The line of README.md.
+include_path_consumer() {
+    g++ -std=c++20 -Iinclude tests/consumer/whole.cpp -fopenmp -ldnnl -lstb -o "$1/whole" && "$1/whole"
+}
+
 pkg_config_consumer() {
     local root=$1
-    export PKG_CONFIG_PATH=$PWD/$root/prefix/share/pkgconfig
+    export PKG_CONFIG_PATH=$root/deb/usr/share/pkgconfig
     # shellcheck disable=SC2046
     g++ tests/consumer/blocks.cpp $(pkg-config --cflags --libs pfad) -o "$root/blocks" &&
         "$root/blocks" &&

@@ -82,7 +82,8 @@ void check(onednn::context& ctx, const convolution& z) {
     const auto x = draw<T>(ctx, z.x, "x"), w = draw<T>(ctx, z.w, "w");
     const auto gy = draw<T>(ctx, z.y(), "gy");
     const auto b = draw<float>(ctx, shape<1>{{z.w[0]}}, "b");
-    const auto x64 = widen(ctx, x), w64 = widen(ctx, w), gy64 = widen(ctx, gy), b64 = widen(ctx, b);
+    const auto x64 = widen(ctx, x), w64 = widen(ctx, w), gy64 = widen(ctx, gy);
+    const auto b64 = widen(ctx, b);
     const T nan = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
 
     const auto want = empty<double>(ctx, z.y());

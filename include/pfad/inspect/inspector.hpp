@@ -6,6 +6,7 @@
 #include <pfad/inspect/heatmap.hpp>
 #include <pfad/inspect/regions.hpp>
 #include <pfad/inspect/tiles.hpp>
+#include <pfad/inspect/worker.hpp>
 #include <pfad/models/model_file.hpp>
 #include <pfad/models/predictor.hpp>
 #include <pfad/ops/resize_bilinear.hpp>
@@ -35,8 +36,8 @@ struct inspection {
     std::vector<region> regions;  ///< of the mask, in the order of their first pixel, row by row
 };
 
-/// Owns its context and network, with activations of T. Several threads may inspect at once; on a
-/// device they take turns.
+/// Owns its context and network, with activations of T. Several threads may inspect at once. On a
+/// device, and on the host where the context has more than one thread, they take turns at the network.
 template <class Context, class T = float>
 class inspector {
 public:
@@ -108,7 +109,20 @@ private:
         auto memory = host_memory::beside(*context_);
         model_ = std::make_unique<pfadseg<float>>(memory, description_.options);
         from_state_dict(*model_, file);
-        predict_ = std::make_unique<predictor<Context, T>>(*context_, *model_);
+        compute([&] { predict_ = std::make_unique<predictor<Context, T>>(*context_, *model_); });
+    }
+
+    /// f(), which uses the context's threads or device.
+    template <class F>
+    void compute(F&& f) const {
+        if constexpr (!on_the_host) {
+            const std::lock_guard turn(*turn_);
+            f();
+        } else if (context_->threads->width() > 1) {
+            worker_->run(f);
+        } else {
+            f();
+        }
     }
 
     /// f(), with a std::bad_alloc as errc::memory in the name of `who`. A pool says by itself what
@@ -154,7 +168,8 @@ private:
     std::unique_ptr<Context> context_;
     std::unique_ptr<pfadseg<float>> model_;
     std::unique_ptr<predictor<Context, T>> predict_;
-    std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>();
+    std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>(); // on a device
+    std::unique_ptr<worker> worker_ = std::make_unique<worker>();       // on the host
 };
 
 template <class Context, class T>
@@ -168,21 +183,20 @@ inspector<Context, T>::predict(std::span<const picture_view> pictures) const {
         data::model_pixels_into(pictures[static_cast<std::size_t>(i)], description_.size,
                                 pixels.data() + i * size * size * 3);
     std::vector<inspection> results(pictures.size());
-    std::unique_lock turn(*turn_, std::defer_lock);
-    if constexpr (!on_the_host)
-        turn.lock();
-    const auto found = (*predict_)(pixels);
-    const auto scores = on_host(ctx, found.scores);
-    tape<Context> t(ctx, mode::eval);
-    for (std::int64_t i = 0; i < n; ++i) {
-        auto& result = results[static_cast<std::size_t>(i)];
-        const auto& picture = pictures[static_cast<std::size_t>(i)];
-        std::int64_t const h = picture.height, w = picture.width;
-        const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
-        const auto own = resize_bilinear(t, constant(map), h, w);
-        result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
-        result.score = static_cast<double>(scores.data()[i]);
-    }
+    compute([&] {
+        const auto found = (*predict_)(pixels);
+        const auto scores = on_host(ctx, found.scores);
+        tape<Context> t(ctx, mode::eval);
+        for (std::int64_t i = 0; i < n; ++i) {
+            auto& result = results[static_cast<std::size_t>(i)];
+            const auto& picture = pictures[static_cast<std::size_t>(i)];
+            std::int64_t const h = picture.height, w = picture.width;
+            const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
+            const auto own = resize_bilinear(t, constant(map), h, w);
+            result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
+            result.score = static_cast<double>(scores.data()[i]);
+        }
+    });
     return results;
 }
 
@@ -215,14 +229,15 @@ inspection inspector<Context, T>::blend_tiles(const picture_view& picture, int l
                    [](float v) { return std::min(v, 1.0f); });
 
     const auto whole = result.map.reshape(shape<4>{{1, h, w, 1}});
-    if constexpr (on_the_host) {
-        result.score = static_cast<double>(top_k_mean(ctx, whole).data()[0]);
-    } else {
-        const std::lock_guard turn(*turn_);
-        const auto on_device = empty<float>(ctx, whole.dims());
-        copy(ctx, view<const float, 4>(whole), on_device.view());
-        result.score = static_cast<double>(on_host(ctx, top_k_mean(ctx, on_device)).data()[0]);
-    }
+    compute([&] {
+        if constexpr (on_the_host) {
+            result.score = static_cast<double>(top_k_mean(ctx, whole).data()[0]);
+        } else {
+            const auto on_device = empty<float>(ctx, whole.dims());
+            copy(ctx, view<const float, 4>(whole), on_device.view());
+            result.score = static_cast<double>(on_host(ctx, top_k_mean(ctx, on_device)).data()[0]);
+        }
+    });
     judge(result);
     return result;
 }

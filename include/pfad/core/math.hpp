@@ -32,7 +32,8 @@ PFAD_HD inline float exp(float x) {
     std::int32_t const kept = size > most && size <= 0x7f800000 ? most : size;
     x = bits<float>(kept | (raw ^ size));
     // 1.5 * 2^23 leaves no bits below one: rounds to a whole number. std::floor keeps loops scalar.
-    const float n = (x * std::numbers::log2e_v<float> + 12582912.0f) - 12582912.0f;
+    const float shifted = x * std::numbers::log2e_v<float> + 12582912.0f;
+    const float n = shifted - 12582912.0f;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f; // ln 2 in two pieces
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -41,8 +42,9 @@ PFAD_HD inline float exp(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    // n = 128 would overflow the exponent field: scale in two steps.
-    std::int32_t const whole = static_cast<std::int32_t>(n);
+    // n = 128 would overflow the exponent field: scale in two steps. The whole number is n's, from
+    // the bits: a NaN has no conversion, and a compiler may then make anything of the result.
+    std::int32_t const whole = bits<std::int32_t>(shifted) - 0x4b400000;
     std::int32_t const half = whole >> 1;
     const float a = bits<float>((half + 127) << 23);
     const float b = bits<float>((whole - half + 127) << 23);

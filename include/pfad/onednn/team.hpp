@@ -175,9 +175,12 @@ public:
         // Inside somebody's parallel region there is only the caller.
 #pragma omp parallel num_threads(team_.threads_)
         mode().emplace();
+        // LLVM's runtime gives every region the mode that the caller has before it.
+        caller_.emplace();
     }
 
     ~team_scope() {
+        caller_.reset();
 #pragma omp parallel num_threads(team_.threads_)
         mode().reset();
         omp_set_num_threads(threads_before_);
@@ -194,6 +197,7 @@ private:
     omp_team& team_;
     std::lock_guard<std::mutex> one_caller_;
     int threads_before_;
+    std::optional<cpu::flush_denormals> caller_;
 };
 
 } // namespace pfad::onednn

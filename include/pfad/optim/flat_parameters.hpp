@@ -41,7 +41,7 @@ public:
     template <class C, class List>
     flat_parameters(C& ctx, List&& list) {
         std::int64_t total = 0;
-        list(adder([&](auto& part, auto&, double rate) {
+        list(adding([&](auto& part, auto&, double rate) {
             std::int64_t const begin = total;
             visit_parameters(part, "", [&](auto const&, auto& p) { total += padded(p); });
             groups_.push_back({begin, total - begin, rate});
@@ -53,7 +53,7 @@ public:
         if constexpr (mixed)
             rounded = full(ctx, dims, T(0));
         std::int64_t at = 0;
-        list(adder([&](auto& part, auto& source, double) {
+        list(adding([&](auto& part, auto& source, double) {
             visit_pairs(part, source, [&]<class P, class Q>(P& p, Q& q) {
                 if constexpr (requires { p.slot; }) {
                     place(ctx, p, q, at);
@@ -96,7 +96,6 @@ private:
     template <class F>
     struct adder {
         F f;
-        explicit adder(F g) : f(std::move(g)) {}
         template <class P, class Q>
         void operator()(P&& part, Q&& source, double rate) const {
             f(part, source, rate);
@@ -107,6 +106,11 @@ private:
             f(part, part, rate);
         }
     };
+    // clang 16 does not deduce a template inside a template.
+    template <class F>
+    static adder<F> adding(F f) {
+        return {std::move(f)};
+    }
 
     // Parameters start on cache lines.
     template <class P>

@@ -159,7 +159,7 @@ while read -r option; do
     grep -qe "$option\b" <<<"$known"
     say $? "an option that nothing has: $option"
 done < <(grep -hoE -e '--[a-z][a-z-]+' "$root"/*.md "$root"/docs/*.md | sort -u |
-    grep -vxE -e '--(preset|build|target|prefix|install|list-tests|fresh|compile-no-warning-as-error|param|benchmark)')
+    grep -vxE -e '--(preset|build|target|prefix|install|list-tests|fresh|compile-no-warning-as-error|exclude-libs|param|benchmark)')
 while read -r option; do
     grep -qE -e "^\| \`$option[ \`]" "$root/docs/training.md"
     say $? "docs/training.md has no $option of pfad_train"

@@ -24,6 +24,12 @@ struct arguments {
 
 volatile std::sig_atomic_t stopped = 0;
 
+/// Ends after the picture at hand; the second time at once.
+extern "C" void stop(int signal) {
+    stopped = 1;
+    std::signal(signal, SIG_DFL);
+}
+
 /// Errors are ours to tell. And a frame that is known to be cut is no frame.
 void silence_opencv() {
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
@@ -160,10 +166,10 @@ bool inspect_all(program::device& device,
             std::snprintf(caption + length, sizeof caption - static_cast<std::size_t>(length),
                           "  %.1f frames/s", rate.next());
         if (window)
-            left = !window->show(captioned(overlay, caption, found.defect), !live);
+            left = !window->show(captioned(overlay, caption, found.defect), !live, stopped);
         left |= stopped != 0;
     }
-    if (!left)
+    if (!left && stopped == 0)
         source.expect_end();
     return defect;
 }
@@ -183,13 +189,20 @@ int inspect(const arguments& a) {
         device->set_threshold(threshold = a.threshold);
     const auto source = open_source(a, files);
     results out(a.out, files);
-    std::signal(SIGINT, [](int) { stopped = 1; });
-    std::signal(SIGTERM, [](int) { stopped = 1; });
+    std::signal(SIGINT, stop);
+    std::signal(SIGTERM, stop);
     bool defect = false;
     try {
         defect = inspect_all(*device, threshold, *source, out, window ? &*window : nullptr);
+    } catch (const pfad::error& problem) {
+        try {
+            out.close(); // with what was inspected
+        } catch (const pfad::error& second) {
+            pfad::fail(problem.code(), std::string(problem.what()) + "; " + second.what());
+        }
+        throw;
     } catch (...) {
-        out.close(); // with what was inspected
+        out.close();
         throw;
     }
     out.close();

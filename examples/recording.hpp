@@ -62,7 +62,7 @@ public:
         writer_.release();
         // OpenCV does not tell of a write that failed. What is missing then is in the file's length.
         const auto whole = whole_size(temporary_.string());
-        if (!whole || *whole != std::filesystem::file_size(temporary_) || !flush()) {
+        if (!whole || *whole == 0 || *whole != std::filesystem::file_size(temporary_) || !flush()) {
             discard();
             pfad::fail(pfad::errc::io,
                        path_.string() + ": cannot be written, the disk may be full");

@@ -42,9 +42,9 @@ inline std::optional<std::uint64_t> riff_length(const box_head& head) {
 /// ISO 14496-12: the length with the head in 32 bits, four letters; 1: in the 64 bits that follow.
 inline std::optional<std::uint64_t> iso_length(const box_head& head) {
     const std::uint64_t length = big_endian(head.data(), 4);
-    if (length == 1)
-        return big_endian(head.data() + 8, 8);
-    return length < 8 ? std::nullopt : std::optional(length);
+    const bool wide = length == 1;
+    const std::uint64_t whole = wide ? big_endian(head.data() + 8, 8) : length;
+    return whole < (wide ? 16 : 8) ? std::nullopt : std::optional(whole);
 }
 
 /// EBML: a name and a length of one to eight bytes each, as many as the first has leading zeros and

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace program {
 
@@ -39,9 +40,9 @@ inline void expect_display() {
 /// Opens with its first picture.
 class window {
 public:
-    /// Shows a picture (BGR), until a key is pressed where `wait` says so. Returns false where the user
-    /// leaves: q, Esc, or the window closed.
-    bool show(const cv::Mat& picture, bool wait) {
+    /// Shows a picture (BGR), until a key is pressed where `wait` says so, or `stopped` is set. Returns
+    /// false where the user leaves: q, Esc, or the window closed.
+    bool show(const cv::Mat& picture, bool wait, const volatile std::sig_atomic_t& stopped) {
         if (!open_) {
             cv::namedWindow(title,
                             cv::WINDOW_NORMAL | cv::WINDOW_KEEPRATIO | cv::WINDOW_GUI_NORMAL);
@@ -52,7 +53,7 @@ public:
         }
         cv::imshow(title, picture);
         int key = cv::waitKey(1);
-        while (wait && key < 0 && is_open())
+        while (wait && key < 0 && stopped == 0 && is_open())
             key = cv::waitKey(50);
         return key != 'q' && key != escape && is_open();
     }

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 pages=(README.md CONTRIBUTING.md docs/*.md docs/decisions/*.md)
-blocks=build/documents
+blocks=build/check_documents
 wrong=0
 complain() {
     echo "$1"

@@ -104,7 +104,7 @@ run_lines() {
     local line
     while read -r line; do
         [[ -n $line && $line != \#* ]] || continue
-        page=$1 HOME=$work/home PATH=$work/stubs:$PATH bash -c "$line" >../said.txt 2>&1
+        page=$1 HOME=$work/home PATH=$work/stubs:$PATH bash -c "$line" </dev/null >../said.txt 2>&1
         say $? "$1.md: $line" "$(tail -n 3 ../said.txt)"
     done <"$2"
 }
@@ -115,7 +115,8 @@ done
 ./app model.safetensors photo.png >../said.txt 2>&1
 check "the README's program says what it found" grep -Eq '^(defect|good), score [01]\.[0-9]{3}$' ../said.txt
 ./app absent.safetensors photo.png 2>../said.txt
-check "and what is wrong" grep -q '^absent.safetensors' ../said.txt
+check "and fails" test $? -eq 2
+check "with what is wrong" grep -q '^absent.safetensors' ../said.txt
 
 # A program for each CMake block: as it stands, and with what "or:" says instead.
 for block in "$blocks"/*/project.cmake; do
@@ -156,12 +157,15 @@ done
 # Options: every one that a page names is one of a program's or script's; the table of pfad_train's has all.
 known=$(for program in ../stubs/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
 while read -r option; do
-    grep -qe "$option\b" <<<"$known"
+    grep -qE -e "$option([^a-z-]|$)" <<<"$known"
     say $? "an option that nothing has: $option"
 done < <(grep -hoE -e '--[a-z][a-z-]+' "$root"/*.md "$root"/docs/*.md | sort -u |
     grep -vxE -e '--(preset|build|target|prefix|install|list-tests|fresh|compile-no-warning-as-error|exclude-libs|param|benchmark)')
+options=0
 while read -r option; do
     grep -qE -e "^\| \`$option[ \`]" "$root/docs/training.md"
     say $? "docs/training.md has no $option of pfad_train"
+    options=$((options + 1))
 done < <("$bin/pfad_train" --help | grep -oE -e '^  --[a-z-]+' | tr -d ' ')
+check "pfad_train tells its options" test "$options" -gt 10
 finish

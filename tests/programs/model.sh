@@ -90,6 +90,8 @@ check "no picture among the text" test "$(wc -c <stdout.txt)" -lt 3000
 check "no sentence of what is missing" test "$(grep -c "^No evaluation" stdout.txt)" -eq 0
 check "the preview is two pictures and their overlays" test \
     "$(od -An -t x1 -j 16 -N 8 preview.png | tr -d ' ')" = "$(printf '%08x%08x' $((4 * 160 + 3 * 2)) 160)"
+refuses "the model as its preview" "recorded.safetensors: is the model" none \
+    pfad_info recorded.safetensors --preview recorded.safetensors
 cp out/new.safetensors kept.safetensors
 succeeds "threshold of a recorded model" "${threshold[@]}" --model recorded.safetensors --false-alarms 0
 succeeds "info of it" pfad_info --json out/new.safetensors

@@ -87,12 +87,18 @@ check "which holds the others" grep -q "^half.avi written, 6 frames$" stdout.txt
 cp frames_avi/six_000001.png shots/zz.png # with its line of text
 refuses "another size, into a video" "half.avi: a picture has another size" none \
     "${inspect[@]}" shots --out half.avi
+printf '\0\0\0\20ftypisom\0\0\0\0\0\0\0\1mdat\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >placeholder.mp4
+refuses "a length that was never filled in" "placeholder.mp4: is no video that OpenCV reads" none \
+    "${inspect[@]}" placeholder.mp4 --out seen
 trap '' XFSZ
 before=$(cksum <six.avi)
 (ulimit -f 8 && "$bin/${inspect[0]}" "${inspect[@]:1}" six.mp4 --out six.avi) >/dev/null 2>stderr.txt
 check "a full disk is status 2" test $? -eq 2
 check "and told in one line" grep -Eqx "pfad_opencv_inspect: six.avi: cannot be written, the disk may be full" stderr.txt
 check "what was there stays" test "$before" = "$(cksum <six.avi)"
+(ulimit -f 0 && "$bin/${inspect[0]}" "${inspect[@]:1}" six.mp4 --out six.avi) 2>&1 >/dev/null | cat >stderr.txt
+check "a disk full from the first byte is status 2" test "${PIPESTATUS[0]}" -eq 2
+check "what was there stays, too" test "$before" = "$(cksum <six.avi)"
 check "and no temporary file" test -z "$(find . -name '*.tmp*')"
 "$bin/${inspect[0]}" "${inspect[@]:1}" six.mp4 --out seen >/dev/full 2>stderr.txt
 check "a full output is status 2" test $? -eq 2

@@ -6,7 +6,6 @@
 #   pfad::pfadseg  all of these: what a program that embeds PFADSeg links
 #   pfad::cuda     the headers and the CUDA runtime; kernels (.cuh) are compiled by nvcc
 #   pfad::cudnn    + convolutions by cuDNN
-
 #
 # All of them are installed, whatever the machine that does it has. Here only those have the name
 # pfad::... whose libraries are found.

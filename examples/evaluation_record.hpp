@@ -39,8 +39,18 @@ inline std::optional<pfad::image_u8> preview_of(const evaluation& e,
 }
 
 /// Writes the model again with the metrics and the preview in place of those of an evaluation before.
-inline void
-record_evaluation(pfad::state_dict file, const evaluation& e, const evaluation_run& run) {
+/// What else the file says by now, such as a new threshold, stays. Throws errc::io where its weights are
+/// no longer the evaluated ones.
+inline void record_evaluation(const pfad::state_dict& evaluated,
+                              const evaluation& e,
+                              const evaluation_run& run) {
+    auto file = pfad::load_safetensors(run.model);
+    if (!std::ranges::equal(file.tensors, evaluated.tensors, [](const auto& a, const auto& b) {
+            return a.first == b.first && std::ranges::equal(a.second.bytes, b.second.bytes);
+        }))
+        pfad::fail(pfad::errc::io,
+                   run.model + ": has other weights than when the evaluation began; nothing is "
+                               "recorded");
     for (const auto& m : metrics) {
         const auto& value = e.result.*m.value;
         file.metadata[m.key] = value ? pfad::detail::exact(*value) : "undefined";

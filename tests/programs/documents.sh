@@ -12,7 +12,7 @@ check "the blocks" test $? -eq 0
 # What the lines name.
 make_tiny_category || exit 1
 mkdir page && cd page || exit 1
-ln -s "$root"/* . && rm -f build scripts && mkdir -p scripts build/release/bin ../stubs
+ln -s "$root"/* . && rm -f build scripts && mkdir -p scripts build/release/bin ../stand_ins
 ln -s ../tiny CATEGORY && ln -s ../paint TEXTURES && ln -s ../tiny/train/good GOOD && ln -s ../tiny/test/pit BAD
 cp "$(find ../tiny/test/pit -name '*.png' | head -n 1)" photo.png
 "$bin/pfad_train" --data CATEGORY --textures TEXTURES --teacher random --out run "${small[@]}" \
@@ -20,8 +20,8 @@ cp "$(find ../tiny/test/pit -name '*.png' | head -n 1)" photo.png
 cp run/model.safetensors .
 check "a model" test -s model.safetensors
 
-# stub FILE: a program of that name, from standard input.
-stub() {
+# stand_in FILE: a program of that name, from standard input.
+stand_in() {
     { echo '#!/usr/bin/env bash'; declare -p root bin build blocks small; cat; } >"$1"
     chmod +x "$1"
 }
@@ -30,21 +30,21 @@ stub() {
 for program in "$bin"/pfad_*; do
     name=$(basename "$program")
     case $name in
-    pfad_train) stub ../stubs/"$name" <<'STUB' ;;
+    pfad_train) stand_in ../stand_ins/"$name" <<'PROGRAM' ;;
 rm -rf run
 arguments=("$@")
 for i in "${!arguments[@]}"; do
     [[ ${arguments[i]} != resnet18-f37072fd.pth ]] || arguments[i]=random
 done
 "$bin/pfad_train" "${arguments[@]}" "${small[@]}" --student-iterations 1 --segmentation-iterations 1
-STUB
-    pfad_inspect) stub ../stubs/"$name" <<<'"$bin/pfad_inspect" "$@" || [[ $? -eq 1 ]]' ;;
-    *) ln -s "$program" ../stubs/"$name" ;;
+PROGRAM
+    pfad_inspect) stand_in ../stand_ins/"$name" <<<'"$bin/pfad_inspect" "$@" || [[ $? -eq 1 ]]' ;;
+    *) ln -s "$program" ../stand_ins/"$name" ;;
     esac
-    ln -s "$work/stubs/$name" build/release/bin/
+    ln -s "$work/stand_ins/$name" build/release/bin/
 done
 for program in "$bin"/test_* "$bin"/bench_*; do
-    stub build/release/bin/"$(basename "$program")" <<'STUB'
+    stand_in build/release/bin/"$(basename "$program")" <<'PROGRAM'
 # The tests or benchmarks of this name, and those that the page adds.
 name=$(basename "$0")
 added=$blocks/$page/${name/_//}
@@ -65,20 +65,20 @@ for argument in "$@"; do
         [[ -n $found ]] || { echo "$name has no test $argument"; exit 1; } ;;
     esac
 done
-STUB
+PROGRAM
 done
 
 for script in "$root"/scripts/*.sh; do
-    stub scripts/"$(basename "$script")" <<'STUB'
+    stand_in scripts/"$(basename "$script")" <<'PROGRAM'
 script=$root/scripts/$(basename "$0")
 [[ -x $script ]] || { echo "$script cannot be run"; exit 1; }
 for argument in "$@"; do
     [[ -e $argument ]] || grep -qw -e "$argument" "$script" || { echo "$script knows no $argument"; exit 1; }
 done
-STUB
+PROGRAM
 done
 
-stub ../stubs/cmake <<'STUB'
+stand_in ../stand_ins/cmake <<'PROGRAM'
 real=$(PATH=${PATH#*:} command -v cmake)
 [[ " $* " == *" --preset "* ]] || exec "$real" "$@"
 while [[ $# -gt 0 ]]; do
@@ -92,21 +92,21 @@ while [[ $# -gt 0 ]]; do
     esac
     shift
 done
-STUB
-stub ../stubs/ctest <<'STUB'
+PROGRAM
+stand_in ../stand_ins/ctest <<'PROGRAM'
 real=$(PATH=${PATH#*:} command -v ctest)
 [[ $1 == --preset ]] && grep -q "\"name\": \"$2\"" "$root/CMakePresets.json" || { echo "no preset $2"; exit 1; }
 # In a folder of its own: ctest writes its log even then, and that of the run which this is part of would be gone.
 mkdir -p ../listed && echo "subdirs(\"$build\")" >../listed/CTestTestfile.cmake
 "$real" --test-dir ../listed -N "${@:3}" | grep -q 'Total Tests: [1-9]' || { echo "no test ${*:3}"; exit 1; }
-STUB
+PROGRAM
 
 # run_lines PAGE FILE: every line by itself.
 run_lines() {
     local line
     while read -r line; do
         [[ -n $line && $line != \#* ]] || continue
-        page=$1 HOME=$work/home PATH=$work/stubs:$PATH bash -c "$line" </dev/null >../said.txt 2>&1
+        page=$1 HOME=$work/home PATH=$work/stand_ins:$PATH bash -c "$line" </dev/null >../said.txt 2>&1
         say $? "$1.md: $line" "$(tail -n 3 ../said.txt)"
     done <"$2"
 }
@@ -157,7 +157,7 @@ for kind in format reference; do
 done
 
 # Options: every one that a page names is one of a program's or script's; the table of pfad_train's has all.
-known=$(for program in ../stubs/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
+known=$(for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
 while read -r option; do
     grep -qE -e "$option([^a-z-]|$)" <<<"$known"
     say $? "an option that nothing has: $option"

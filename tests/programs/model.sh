@@ -92,6 +92,24 @@ check "the preview is two pictures and their overlays" test \
     "$(od -An -t x1 -j 16 -N 8 preview.png | tr -d ' ')" = "$(printf '%08x%08x' $((4 * 160 + 3 * 2)) 160)"
 refuses "the model as its preview" "recorded.safetensors: is the model" none \
     pfad_info recorded.safetensors --preview recorded.safetensors
+# The file may be another one when the evaluation ends.
+{
+    echo path,label,mask
+    for _ in {1..200}; do ls tiny/test/good/* | sed 's/$/,good,/'; done
+    for picture in tiny/test/pit/*; do
+        echo "$picture,bad,tiny/ground_truth/pit/$(basename "$picture" .png)_mask.png"
+    done
+} >many.csv
+cp recorded.safetensors changed.safetensors
+printf '\1' | dd of=changed.safetensors bs=1 seek=$(($(stat -c %s changed.safetensors) - 1)) conv=notrunc 2>/dev/null
+before=$(cksum <changed.safetensors)
+"$bin/pfad_evaluate" --model recorded.safetensors --csv many.csv --record >stdout.txt 2>stderr.txt &
+until grep -q evaluating stdout.txt || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+mv changed.safetensors recorded.safetensors
+wait $!
+check "other weights by the end of an evaluation are status 2" test $? -eq 2
+check "and told" grep -q "^pfad_evaluate: recorded.safetensors: has other weights than when the evaluation began" stderr.txt
+check "the file is as it was" test "$before" = "$(cksum <recorded.safetensors)"
 cp out/new.safetensors kept.safetensors
 succeeds "threshold of a recorded model" "${threshold[@]}" --model recorded.safetensors --false-alarms 0
 succeeds "info of it" pfad_info --json out/new.safetensors

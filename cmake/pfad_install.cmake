@@ -16,7 +16,7 @@ configure_package_config_file(cmake/pfadConfig.cmake.in pfadConfig.cmake
 write_basic_package_version_file(pfadConfigVersion.cmake
     COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/pfadConfig.cmake ${PROJECT_BINARY_DIR}/pfadConfigVersion.cmake
-    cmake/Findstb.cmake cmake/FindoneDNN.cmake cmake/FindcuDNN.cmake DESTINATION ${pfad_package_dir})
+    cmake/Findstb.cmake cmake/FindoneDNN.cmake cmake/FindONNX.cmake cmake/FindcuDNN.cmake DESTINATION ${pfad_package_dir})
 
 # pkg-config files find their own root, so that an installed tree can be moved.
 file(RELATIVE_PATH pfad_pc_root

@@ -4,6 +4,7 @@
 #   pfad::io       + safetensors and reports (nlohmann_json)
 #   pfad::onednn   + convolutions by oneDNN, on its OpenMP team
 #   pfad::pfadseg  all of these: what a program that embeds PFADSeg links
+#   pfad::onnx     + models as ONNX files (libonnx)
 #   pfad::cuda     the headers and the CUDA runtime; kernels (.cuh) are compiled by nvcc
 #   pfad::cudnn    + convolutions by cuDNN
 #
@@ -50,6 +51,9 @@ endif()
 set(onednn_needs PFAD_ONEDNN oneDNN_FOUND OpenMP_CXX_FOUND)
 pfad_interface(onednn "${onednn_needs}" pfad_pfad oneDNN::oneDNN OpenMP::OpenMP_CXX)
 pfad_interface(pfadseg "${io_needs};${onednn_needs}" pfad_io pfad_onednn)
+
+find_package(ONNX MODULE QUIET)
+pfad_interface(onnx "${io_needs};ONNX_FOUND" pfad_io ONNX::onnx)
 
 find_package(CUDAToolkit QUIET)
 find_package(cuDNN 9.8 MODULE QUIET)

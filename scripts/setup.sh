@@ -7,6 +7,7 @@ packages=(
     build-essential g++ cmake ninja-build pkg-config time
     libdnnl-dev ocl-icd-opencl-dev libstb-dev nlohmann-json3-dev libcli11-dev
     catch2 libbenchmark-dev libboost-context-dev clang libomp-dev clang-format doxygen libopencv-dev
+    libprotobuf-dev libonnx-dev
 )
 
 missing=()

@@ -1,0 +1,202 @@
+// An ONNX graph that grows node by node, and the checks that ONNX has for it.
+#pragma once
+
+#include <pfad/core/error.hpp>
+
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/implementation.h>
+
+#include <bit>
+#include <cstdint>
+#include <exception>
+#include <initializer_list>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace pfad::onnx {
+
+static_assert(std::endian::native == std::endian::little, "ONNX's raw arrays are little-endian");
+
+/// The version of ONNX's operators that the files ask for.
+inline constexpr int opset = 17;
+
+/// A number, a list or a word that a node has beside its inputs.
+struct attribute {
+    const char* name; ///< ONNX's
+    std::variant<std::int64_t, float, std::vector<std::int64_t>, const char*> value; ///< of its type
+};
+
+/// ONNX's number of an element type.
+template <class T>
+inline constexpr int element_type = ::onnx::TensorProto::UNDEFINED;
+template <>
+inline constexpr int element_type<float> = ::onnx::TensorProto::FLOAT;
+template <>
+inline constexpr int element_type<std::int64_t> = ::onnx::TensorProto::INT64;
+template <>
+inline constexpr int element_type<std::uint8_t> = ::onnx::TensorProto::UINT8;
+
+/// What a file of ONNX holds. Every value has a name; names are the caller's where it gives one,
+/// those of a node's weight, or the operator's with a number.
+class graph {
+public:
+    graph() {
+        model_.set_ir_version(8); // that of opset 17
+        model_.set_producer_name("pfad");
+        auto* const set = model_.add_opset_import();
+        set->set_domain("");
+        set->set_version(opset);
+    }
+
+    /// An input of these extents, of which the first is the batch's and stays open.
+    template <class T>
+    void input(const std::string& name, std::span<const std::int64_t> dims) {
+        declare<T>(*model_.mutable_graph()->add_input(), name, dims);
+    }
+    /// The value of this name as an output, of extents as an input's.
+    template <class T>
+    void output(const std::string& name, std::span<const std::int64_t> dims) {
+        declare<T>(*model_.mutable_graph()->add_output(), name, dims);
+    }
+
+    /// A constant array.
+    template <class T>
+    void initializer(const std::string& name,
+                     std::span<const std::int64_t> dims,
+                     std::span<const T> values) {
+        auto* const array = model_.mutable_graph()->add_initializer();
+        array->set_name(name);
+        array->set_data_type(element_type<T>);
+        for (const std::int64_t extent : dims)
+            array->add_dims(extent);
+        array->set_raw_data(values.data(), values.size_bytes());
+    }
+    /// A list of integers as a constant; its name. Equal lists are one.
+    [[nodiscard]] std::string integers(const std::vector<std::int64_t>& values) {
+        return constant(integers_, values, {static_cast<std::int64_t>(values.size())});
+    }
+    /// Numbers of these extents as a constant; its name. Equal ones are one.
+    [[nodiscard]] std::string numbers(const std::vector<float>& values,
+                                      const std::vector<std::int64_t>& dims = {}) {
+        return constant(numbers_, values, dims);
+    }
+
+    /// A node of one result; its name, which is `name` where that is given.
+    std::string node(const std::string& op,
+                     const std::vector<std::string>& inputs,
+                     std::initializer_list<attribute> attributes = {},
+                     std::string name = "") {
+        auto* const made = model_.mutable_graph()->add_node();
+        if (name.empty())
+            name = unused(name_for(op, inputs));
+        made->set_name(name);
+        made->set_op_type(op);
+        for (const auto& input : inputs)
+            made->add_input(input);
+        // Of several results, as TopK has, the first.
+        made->add_output(name);
+        if (op == "TopK")
+            made->add_output(name + ".indices");
+        for (const auto& a : attributes)
+            set(*made->add_attribute(), a);
+        return name;
+    }
+
+    /// An entry of the file's metadata.
+    void note(const std::string& key, const std::string& value) {
+        auto* const entry = model_.add_metadata_props();
+        entry->set_key(key);
+        entry->set_value(value);
+    }
+
+    /// The model after ONNX's own checker and strict shape inference. Throws errc::value where
+    /// they refuse it.
+    [[nodiscard]] ::onnx::ModelProto finish(const std::string& name) {
+        model_.mutable_graph()->set_name(name);
+        try {
+            ::onnx::shape_inference::InferShapes(
+                model_, ::onnx::OpSchemaRegistry::Instance(),
+                ::onnx::ShapeInferenceOptions(/*check_type=*/true, /*strict_mode=*/1,
+                                              /*data_propagation=*/true));
+            ::onnx::checker::check_model(model_);
+        } catch (const std::exception& e) {
+            fail(errc::value, "onnx: the graph is refused: " + std::string(e.what()));
+        }
+        return std::move(model_);
+    }
+
+private:
+    template <class T>
+    void declare(::onnx::ValueInfoProto& value,
+                 const std::string& name,
+                 std::span<const std::int64_t> dims) {
+        used_[name] = 1;
+        value.set_name(name);
+        auto* const tensor = value.mutable_type()->mutable_tensor_type();
+        tensor->set_elem_type(element_type<T>);
+        for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+            auto* const extent = tensor->mutable_shape()->add_dim();
+            if (axis == 0)
+                extent->set_dim_param("batch");
+            else
+                extent->set_dim_value(dims[axis]);
+        }
+    }
+
+    template <class T>
+    using constants = std::map<std::pair<std::vector<T>, std::vector<std::int64_t>>, std::string>;
+    template <class T>
+    std::string constant(constants<T>& known,
+                         const std::vector<T>& values,
+                         const std::vector<std::int64_t>& dims) {
+        auto& name = known[{values, dims}];
+        if (name.empty())
+            initializer<T>(name = unused("constant"), dims, values);
+        return name;
+    }
+
+    // "student.encoder.conv1" of a node with student.encoder.conv1.weight, "add" of Add.
+    static std::string name_for(const std::string& op, const std::vector<std::string>& inputs) {
+        for (const auto& input : inputs)
+            if (input.ends_with(".weight"))
+                return input.substr(0, input.size() - 7);
+        std::string name = op;
+        name[0] = static_cast<char>(name[0] - 'A' + 'a');
+        return name;
+    }
+    std::string unused(const std::string& name) {
+        const int count = ++used_[name];
+        return count == 1 && name.find('.') != std::string::npos ? name
+                                                                 : name + "_" + std::to_string(count);
+    }
+
+    static void set(::onnx::AttributeProto& to, const attribute& from) {
+        to.set_name(from.name);
+        if (const auto* const number = std::get_if<std::int64_t>(&from.value)) {
+            to.set_type(::onnx::AttributeProto::INT);
+            to.set_i(*number);
+        } else if (const auto* const real = std::get_if<float>(&from.value)) {
+            to.set_type(::onnx::AttributeProto::FLOAT);
+            to.set_f(*real);
+        } else if (const auto* const list = std::get_if<std::vector<std::int64_t>>(&from.value)) {
+            to.set_type(::onnx::AttributeProto::INTS);
+            for (const std::int64_t i : *list)
+                to.add_ints(i);
+        } else {
+            to.set_type(::onnx::AttributeProto::STRING);
+            to.set_s(std::get<const char*>(from.value));
+        }
+    }
+
+    ::onnx::ModelProto model_;
+    std::map<std::string, int> used_;
+    constants<std::int64_t> integers_;
+    constants<float> numbers_;
+};
+
+} // namespace pfad::onnx

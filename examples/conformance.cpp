@@ -1,6 +1,6 @@
-// pfad_conformance: one model on a category by every way that the CPU has to compute it, with
-// the largest differences of scores and maps from the first way, and the metrics of each.
-#include "program.hpp"
+// pfad_conformance: one model on a category by every way there is to compute it, pfad's own and other
+// runtimes', with the largest differences of scores and maps from the first way, and the metrics of each.
+#include "device/options.hpp"
 
 #include <pfad/pfadseg.hpp>
 
@@ -8,9 +8,14 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -18,7 +23,7 @@ namespace {
 using namespace pfad;
 
 struct arguments {
-    std::string model, data;
+    std::string model, data, runtimes, onnx, device = "cpu";
     bool plain = false;
     int threads = 0;
 };
@@ -26,12 +31,32 @@ struct arguments {
 /// Pixels (1, size, size, 3) to a map and its score.
 using inspect_one = std::function<prediction<host>(const tensor<std::uint8_t, 4>&)>;
 
-struct runtime {
+/// Maps (n, size, size) and scores (n) of one way.
+struct result {
     std::string name;
-    inspect_one inspect;
     std::vector<float> maps;
     std::vector<double> scores;
 };
+
+/// The pictures as the network sees them, their masks at that size, and which have a defect.
+struct samples {
+    std::int64_t size;
+    std::vector<std::uint8_t> pixels, masks, labels;
+
+    [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
+};
+
+samples load(context& ctx, const std::vector<data::test_item>& items, int size) {
+    samples all{size, {}, {}, {}};
+    for (const auto& item : items) {
+        const auto one = data::load_test_sample(ctx, item, size);
+        all.pixels.insert(all.pixels.end(), one.pixels.data(),
+                          one.pixels.data() + one.pixels.size());
+        all.masks.insert(all.masks.end(), one.mask.begin(), one.mask.end());
+        all.labels.push_back(one.anomalous);
+    }
+    return all;
+}
 
 /// Every op by itself, as training runs them: a tape that records fuses nothing.
 template <class Context>
@@ -50,6 +75,121 @@ inspect_one by_predictor(Context& ctx, pfadseg<float>& model) {
     return [predict](const tensor<std::uint8_t, 4>& pixels) { return (*predict)(pixels); };
 }
 
+result run(context& ctx, std::string name, const samples& all, const inspect_one& inspect) {
+    result r{std::move(name), {}, {}};
+    const auto pixels = empty<std::uint8_t>(ctx, shape<4>{{1, all.size, all.size, 3}});
+    program::progress progress(static_cast<int>(all.count()));
+    for (std::int64_t i = 0; i < all.count(); ++i) {
+        std::copy_n(all.pixels.data() + i * pixels.size(), pixels.size(), pixels.data());
+        const auto found = inspect(pixels);
+        r.maps.insert(r.maps.end(), found.maps.data(), found.maps.data() + found.maps.size());
+        r.scores.push_back(static_cast<double>(found.scores.data()[0]));
+        progress.show(static_cast<int>(i) + 1, 1, r.name);
+    }
+    return r;
+}
+
+/// By pfad on the CPU: float by each path through its convolutions, and bf16 where it has that.
+void on_cpu(const arguments& a,
+            const state_dict& file,
+            const samples& all,
+            std::vector<result>& to) {
+    context ctx(a.threads), direct(a.threads);
+    direct.convolutions = onednn::conv2d_algorithm::direct;
+    cpu::context plain(a.threads);
+    auto options = describe_model(file).options;
+    pfadseg<float> model(ctx, options);
+    options.pcar_path = nn::pcar_path::branches;
+    pfadseg<float> apart(ctx, options);
+    from_state_dict(model, file);
+    from_state_dict(apart, file);
+    if (a.plain)
+        to.push_back(run(ctx, "plain loops, float, op by op", all, op_by_op(plain, apart)));
+    to.push_back(run(ctx, "oneDNN, float, direct, op by op", all, op_by_op(direct, apart)));
+    to.push_back(
+        run(ctx, "oneDNN, float, direct", all, by_predictor<context, float>(direct, model)));
+    to.push_back(run(ctx, "oneDNN, float", all, by_predictor<context, float>(ctx, model)));
+    if (onednn::has_bf16())
+        to.push_back(run(ctx, "oneDNN, bf16", all, by_predictor<context, bf16>(ctx, model)));
+}
+
+/// By pfad on the GPU.
+void on_gpu(const arguments& a,
+            const state_dict& file,
+            const std::vector<data::test_item>& items,
+            std::vector<result>& to) {
+    const auto description = describe_model(file);
+    host_memory memory(std::make_shared<pool>());
+    pfadseg<float> model(memory, description.options);
+    from_state_dict(model, file);
+    for (const char* precision : {"float", "bf16"}) {
+        const std::string name = "CUDA, " + std::string(precision);
+        program::progress progress(static_cast<int>(items.size()));
+        const auto device = program::make_device({"cuda", precision, a.threads});
+        const auto e = device->evaluate(model, description.size, items,
+                                        [&](int done, int) { progress.show(done, 1, name); });
+        to.push_back({name, {e.maps.data(), e.maps.data() + e.maps.size()}, e.scores});
+    }
+}
+
+/// A folder for as long as this lives.
+class temporary_folder {
+public:
+    temporary_folder() {
+        std::string name = std::filesystem::temp_directory_path() / "pfad_conformance.XXXXXX";
+        if (!mkdtemp(name.data()))
+            fail(errc::io, name + ": cannot be made");
+        path_ = name;
+    }
+    temporary_folder(const temporary_folder&) = delete;
+    temporary_folder& operator=(const temporary_folder&) = delete;
+    ~temporary_folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+std::string quoted(const std::string& word) {
+    std::string text = "'";
+    for (const char c : word)
+        text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return text + "'";
+}
+
+/// By whatever the command has: it is given the model, a file of pixels, a folder for results, and the
+/// ONNX file; it writes a file of `maps` and `scores` for each runtime, whose metadata names that.
+void by_command(const arguments& a, const samples& all, std::vector<result>& to) {
+    const temporary_folder folder;
+    const std::string pixels = folder.path() / "pixels.safetensors", out = folder.path() / "out";
+    std::filesystem::create_directory(out);
+    save_safetensors(pixels,
+                     {{"pixels", owned_entry(all.pixels, {all.count(), all.size, all.size, 3})}});
+    std::string command =
+        a.runtimes + " " + quoted(a.model) + " " + quoted(pixels) + " " + quoted(out);
+    if (!a.onnx.empty())
+        command += " " + quoted(a.onnx);
+    if (std::system(command.c_str()) != 0)
+        fail(errc::value, "--runtimes: this command failed: " + a.runtimes);
+    std::set<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(out))
+        files.insert(entry.path());
+    expect(!files.empty(), "--runtimes", "the command writes a result");
+    for (const auto& path : files) {
+        const auto file = load_safetensors(path);
+        const auto name = file.metadata.find("runtime");
+        expect(name != file.metadata.end(), "--runtimes", "a result has the name of its runtime");
+        const std::int64_t n = all.count(), s = all.size;
+        const auto scores = file.at("scores", std::vector{n}).values<float>();
+        to.push_back({name->second,
+                      file.at("maps", std::vector{n, s, s}).values<float>(),
+                      {scores.begin(), scores.end()}});
+    }
+}
+
 double largest_difference(const auto& a, const auto& b) {
     double largest = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -60,54 +200,17 @@ double largest_difference(const auto& a, const auto& b) {
     return largest;
 }
 
-int compare(const arguments& a) {
-    const auto file = load_safetensors(a.model);
-    const auto description = describe_model(file);
-    context ctx(a.threads), direct(a.threads);
-    direct.convolutions = onednn::conv2d_algorithm::direct;
-    cpu::context plain(a.threads);
-    auto options = description.options;
-    pfadseg<float> model(ctx, options);
-    options.pcar_path = nn::pcar_path::branches;
-    pfadseg<float> apart(ctx, options);
-    from_state_dict(model, file);
-    from_state_dict(apart, file);
-
-    std::vector<runtime> runtimes;
-    if (a.plain)
-        runtimes.push_back({"plain loops, float, op by op", op_by_op(plain, apart), {}, {}});
-    runtimes.push_back({"oneDNN, float, direct, op by op", op_by_op(direct, apart), {}, {}});
-    runtimes.push_back(
-        {"oneDNN, float, direct", by_predictor<context, float>(direct, model), {}, {}});
-    runtimes.push_back({"oneDNN, float", by_predictor<context, float>(ctx, model), {}, {}});
-    if (onednn::has_bf16())
-        runtimes.push_back({"oneDNN, bf16", by_predictor<context, bf16>(ctx, model), {}, {}});
-
-    const auto items = data::list_test_items(a.data);
-    std::vector<std::uint8_t> masks, labels;
-    program::progress progress(static_cast<int>(items.size()));
-    for (const auto& item : items) {
-        const auto sample = data::load_test_sample(ctx, item, description.size);
-        masks.insert(masks.end(), sample.mask.begin(), sample.mask.end());
-        labels.push_back(sample.anomalous);
-        for (auto& r : runtimes) {
-            const auto found = r.inspect(sample.pixels);
-            r.maps.insert(r.maps.end(), found.maps.data(), found.maps.data() + found.maps.size());
-            r.scores.push_back(static_cast<double>(found.scores.data()[0]));
-        }
-        progress.show(static_cast<int>(labels.size()), 1, "comparing");
-    }
-
-    std::int64_t const n = static_cast<std::int64_t>(items.size()), s = description.size;
-    std::printf("%-30s %10s %10s %8s %8s %8s %8s %8s\n",
+void print(const samples& all, const std::vector<result>& results) {
+    std::printf("%-34s %10s %10s %8s %8s %8s %8s %8s\n",
                 "largest difference from the first:", "score", "map", "image", "pixel", "pixel AP",
                 "AUPRO", "IAP");
-    for (const auto& r : runtimes) {
-        const auto found = metrics::evaluate_maps({r.maps.data(), {{n, s, s}}},
-                                                  {masks.data(), {{n, s, s}}}, r.scores, labels);
+    const shape<3> dims = {{all.count(), all.size, all.size}};
+    for (const auto& r : results) {
+        const auto found = metrics::evaluate_maps({r.maps.data(), dims}, {all.masks.data(), dims},
+                                                  r.scores, all.labels);
         std::printf("%-34s %10.2e %10.2e", r.name.c_str(),
-                    largest_difference(r.scores, runtimes[0].scores),
-                    largest_difference(r.maps, runtimes[0].maps));
+                    largest_difference(r.scores, results[0].scores),
+                    largest_difference(r.maps, results[0].maps));
         for (const auto& value :
              {found.image_auroc, found.pixel_auroc, found.pixel_ap, found.aupro, found.iap})
             if (value)
@@ -116,6 +219,21 @@ int compare(const arguments& a) {
                 std::printf(" %8s", "-");
         std::printf("\n");
     }
+}
+
+int compare(const arguments& a) {
+    const auto file = load_safetensors(a.model);
+    const auto description = describe_model(file);
+    const auto items = data::list_test_items(a.data);
+    context ctx(a.threads);
+    const auto all = load(ctx, items, description.size);
+    std::vector<result> results;
+    on_cpu(a, file, all, results);
+    if (a.device == "cuda")
+        on_gpu(a, file, items, results);
+    if (!a.runtimes.empty())
+        by_command(a, all, results);
+    print(all, results);
     return 0;
 }
 
@@ -123,10 +241,18 @@ int compare(const arguments& a) {
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{"Computes a model by every way that the CPU has, and says how far they differ."};
+    CLI::App app{"Computes a model by every way there is, and says how far they differ."};
     app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
     app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
     app.add_flag("--plain", a.plain, "the plain loops, too: they take seconds a picture");
+    auto* const runtimes =
+        app.add_option("--runtimes", a.runtimes,
+                       "other runtimes, too: this command, see examples/pytorch/runtimes.py");
+    app.add_option("--onnx", a.onnx, "the model by pfad_export, for those of them that take it")
+        ->needs(runtimes);
+    app.add_option("--device", a.device, "cuda: the GPU, too")
+        ->check(CLI::IsMember({"cpu", "cuda"}))
+        ->capture_default_str();
     app.add_option("--threads", a.threads, "of the CPU; 0: one per processor")
         ->check(program::thread_range)
         ->capture_default_str();

@@ -14,6 +14,7 @@ struct arguments {
 };
 
 int export_model(const arguments& a) {
+    program::keep_apart(a.onnx, a.model);
     const auto file = pfad::load_safetensors(a.model);
     const auto description = pfad::describe_model(file);
     pfad::host_memory memory(std::make_shared<pfad::pool>());

@@ -66,9 +66,7 @@ void write_preview(const arguments& a, const pfad::model_description& d) {
     if (!png)
         pfad::fail(pfad::errc::io, a.model + ": its preview is damaged");
     static_cast<void>(pfad::decode_picture(*png, a.model + ": its preview"));
-    std::error_code absent;
-    if (std::filesystem::equivalent(a.preview, a.model, absent))
-        pfad::fail(pfad::errc::io, a.preview + ": is the model; choose another file");
+    program::keep_apart(a.preview, a.model);
     pfad::write_atomically(a.preview, pfad::byte_span(*png));
 }
 

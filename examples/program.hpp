@@ -93,6 +93,13 @@ private:
     std::map<std::string, int> last_;
 };
 
+/// Throws errc::io where a file to be written is the one that is read.
+inline void keep_apart(const std::string& written, const std::string& read) {
+    std::error_code absent;
+    if (std::filesystem::equivalent(written, read, absent))
+        pfad::fail(pfad::errc::io, written + ": is the model that is read; choose another file");
+}
+
 /// The command line as one line, for files that say how they were made.
 inline std::string command_line(int argc, char** argv) {
     std::string text = std::filesystem::path(argv[0]).filename().string();

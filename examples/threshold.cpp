@@ -19,9 +19,7 @@ void check(const arguments& a) {
     if (a.bad.empty() == (a.false_alarms < 0))
         pfad::fail(pfad::errc::value,
                    "the threshold comes from --false-alarms or from --bad; give one of the two");
-    std::error_code absent;
-    if (std::filesystem::equivalent(a.model, a.out, absent))
-        pfad::fail(pfad::errc::io, a.out + ": is the model that is read; choose another file");
+    program::keep_apart(a.out, a.model);
 }
 
 void print_range(const char* kind, const std::vector<double>& scores, double threshold) {

@@ -89,12 +89,14 @@ damaged() {
 }
 damaged "a model of another version" "is a model of version 9, and this pfad reads version 1" \
     '"version":"1"' '"version":"9"'
-for program in inspect threshold info conformance; do
+for program in inspect threshold info conformance export; do
+    [[ -x $bin/pfad_$program ]] || continue # export, without ONNX
     case $program in
     inspect) more=(tiny/test/good/* --out out) ;;
     threshold) more=(--good tiny/train/good --false-alarms 0 --out out/new.safetensors) ;;
     info) more=() ;;
     conformance) more=(--data tiny) ;;
+    export) more=(--onnx out/a.onnx) ;;
     esac
     option=(--model damaged.safetensors)
     [[ $program != info ]] || option=(damaged.safetensors)

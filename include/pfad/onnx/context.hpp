@@ -26,7 +26,9 @@ namespace pfad::onnx {
 class named_memory {
 public:
     /// As pool::take.
-    [[nodiscard]] void* take(std::size_t bytes, const char* who) { return blocks_.take(bytes, who); }
+    [[nodiscard]] void* take(std::size_t bytes, const char* who) {
+        return blocks_.take(bytes, who);
+    }
     /// The address stands for nothing from now on.
     void deallocate(void* block, std::size_t bytes, std::size_t alignment) {
         names_.erase(block);
@@ -107,7 +109,8 @@ struct context : cpu::context {
         for (std::int64_t done = 0; done < w.size();) {
             const auto found = arrays_.find(w.data + done);
             if (found == arrays_.end())
-                fail(errc::unsupported, "onnx: weights that are no parameters have no form in ONNX");
+                fail(errc::unsupported,
+                     "onnx: weights that are no parameters have no form in ONNX");
             parts.push_back(written(found->second));
             done += found->second.size();
         }
@@ -122,14 +125,18 @@ struct context : cpu::context {
     }
 
     /// Channels [offset, offset + part's) of `y`, which is whole when its last are there.
-    void add_channels(const view<float, 4>& y, std::int64_t offset, std::int64_t count, std::string part) {
+    void add_channels(const view<float, 4>& y,
+                      std::int64_t offset,
+                      std::int64_t count,
+                      std::string part) {
         auto& parts = parts_[y.data];
         if (offset == 0)
             parts.clear();
         parts.push_back(std::move(part));
         if (offset + count < y.extent(3))
             return;
-        set(y, parts.size() == 1 ? parts[0] : graph.node("Concat", parts, {{"axis", std::int64_t{1}}}));
+        set(y, parts.size() == 1 ? parts[0]
+                                 : graph.node("Concat", parts, {{"axis", std::int64_t{1}}}));
         parts_.erase(y.data);
     }
 

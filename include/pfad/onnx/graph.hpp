@@ -25,10 +25,13 @@ static_assert(std::endian::native == std::endian::little, "ONNX's raw arrays are
 /// The version of ONNX's operators that the files ask for.
 inline constexpr int opset = 17;
 
+/// A list of extents or of axes.
+using extents = std::vector<std::int64_t>;
+
 /// A number, a list or a word that a node has beside its inputs.
 struct attribute {
-    const char* name; ///< ONNX's
-    std::variant<std::int64_t, float, std::vector<std::int64_t>, const char*> value; ///< of its type
+    const char* name;                                              ///< ONNX's
+    std::variant<std::int64_t, float, extents, const char*> value; ///< of its type
 };
 
 /// ONNX's number of an element type.
@@ -77,12 +80,11 @@ public:
         array->set_raw_data(values.data(), values.size_bytes());
     }
     /// A list of integers as a constant; its name. Equal lists are one.
-    [[nodiscard]] std::string integers(const std::vector<std::int64_t>& values) {
+    [[nodiscard]] std::string integers(const extents& values) {
         return constant(integers_, values, {static_cast<std::int64_t>(values.size())});
     }
     /// Numbers of these extents as a constant; its name. Equal ones are one.
-    [[nodiscard]] std::string numbers(const std::vector<float>& values,
-                                      const std::vector<std::int64_t>& dims = {}) {
+    [[nodiscard]] std::string numbers(const std::vector<float>& values, const extents& dims = {}) {
         return constant(numbers_, values, dims);
     }
 
@@ -149,11 +151,9 @@ private:
     }
 
     template <class T>
-    using constants = std::map<std::pair<std::vector<T>, std::vector<std::int64_t>>, std::string>;
+    using constants = std::map<std::pair<std::vector<T>, extents>, std::string>;
     template <class T>
-    std::string constant(constants<T>& known,
-                         const std::vector<T>& values,
-                         const std::vector<std::int64_t>& dims) {
+    std::string constant(constants<T>& known, const std::vector<T>& values, const extents& dims) {
         auto& name = known[{values, dims}];
         if (name.empty())
             initializer<T>(name = unused("constant"), dims, values);
@@ -171,8 +171,9 @@ private:
     }
     std::string unused(const std::string& name) {
         const int count = ++used_[name];
-        return count == 1 && name.find('.') != std::string::npos ? name
-                                                                 : name + "_" + std::to_string(count);
+        return count == 1 && name.find('.') != std::string::npos
+                   ? name
+                   : name + "_" + std::to_string(count);
     }
 
     static void set(::onnx::AttributeProto& to, const attribute& from) {
@@ -183,7 +184,7 @@ private:
         } else if (const auto* const real = std::get_if<float>(&from.value)) {
             to.set_type(::onnx::AttributeProto::FLOAT);
             to.set_f(*real);
-        } else if (const auto* const list = std::get_if<std::vector<std::int64_t>>(&from.value)) {
+        } else if (const auto* const list = std::get_if<extents>(&from.value)) {
             to.set_type(::onnx::AttributeProto::INTS);
             for (const std::int64_t i : *list)
                 to.add_ints(i);

@@ -37,7 +37,8 @@ inline void save_onnx(const std::string& path, pfadseg<float>& model, const mode
     std::string bytes;
     if (!to_onnx(model, d).SerializeToString(&bytes))
         fail(errc::unsupported, path + ": ONNX keeps no more than 2 GB in a file");
-    write_atomically(path, byte_span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+    write_atomically(path,
+                     byte_span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
 }
 
 } // namespace pfad::onnx

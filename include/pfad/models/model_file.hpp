@@ -50,21 +50,26 @@ template <class M>
     return entries;
 }
 
-/// Every array of the network from the file. Throws errc::io for a missing one, errc::shape for one
-/// of another shape, errc::value for a value that is not finite, and leaves the network unchanged then.
-template <class M>
-void from_state_dict(M& m, const state_dict& file, const std::string& prefix = "") {
-    auto arrays = named_arrays<float>(m, prefix);
+/// Each of the arrays of a network on the host from the file's array of its name. Throws errc::io for
+/// a missing one, errc::shape for one of another shape, errc::value for a value that is not finite, and
+/// leaves the network unchanged then.
+inline void read_arrays(std::vector<named_array<float>> arrays, const state_dict& file) {
     for (const auto& array : arrays) {
-        const auto values = file.at(array.name, array.dims).template values<float>();
+        const auto values = file.at(array.name, array.dims).values<float>();
         if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
             fail(errc::value,
                  file.path + ": tensor `" + array.name + "` holds a value that is not finite");
     }
     for (auto& array : arrays) {
-        const auto values = file.at(array.name).template values<float>();
+        const auto values = file.at(array.name).values<float>();
         array.from_torch(std::span<const float>(values));
     }
+}
+
+/// Every array of the network from the file, by its name here. Throws as read_arrays() does.
+template <class M>
+void from_state_dict(M& m, const state_dict& file, const std::string& prefix = "") {
+    read_arrays(named_arrays<float>(m, prefix), file);
 }
 
 /// The teacher from torchvision's resnet18: a .pth, or safetensors with the same names.

@@ -6,6 +6,7 @@
 #include <pfad/nn/aspp.hpp>
 #include <pfad/nn/pcar.hpp>
 #include <pfad/onnx/ops.hpp>
+#include <pfad/ops/fill.hpp>
 
 #include <algorithm>
 #include <map>
@@ -21,10 +22,11 @@ using layer = nn::conv2d<float>;
 /// What the module makes of an input (1, 8, 8, c), as a file with the output y (batch, out, 8, 8).
 template <class M>
 ::onnx::ModelProto written(M& m, std::int64_t c, std::int64_t out) {
-    onnx::context ctx;
+    pfad::onnx::context ctx;
     ctx.hold(m, "net");
-    tape<onnx::context> t(ctx, mode::eval);
-    const auto y = m(t, constant(ctx.input<float>("x", shape<4>{{1, 8, 8, c}})));
+    tape<pfad::onnx::context> t(ctx, mode::eval);
+    const auto y =
+        m(t, constant(ctx.input<float>("x", shape<4>{{1, 8, 8, c}}, shape<4>{{1, c, 8, 8}})));
     ctx.output("y", y.value, shape<4>{{1, out, 8, 8}});
     return ctx.graph.finish("test");
 }
@@ -76,7 +78,7 @@ TEST_CASE("onnx: the batch stays open, the rest is known [onnx]") {
     cpu::context ctx(1);
     nn::aspp<float> context(ctx, 2, 3); // with a part that is repeated over the image
     const auto file = written(context, 2, 3);
-    CHECK(file.opset_import(0).version() == onnx::opset);
+    CHECK(file.opset_import(0).version() == pfad::onnx::opset);
     const auto text = [](const ::onnx::ValueInfoProto& value) {
         std::string dims;
         for (const auto& extent : value.type().tensor_type().shape().dim())
@@ -85,7 +87,7 @@ TEST_CASE("onnx: the batch stays open, the rest is known [onnx]") {
                 " ";
         return dims;
     };
-    CHECK(text(file.graph().input(0)) == "batch 8 8 2 ");
+    CHECK(text(file.graph().input(0)) == "batch 2 8 8 ");
     CHECK(text(file.graph().output(0)) == "batch 3 8 8 ");
     CHECK(operators(file)["Expand"] == 1);
     CHECK(operators(file)["Concat"] == 1);
@@ -111,7 +113,7 @@ TEST_CASE(
         layer conv;
         explicit twice(cpu::context& c) : conv(c, {.in = 2, .out = 2}) {}
         auto fields() { return pfad::fields("conv", conv); }
-        image<float> operator()(tape<onnx::context>& t, const image<float>& x) const {
+        image<float> operator()(tape<pfad::onnx::context>& t, const image<float>& x) const {
             const auto y = conv(t, x);
             return add(t, conv(t, y), multiply(t, y, y));
         }
@@ -124,7 +126,7 @@ TEST_CASE(
 }
 
 TEST_CASE("onnx: an address stands for a value as long as its tensor lives [onnx]") {
-    onnx::context ctx;
+    pfad::onnx::context ctx;
     const auto* address = static_cast<const float*>(nullptr);
     {
         const auto x = ctx.input<float>("x", shape<1>{{100}});
@@ -141,7 +143,7 @@ TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker 
     cpu::context host_ctx(1);
     struct halves {
         auto fields() { return pfad::fields(); }
-        image<float> operator()(tape<onnx::context>& t, const image<float>& x) const {
+        image<float> operator()(tape<pfad::onnx::context>& t, const image<float>& x) const {
             const auto y = constant(empty<float>(t.context, x.dims()));
             fill_forward(t.context, 0.5f, y.value.flat().view());
             return multiply(t, x, y);
@@ -149,7 +151,7 @@ TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker 
     } net;
     CHECK(sentence_of([&] { (void)written(net, 2, 2); }) ==
           "onnx: the network has an op that has no form in ONNX");
-    onnx::graph wrong;
+    pfad::onnx::graph wrong;
     const std::int64_t dims[] = {1, 2};
     wrong.input<float>("x", dims);
     wrong.node("Conv", {"x", "nowhere"}, {}, "y");

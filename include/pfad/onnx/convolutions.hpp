@@ -38,6 +38,7 @@ inline bool one_kernel_pays(const context&, const shape<4>&) {
     return false;
 }
 
+/// A convolution, with bias where there is one.
 inline void conv2d_forward(context& ctx,
                            in<float, 4> x,
                            in<float, 4> w,
@@ -55,6 +56,7 @@ inline void conv2d_forward(context& ctx,
                                {"dilations", extents{g.dilation, g.dilation}}}));
 }
 
+/// A convolution of as many groups as channels.
 inline void depthwise_conv2d_forward(
     context& ctx, in<float, 4> x, in<float, 4> w, in<float, 1> b, out<float, 4> y) {
     const std::int64_t r = w.extent(1), s = w.extent(2);
@@ -67,12 +69,14 @@ inline void depthwise_conv2d_forward(
                                {"group", x.extent(3)}}));
 }
 
+/// Means along the rows and along the columns.
 template <class T>
 void strip_means_forward(context& ctx, in<T, 4> x, out<T, 3> r, out<T, 3> q) {
     ctx.set(r, ctx.graph.node("ReduceMean", {ctx.name(x)}, {{"axes", extents{3}}}));
     ctx.set(q, ctx.graph.node("ReduceMean", {ctx.name(x)}, {{"axes", extents{2}}}));
 }
 
+/// The strip convolution of their sum, which is made here.
 inline void strip_conv2d_forward(context& ctx,
                                  in<float, 3> r,
                                  in<float, 3> q,

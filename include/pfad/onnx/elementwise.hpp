@@ -48,6 +48,7 @@ void activation_forward(context& ctx, F, in<float, 1> x, out<float, 1> y) {
     }
 }
 
+/// a + b.
 inline void add_forward(context& ctx, in<float, 1> a, in<float, 1> b, out<float, 1> y) {
     ctx.set(y, ctx.graph.node("Add", {ctx.name(a), ctx.name(b)}));
 }
@@ -69,6 +70,7 @@ inline void attention_fuse_forward(context& ctx,
     ctx.set(y, detail::relu_where(ctx, after, detail::multiplied(ctx, mixed, 2)));
 }
 
+/// By running statistics; then the residual and `after`.
 inline void batch_norm_forward(context& ctx,
                                in<float, 4> x,
                                in<float, 1> weight,
@@ -88,6 +90,7 @@ inline void batch_norm_forward(context& ctx,
     ctx.set(y, detail::relu_where(ctx, after, result));
 }
 
+/// x + gamma z.
 inline void layer_scale_add_forward(
     context& ctx, in<float, 4> x, in<float, 4> z, in<float, 1> gamma, out<float, 4> y) {
     const auto scale =
@@ -95,6 +98,7 @@ inline void layer_scale_add_forward(
     ctx.set(y, ctx.graph.node("Add", {ctx.name(x), ctx.graph.node("Mul", {scale, ctx.name(z)})}));
 }
 
+/// a b.
 inline void
 multiply_forward(context& ctx, in<float, 1> a, in<float, 1> b, out<float, 1> y, store how) {
     expect(how == store::set, "onnx", "a product is set, not added");

@@ -37,10 +37,13 @@ struct attribute {
 /// ONNX's number of an element type.
 template <class T>
 inline constexpr int element_type = ::onnx::TensorProto::UNDEFINED;
+/// ONNX's number of float.
 template <>
 inline constexpr int element_type<float> = ::onnx::TensorProto::FLOAT;
+/// ONNX's number of int64.
 template <>
 inline constexpr int element_type<std::int64_t> = ::onnx::TensorProto::INT64;
+/// ONNX's number of uint8.
 template <>
 inline constexpr int element_type<std::uint8_t> = ::onnx::TensorProto::UINT8;
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-namespace pfad::onnx {
+namespace pfad {
 
 /// The whole inspection, from pixels to scores, for batches of any size:
 ///   pixels  uint8 (batch, size, size, 3), red, green, blue
@@ -17,9 +17,9 @@ namespace pfad::onnx {
 ///   score   float (batch): the mean of the map's 100 highest pixels
 /// The metadata is that of the model file. Throws errc::value where ONNX's checker refuses it.
 [[nodiscard]] inline ::onnx::ModelProto to_onnx(pfadseg<float>& model, const model_description& d) {
-    context ctx;
+    onnx::context ctx;
     ctx.hold(model);
-    tape<context> t(ctx, mode::eval);
+    tape<onnx::context> t(ctx, mode::eval);
     const std::int64_t size = d.size;
     const auto pixels = ctx.input<std::uint8_t>("pixels", shape<4>{{1, size, size, 3}});
     const auto small = model(t, constant(normalise_image<float>(ctx, pixels)));
@@ -41,4 +41,4 @@ inline void save_onnx(const std::string& path, pfadseg<float>& model, const mode
                      byte_span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
 }
 
-} // namespace pfad::onnx
+} // namespace pfad

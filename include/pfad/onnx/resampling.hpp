@@ -46,6 +46,7 @@ inline std::string resized(context& ctx,
 
 } // namespace detail
 
+/// One part of an image; of one pixel, repeated over the image.
 inline void
 concat_channels_forward(context& ctx, in<float, 4> x, out<float, 4> y, std::int64_t offset) {
     auto part = ctx.name(x);
@@ -69,10 +70,12 @@ inline void cosine_similarity_map_forward(
         detail::resized(ctx, product, t.extent(1), t.extent(2), y.extent(1), y.extent(2)));
 }
 
+/// The mean over the image.
 inline void global_average_pool_forward(context& ctx, in<float, 4> x, out<float, 4> y) {
     ctx.set(y, ctx.graph.node("GlobalAveragePool", {ctx.name(x)}));
 }
 
+/// The maximum of every window.
 inline void max_pool2d_forward(
     context& ctx, in<float, 4> x, out<float, 4> y, view<std::uint8_t, 4>, pool2d_geometry g) {
     ctx.set(y, ctx.graph.node("MaxPool", {ctx.name(x)},
@@ -81,6 +84,7 @@ inline void max_pool2d_forward(
                                {"pads", extents(4, g.padding)}}));
 }
 
+/// Half-pixel centres, without smoothing.
 inline void resize_bilinear_forward(context& ctx, in<float, 4> x, out<float, 4> y) {
     ctx.set(y,
             detail::resized(ctx, ctx.name(x), x.extent(1), x.extent(2), y.extent(1), y.extent(2)));
@@ -107,6 +111,7 @@ inline void spatial_pyramid_pool_forward(context& ctx, in<float, 4> x, out<float
     ctx.set(y, ctx.graph.node("Reshape", {rows, ctx.graph.integers({-1, 5 * c, 1, 1})}));
 }
 
+/// Mean of the k highest pixels.
 inline void top_k_mean_forward(context& ctx, in<float, 4> map, int k, out<float, 1> score) {
     const std::int64_t pixels = map.extent(1) * map.extent(2);
     const auto row = ctx.graph.node("Reshape", {ctx.name(map), ctx.graph.integers({-1, pixels})});

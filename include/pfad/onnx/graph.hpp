@@ -98,7 +98,7 @@ public:
                      std::string name = "") {
         auto* const made = model_.mutable_graph()->add_node();
         if (name.empty())
-            name = unused(name_for(op, inputs));
+            name = name_for(op, inputs);
         made->set_name(name);
         made->set_op_type(op);
         for (const auto& input : inputs)
@@ -140,7 +140,6 @@ private:
     void declare(::onnx::ValueInfoProto& value,
                  const std::string& name,
                  std::span<const std::int64_t> dims) {
-        used_[name] = 1;
         value.set_name(name);
         auto* const tensor = value.mutable_type()->mutable_tensor_type();
         tensor->set_elem_type(element_type<T>);
@@ -159,24 +158,23 @@ private:
     std::string constant(constants<T>& known, const std::vector<T>& values, const extents& dims) {
         auto& name = known[{values, dims}];
         if (name.empty())
-            initializer<T>(name = unused("constant"), dims, values);
+            initializer<T>(name = name_for("Constant", {}), dims, values);
         return name;
     }
 
-    // "student.encoder.conv1" of a node with student.encoder.conv1.weight, "add" of Add.
-    static std::string name_for(const std::string& op, const std::vector<std::string>& inputs) {
+    // "student.encoder.conv1" of a node with student.encoder.conv1.weight, "add_1" of the first Add.
+    std::string name_for(const std::string& op, const std::vector<std::string>& inputs) {
         for (const auto& input : inputs)
-            if (input.ends_with(".weight"))
-                return input.substr(0, input.size() - 7);
+            if (input.ends_with(".weight")) {
+                auto layer = input.substr(0, input.size() - 7);
+                return used_[layer]++ == 0 ? layer : numbered(layer);
+            }
         std::string name = op;
         name[0] = static_cast<char>(name[0] - 'A' + 'a');
-        return name;
+        return ++used_[name], numbered(name);
     }
-    std::string unused(const std::string& name) {
-        const int count = ++used_[name];
-        return count == 1 && name.find('.') != std::string::npos
-                   ? name
-                   : name + "_" + std::to_string(count);
+    std::string numbered(const std::string& name) {
+        return name + "_" + std::to_string(used_[name]);
     }
 
     static void set(::onnx::AttributeProto& to, const attribute& from) {

@@ -84,7 +84,7 @@ def load(path):
     with torch.device("meta"):  # without initial weights
         model = PFADSeg(Options(**values), size, threshold, notes)
     wanted = model.state_dict()
-    for name in wanted.keys() - arrays.keys():
+    for name in sorted(wanted.keys() - arrays.keys()):
         raise ProblemError(f"{path}: has no tensor `{name}`")
     for name, array in arrays.items():
         if name not in wanted:
@@ -165,7 +165,7 @@ def read_picture(path):
 def resized(picture, size):
     """Pixels (size, size, 3) of a file's path or of pixels (h, w, 3); Pillow's filter is pfad's, to the last bit."""
     pixels = picture if isinstance(picture, np.ndarray) else read_picture(picture)
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+    return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def normalised(pixels):

@@ -5,7 +5,7 @@
 # prints a JSON line with peer, ms and min_ms for each job (infer, stage1, stage2). Each of `rounds` (3)
 # rounds runs pfad and every peer in turn, a process each, `steps` (5) warm steps a process. `filter` is a
 # regular expression on the names of the cases. BUILD (build/release), PYTHON (/usr/bin/python3) and PEERS
-# (build/peers, which bench/setup_peers.sh fills) can be set in the environment. The peers are PyTorch of
+# (build/python, which scripts/setup_python.sh fills) can be set in the environment. The peers are PyTorch of
 # PYTHON and of PEERS, that of PEERS compiled as well, and for inspection ONNX Runtime and OpenVINO. A peer
 # that fails is named and left out. All use a thread for each processor that they may run on: taskset gives
 # them fewer.
@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 peer=${1:-}
 python=${PYTHON:-/usr/bin/python3}
-peers=${PEERS:-build/peers}/bin/python
+peers=${PEERS:-build/python}/bin/python
 programs=${BUILD:-build/release}/bin
 
 die() {
@@ -27,7 +27,7 @@ for program in bench_train_step bench_inspect; do
         die "$programs/$program is missing: cmake --build --preset release --target $program"
 done
 [[ -x $python ]] || die "$python is missing"
-[[ -z ${PEERS:-} || -x $peers ]] || die "$peers is missing: bench/setup_peers.sh $PEERS"
+[[ -z ${PEERS:-} || -x $peers ]] || die "$peers is missing: scripts/setup_python.sh $PEERS"
 has() { "$1" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$2') is None)" 2>/dev/null; }
 found=()
 if [[ $python != "$peers" ]] && has "$python" torch; then found+=(torch); fi
@@ -37,7 +37,7 @@ if [[ -x $peers ]]; then
     done
 fi
 [[ ${found[*]} == *torch* ]] ||
-    die "$python has no torch module: install python3-torch, or set PYTHON, or run bench/setup_peers.sh"
+    die "$python has no torch module: install python3-torch, or set PYTHON, or run scripts/setup_python.sh"
 
 exec "$python" - "$peer" "$programs" "$python" "$peers" "${found[*]}" "${2:-3}" "${3:-5}" "${4:-.}" <<'EOF'
 import json, os, re, statistics, subprocess, sys, tempfile, time

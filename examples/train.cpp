@@ -1,19 +1,25 @@
 // pfad_train: trains PFADSeg on the good pictures of a category.
 #include "device/options.hpp"
 
+#include <pfad/core/philox.hpp>
 #include <pfad/data/textures.hpp>
+#include <pfad/models/model_file.hpp>
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace {
 
 struct arguments {
-    std::string data, textures, teacher, out;
+    std::string data, textures, teacher, from, out;
     pfad::train::training_options training;
     program::device_options device;
     bool resume = false;
     std::string rotate = "auto";
+    std::set<std::string> given; // options that were
 };
 
 int read_arguments(int argc, char** argv, arguments& a) {
@@ -25,10 +31,11 @@ int read_arguments(int argc, char** argv, arguments& a) {
     app.add_option("--textures", a.textures, "folder of pictures to paint anomalies with")
         ->required();
     app.add_option(
-           "--teacher", a.teacher,
-           "ImageNet ResNet18: torchvision's resnet18-*.pth, or safetensors with its names; "
-           "\"random\" for a random one")
-        ->required();
+        "--teacher", a.teacher,
+        "ImageNet ResNet18: torchvision's resnet18-*.pth, or safetensors with its names; "
+        "\"random\" for a random one");
+    app.add_option("--from", a.from,
+                   "a model to go on from: its weights, teacher, switches and size");
     app.add_option("--out", a.out, "folder for model.safetensors and log.jsonl")->required();
     app.add_option("--size", t.size, "pictures are resized to SIZE x SIZE")->capture_default_str();
     app.add_option("--batch", t.batch, "pictures an iteration")->capture_default_str();
@@ -55,7 +62,44 @@ int read_arguments(int argc, char** argv, arguments& a) {
     app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
     app.add_flag("--resume", a.resume, "continue the run in OUT from its checkpoint");
-    return program::parse("pfad_train", app, argc, argv);
+    const int status = program::parse("pfad_train", app, argc, argv);
+    for (const auto* const option : app.get_options())
+        if (option->count() > 0)
+            a.given.insert(option->get_name());
+    return status;
+}
+
+/// The model of --from, if any, whose switches, size and name of the teacher become the run's. Throws
+/// errc::value for an option that says otherwise.
+std::optional<pfad::state_dict> start_of(arguments& a) {
+    if (a.from.empty() && a.teacher.empty())
+        pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
+    if (a.from.empty())
+        return {};
+    auto file = pfad::load_safetensors(a.from);
+    const auto found = pfad::describe_model(file);
+    auto& t = a.training;
+    const auto agree = [&](const char* option, bool same) {
+        if (a.given.contains(option) && !same)
+            pfad::fail(pfad::errc::value, std::string(option) + ": " + a.from +
+                                              " has its own, which --from goes on with");
+    };
+    agree("--teacher", false);
+    agree("--layer-scale", false);
+    agree("--size", t.size == found.size);
+    agree("--rcm", t.model.rcm == found.options.rcm);
+    agree("--aff", t.model.aff == found.options.aff);
+    agree("--pcar", t.model.pcar == found.options.pcar);
+    t.size = found.size;
+    t.model = found.options;
+    const auto note = found.notes.find("teacher");
+    a.teacher = note != found.notes.end() ? note->second : a.from;
+    std::uint64_t hash = 0; // of the weights alone: what the file says beside them may change
+    for (const auto& [name, entry] : file.tensors)
+        hash = 31 * hash + pfad::hash_name({reinterpret_cast<const char*>(entry.bytes.data()),
+                                            entry.bytes.size()});
+    t.start = std::to_string(hash);
+    return file;
 }
 
 pfad::data::rotation rotation_of(const arguments& a) {
@@ -96,6 +140,7 @@ std::string losses(const pfad::train::training_step& step) {
 
 int train(arguments& a, const std::string& command) {
     auto& options = a.training;
+    auto start = start_of(a);
     options.rotate = rotation_of(a);
     options.check();
     std::string const checkpoint = a.out + "/checkpoint.safetensors";
@@ -107,12 +152,16 @@ int train(arguments& a, const std::string& command) {
     const auto device = program::make_device(a.device);
     pfad::host_memory memory(std::make_shared<pfad::pool>());
     pfad::pfadseg<float> model(memory, options.model);
-    model.initialise(options.seed);
-    if (a.teacher == "random") {
-        program::make_random_teacher(model.teacher, options.size, options.seed, pictures,
-                                     a.device.threads);
+    if (start) {
+        pfad::from_state_dict(model, *start);
+        start.reset();
     } else {
-        pfad::load_teacher(model.teacher, a.teacher);
+        model.initialise(options.seed);
+        if (a.teacher == "random")
+            program::make_random_teacher(model.teacher, options.size, options.seed, pictures,
+                                         a.device.threads);
+        else
+            pfad::load_teacher(model.teacher, a.teacher);
     }
 
     std::error_code problem;

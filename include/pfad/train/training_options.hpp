@@ -29,6 +29,7 @@ struct training_options {
     std::uint64_t seed = 0;                            ///< of weights and samples
     int loader_threads = 1;                            ///< prepare batches beside the training
     int checkpoint_every = 500;                        ///< iterations; 0 writes none
+    std::string start; ///< names the weights that the network has at the start; empty: initial ones
 
     static constexpr int most_iterations = 1'000'000'000; ///< of both stages together
 
@@ -68,7 +69,7 @@ struct training_options {
             std::snprintf(exact, sizeof exact, "%.17g ", v);
             text += exact;
         }
-        return text + std::to_string(seed);
+        return text + std::to_string(seed) + (start.empty() ? "" : " from " + start);
     }
 };
 

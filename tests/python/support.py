@@ -1,0 +1,118 @@
+"""What the tests in Python share: the programs, a tiny category, networks of random weights."""
+import functools
+import io
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import unittest.mock
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "pytorch"
+sys.path.insert(0, str(EXAMPLES))
+
+import pfadseg  # noqa: E402  found by the line above
+from network import Options, PFADSeg  # noqa: E402
+
+BIN = Path(os.environ.get("PFAD_BIN", ROOT / "build/release/bin")).resolve()
+TOLERANCE = 1e-5  # of a score and of a map; float rounds to 1e-7 of it
+
+torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def started(program, *arguments):
+    """Exit status, standard output and error of a program of pfad, or of a script of examples/pytorch, which runs in
+    this process: PyTorch is imported once."""
+    arguments = [str(argument) for argument in arguments]
+    if not program.endswith(".py"):
+        done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+    out, error = io.StringIO(), io.StringIO()
+    with unittest.mock.patch("sys.argv", [str(EXAMPLES / program), *arguments]), redirect_stdout(out), redirect_stderr(error):
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+    return status, out.getvalue(), error.getvalue()
+
+
+def run(program, *arguments, expect=(0,)):
+    """Its standard output. Fails on another exit status."""
+    status, said, error = started(program, *arguments)
+    if status not in expect:
+        raise AssertionError(f"{program} {arguments}: status {status}: {error}")
+    return said
+
+
+def refusal(case, pattern, program, *arguments):
+    """Checks that a program ends with status 2 and one sentence that matches the pattern."""
+    status, _, error = started(program, *arguments)
+    case.assertEqual(status, 2, error)
+    case.assertRegex(error, rf"\A{program}: [^\n]*{pattern}[^\n]*\n\Z")
+
+
+@functools.cache
+def category():
+    """A folder with tiny/, four good pictures in the layout of MVTec AD, and paint/, two textures."""
+    folder = Path(tempfile.mkdtemp())
+    unittest.addModuleCleanup(shutil.rmtree, folder)
+    unittest.addModuleCleanup(category.cache_clear)
+    run("pfad_make_demo", "--out", folder / "demo")
+    (folder / "tiny/train").mkdir(parents=True)
+    (folder / "tiny/train/good").mkdir()
+    (folder / "paint").mkdir()
+    for picture in sorted((folder / "demo/flange/train/good").iterdir())[:4]:
+        shutil.copy(picture, folder / "tiny/train/good")
+    for picture in sorted((folder / "demo/textures").iterdir())[:2]:
+        shutil.copy(picture, folder / "paint")
+    return folder
+
+
+def pictures():
+    """A good picture, and one with a defect."""
+    test = category() / "demo/flange/test"
+    return [test / "good/000.png", test / "pit/000.png"]
+
+
+def random_model(options=Options(), size=64, seed=0):
+    """A network of random weights with batch norms that fit the pictures, so that its map is neither 0 nor 1."""
+    torch.manual_seed(seed)
+    model = PFADSeg(options, size, 0.5, {"teacher": "random", "command": "none"})
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.weight.data.uniform_(0.75, 1.25)
+        norm.bias.data.normal_(0, 0.2)
+        norm.momentum = 1
+    if options.rcm:
+        model.segmentation.context.layer_scale.data.normal_(0, 0.5)
+    with torch.no_grad():
+        model.train()(pfadseg.to_input(sorted((category() / "tiny/train/good").iterdir()), size))
+    for norm in norms:
+        norm.momentum = 0.1
+        # Means over a picture hardly differ: dividing by that would magnify the rounding of float.
+        norm.running_var.clamp_(min=0.1)
+    return model.eval()
+
+
+def inspect(model_file, files, threshold=None):
+    """The objects of pfad_inspect --json."""
+    more = () if threshold is None else ("--threshold", threshold)
+    said = run("pfad_inspect", "--json", "--model", model_file, *files, *more, expect=(0, 1))
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def torch_results(model, files):
+    """Maps (n, size, size) and scores (n) as arrays."""
+    with torch.inference_mode():
+        maps, scores = model(pfadseg.to_input(files, model.size))
+    return maps[:, 0].numpy().astype(np.float64), scores.numpy().astype(np.float64)

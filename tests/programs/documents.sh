@@ -156,12 +156,13 @@ for kind in format reference; do
     say $? "the op of adding_an_op.md: $kind" "$(head -n 3 ../said.txt)"
 done
 
-# Options: every one that a page names is one of a program's or script's; the table of pfad_train's has all.
+# Options: every one that a page names, outside of what is no code, is one of a program's or script's; the
+# table of pfad_train's has all.
 known=$(for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
 while read -r option; do
     grep -qE -e "$option([^a-z-]|$)" <<<"$known"
     say $? "an option that nothing has: $option"
-done < <(grep -hoE -e '--[a-z][a-z-]+' "$root"/*.md "$root"/docs/*.md | sort -u |
+done < <(awk '/^ *```/ { text = /text/ } !text' "$root"/*.md "$root"/docs/*.md | grep -oE -e '--[a-z][a-z-]+' | sort -u |
     grep -vxE -e '--(preset|build|target|prefix|install|list-tests|fresh|compile-no-warning-as-error|exclude-libs|param|benchmark)')
 options=0
 while read -r option; do

@@ -16,7 +16,7 @@ MODEL = "pfadseg"
 
 def pixels(path, size):
     with Image.open(path) as picture:
-        # To the last bit what pfad does. Another filter gives other scores.
+        # Resized to the last bit as pfad does it: another filter gives other scores.
         return numpy.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
 
 

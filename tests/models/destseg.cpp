@@ -19,8 +19,8 @@ namespace {
 
 constexpr pfadseg_options destseg_row{.rcm = false, .aff = false, .pcar = false};
 
-/// The arrays of DeSTSeg as its modules declare them. All are views of one storage, each from another
-/// element on, so that the file is small and every array differs from the others.
+/// The arrays of DeSTSeg as its modules declare them. Most are views of one storage, each from
+/// another element on, so that the file is small and every array differs from the others.
 class checkpoint {
 public:
     checkpoint() {

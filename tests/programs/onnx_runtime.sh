@@ -47,6 +47,9 @@ fails "another file" "failed" "${pictures[0]}" "${pictures[0]}"
 fails "no such picture" "gone.png: there is no such file" model.onnx gone.png
 fails "no picture" "is not a PNG, JPEG or BMP picture" model.onnx model.onnx
 fails "no such folder" "out/none/a.png: " model.onnx "${pictures[0]}" --out out/none/a.png
+before=$(cksum <"${pictures[0]}")
+fails "over a picture" "is to be read" model.onnx "${pictures[1]}" --out "${pictures[0]}" "${pictures[0]}"
+check "which stays as it was" test "$before" = "$(cksum <"${pictures[0]}")"
 sed 's/threshold/thresh0ld/' model.onnx >other.onnx
 fails "a file that does not say its threshold" "does not say its threshold" other.onnx "${pictures[0]}"
 finish

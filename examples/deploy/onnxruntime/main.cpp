@@ -1,8 +1,8 @@
-// Inspects pictures with ONNX Runtime and a file of pfad_export: score, threshold and verdict of each.
-// Exit status 0: no defect; 1: a defect in one of them; 2: an error.
+// Inspects pictures with ONNX Runtime and a file of pfad_export: score, threshold and verdict of
+// each. Exit status 0: no defect; 1: a defect in one of them; 2: an error.
 //   onnx_inspect MODEL.onnx PICTURE [--out HEAT_MAP.png] PICTURE [--out HEAT_MAP.png] ..
-// Of pfad it has what reads, resizes and draws pictures, headers that need stb alone: resized in another
-// way a picture has another score.
+// Of pfad it has what reads, resizes and draws pictures, headers that need stb alone: resized in
+// another way a picture has another score.
 #include <pfad/data/resample.hpp>
 #include <pfad/inspect/heatmap.hpp>
 
@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace {
 
@@ -52,6 +54,10 @@ int inspect(int count, char** arguments) {
                     defect ? "DEFECT" : "good");
         if (i + 2 < count && std::string(arguments[i + 1]) == "--out") {
             i += 2;
+            std::error_code absent;
+            for (int k = 1; k < count; ++k)
+                if (k != i && std::filesystem::equivalent(arguments[k], arguments[i], absent))
+                    pfad::fail(pfad::errc::value, std::string(arguments[i]) + ": is to be read");
             const pfad::view<const float, 2> map{found[1].GetTensorData<float>(), {{size, size}}};
             pfad::write_png(arguments[i],
                             pfad::inspect::render_inspection(picture, map, threshold));

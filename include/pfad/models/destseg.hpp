@@ -1,6 +1,7 @@
-// Checkpoints of DeSTSeg (Zhang et al. 2023), the network with RCM, AFF and PCAR off: what its train.py
-// saves, the state dict of the whole network. Both networks compute the same but for one sign: DeSTSeg
-// multiplies the similarities by -1, pfad does not. Here the weights that meet them are, which is exact.
+// Checkpoints of DeSTSeg (Zhang et al. 2023), the network with RCM, AFF and PCAR off: what its
+// train.py saves, the state dict of the whole network. Both networks compute the same but for one
+// sign: DeSTSeg multiplies the similarities by -1, pfad does not. Here the weights that meet them
+// are multiplied, which is exact.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -41,10 +42,10 @@ namespace pfad {
     return name;
 }
 
-/// The network from a checkpoint of DeSTSeg; its RCM, AFF and PCAR are off, else errc::value. Neither
-/// size nor threshold is in the file: DeSTSeg's pictures have 256 x 256 pixels. Throws errc::io where
-/// the file lacks an array or has one more, else as read_arrays() and load_torch_checkpoint() do, and
-/// leaves the network unchanged then.
+/// The network from a checkpoint of DeSTSeg; its RCM, AFF and PCAR are off, else errc::value.
+/// Neither size nor threshold is in the file: DeSTSeg's pictures have 256 x 256 pixels. Throws
+/// errc::io where the file lacks an array or has one more, else as read_arrays() and
+/// load_torch_checkpoint() do, and leaves the network unchanged then.
 inline void load_destseg(pfadseg<float>& model, const std::string& path) {
     expect(!model.options.rcm && !model.options.aff && !model.options.pcar, "load_destseg",
            "the network has RCM, AFF and PCAR off");

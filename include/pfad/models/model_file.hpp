@@ -50,9 +50,9 @@ template <class M>
     return entries;
 }
 
-/// Each of the arrays of a network on the host from the file's array of its name. Throws errc::io for
-/// a missing one, errc::shape for one of another shape, errc::value for a value that is not finite, and
-/// leaves the network unchanged then.
+/// Each of the arrays of a network on the host from the file's array of its name. Throws errc::io
+/// for a missing one, errc::shape for one of another shape, errc::value for a value that is not
+/// finite, and leaves the network unchanged then.
 inline void read_arrays(std::vector<named_array<float>> arrays, const state_dict& file) {
     for (const auto& array : arrays) {
         const auto values = file.at(array.name, array.dims).values<float>();

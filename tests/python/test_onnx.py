@@ -1,7 +1,7 @@
 """The ONNX files of pfad_export: what ONNX says of them, what ONNX Runtime and OpenVINO make of them."""
-import json
+import re
 import shutil
-import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
+import torch
 
-from support import BIN, EXAMPLES, TOLERANCE, category, inspect, pictures, random_model, run
+from support import EXAMPLES, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
 import pfadseg
 from network import Options
 
@@ -38,7 +39,7 @@ class Rows(InFolder):
         pixels = np.stack([pfadseg.resized(picture, size) for picture in pictures()])
         network = pfadseg.load(model)
         maps = network(pfadseg.normalised(pixels))[0].detach().numpy()[:, 0]
-        self.assertGreater(maps.std(), 0.01)
+        self.assertGreater(maps.std(), 100 * TOLERANCE)
         scores = [seen["score"] for seen in inspect(model, pictures())]
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -90,7 +91,68 @@ class Files(InFolder):
             for picture in sorted((category() / "demo/flange" / part).iterdir())[:2]:
                 shutil.copy(picture, folder / part)
         model, file = self.exported(Options(aff=False))
-        command = f"{shutil.which('python3')} {EXAMPLES / 'runtimes.py'}"
+        command = f"{sys.executable} {EXAMPLES / 'runtimes.py'}"
         said = run("pfad_conformance", "--model", model, "--data", folder, "--onnx", file, "--runtimes", command)
-        lines = said[said.index("largest difference"):].splitlines()[1:]
-        print(said)
+        rows = re.findall(r"^(\S.*?)  +(\d\.\S+) +(\d\.\S+) +\d", said[said.index("largest difference"):], re.M)
+        for name in ("oneDNN, float", f"PyTorch {torch.__version__.split('+')[0]}, float",
+                     f"ONNX Runtime {onnxruntime.__version__}, float",
+                     f"OpenVINO {openvino.__version__.split('-')[0]}, float"):
+            self.assertIn(name, [row[0] for row in rows])
+        for name, score, map_ in rows:
+            most = 0.05 if "bf16" in name else TOLERANCE
+            self.assertLess(max(float(score), float(map_)), most, name)
+        changed = self.folder / "changed.safetensors"  # PyTorch has another network than pfad then
+        network = pfadseg.load(model)
+        network.segmentation.out.bias.data += 0.1
+        pfadseg.save(network, changed)
+        run("pfad_export", "--model", changed, "--onnx", file)
+        said = run("pfad_conformance", "--model", model, "--data", folder, "--onnx", file, "--runtimes", command)
+        self.assertRegex(said, r"\nONNX Runtime \S+, float +[0-9.]+e-02 ")
+
+
+class DeSTSeg(InFolder):
+    """Checkpoints of DeSTSeg become models."""
+
+    PARTS = (("teacher.", "teacher_net.encoder."), ("student.encoder.", "student_net.encoder."),
+             ("student.decoder", "student_net.decoder_layer"), ("segmentation.res.", "segmentation_net.res."),
+             ("segmentation.context.pool.", "segmentation_net.head.0.aspp_feature_extractors.0.1."),
+             *((f"segmentation.context.atrous.{i}.", f"segmentation_net.head.0.aspp_feature_extractors.{i + 1}.")
+               for i in range(3)),
+             ("segmentation.context.fuse.", "segmentation_net.head.0.aspp_fusion_layer."),
+             ("segmentation.head.", "segmentation_net.head.1."), ("segmentation.head_bn.", "segmentation_net.head.2."),
+             ("segmentation.out.", "segmentation_net.head.4."))
+
+    def checkpoint(self, network):
+        """Its arrays under DeSTSeg's names, for a similarity of the other sign."""
+        arrays = {}
+        for name, array in network.state_dict().items():
+            if name in ("segmentation.res.0.conv1.weight", "segmentation.res.0.downsample.0.weight"):
+                array = -array
+            here, there = next(part for part in self.PARTS if name.startswith(part[0]))
+            there += name[len(here):]
+            arrays[there.replace(".bn.", ".norm.") if "aspp" in there else there] = array
+        return arrays
+
+    def test_a_checkpoint_becomes_a_model_and_an_onnx_file(self):
+        network = random_model(Options(False, False, False), size=256)
+        file, model = self.folder / "destseg.pckl", self.folder / "model.safetensors"
+        torch.save(self.checkpoint(network), file)
+        run("pfad_export", "--import-destseg", file, "--pfad", model, "--onnx", self.folder / "model.onnx")
+        maps, scores = torch_results(network, pictures())
+        self.assertGreater(maps.std(), 100 * TOLERANCE)
+        for score, seen in zip(scores, inspect(model, pictures()), strict=True):
+            self.assertAlmostEqual(score, seen["score"], delta=TOLERANCE)
+        session = onnxruntime.InferenceSession(self.folder / "model.onnx", providers=["CPUExecutionProvider"])
+        pixels = np.stack([pfadseg.resized(picture, 256) for picture in pictures()])
+        np.testing.assert_allclose(session.run(["map"], {"pixels": pixels})[0], maps, rtol=0, atol=TOLERANCE)
+        read = pfadseg.load(model)
+        self.assertEqual((read.options, read.size, read.threshold), (network.options, 256, 0.5))
+
+    def test_what_is_none_is_refused(self):
+        arrays = self.checkpoint(random_model(Options(False, False, False)))
+        arrays.pop("teacher_net.encoder.conv1.weight")
+        file = self.folder / "destseg.pckl"
+        torch.save(arrays, file)
+        refusal(self, "has no tensor `teacher_net.encoder.conv1.weight`", "pfad_export", "--import-destseg", file,
+                "--pfad", self.folder / "model.safetensors")
+        self.assertEqual(list(self.folder.iterdir()), [file])

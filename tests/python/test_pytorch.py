@@ -143,10 +143,10 @@ class Files(InFolder):
 
 
 class Training(InFolder):
-    def go_on(self, program, start, to, iterations, *more):
+    def go_on(self, program, start, to, iterations):
         data = category()
         run(program, "--from", start, "--data", data / "tiny", "--textures", data / "paint", "--out", to, "--batch", 2,
-            "--student-iterations", iterations, "--segmentation-iterations", iterations, *more)
+            "--student-iterations", iterations, "--segmentation-iterations", iterations)
         log = [json.loads(line) for line in (to / "log.jsonl").read_text().splitlines()]
         self.assertEqual([line["iteration"] for line in log], list(range(2 * iterations)))
         self.assertEqual([line["stage"] for line in log], [1] * iterations + [2] * iterations)
@@ -159,14 +159,13 @@ class Training(InFolder):
         # Without AFF: after a few steps of two pictures its batch norms magnify the rounding of float.
         written, options = self.folder / "model.safetensors", Options(aff=False)
         pfadseg.save(random_model(options), written)
-        start, _ = self.go_on("pfad_train", written, self.folder / "start", 1)
-        in_torch, first = self.go_on("train.py", start, self.folder / "torch", 5)
-        in_pfad, second = self.go_on("pfad_train", in_torch, self.folder / "pfad", 3, "--seed", 1)
+        in_pfad, first = self.go_on("pfad_train", written, self.folder / "pfad", 3)
+        in_torch, second = self.go_on("train.py", in_pfad, self.folder / "torch", 4)
         for before, after in zip(first, second):
-            self.assertLess(before[-1], 0.85 * before[0])
-            self.assertLess(after[0], 0.9 * before[0])  # from the start it would be as high
-        self.assertLess(second[0][-1], second[0][0])
-        for path in (start, in_torch, in_pfad):
+            self.assertLess(before[-1], 0.9 * before[0])
+            self.assertLess(after[0], 0.8 * before[0])  # from the start it would be as high
+        self.assertLess(second[0][-1], 0.9 * second[0][0])
+        for path in (in_pfad, in_torch):
             model = pfadseg.load(path)
             self.assertEqual((model.options, model.size, model.notes["teacher"]), (options, 64, "random"))
             self.assert_agree(path, model, pictures())

@@ -2,6 +2,8 @@
 import functools
 import json
 import math
+import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -11,7 +13,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from support import (BIN, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results)
+from support import EXAMPLES, ROOT, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
 import pfadseg
 import train
 from network import Options
@@ -207,6 +209,27 @@ class Training(InFolder):
                 blend = (1 - opacity) * good + opacity * texture
                 np.testing.assert_allclose(corrupted[inside], blend[inside], atol=1e-2)
         self.assertTrue(0.02 < np.mean(shares) < 0.4)
+
+
+class Documents(InFolder):
+    def test_what_the_readme_says_runs(self):
+        text = (EXAMPLES / "README.md").read_text()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        for name, target in (("run", trained().parent), ("CATEGORY", category() / "tiny"),
+                             ("TEXTURES", category() / "paint"), ("photo.png", pictures()[1])):
+            os.symlink(target, name)
+        for line in re.search("```sh\n(.*?)```", text, re.DOTALL)[1].splitlines():
+            words = line.partition("#")[0].removeprefix("build/python/bin/python ").split()
+            self.assertTrue((ROOT / words[0]).exists(), line)
+            if not words[0].startswith("scripts"):
+                none = ("--student-iterations", 0, "--segmentation-iterations", 0) if "train" in words[0] else ()
+                run(Path(words[0]).name, *words[1:], *none, expect=(0, 1))
+        exec(re.search("```python\n(.*?)```", text, re.DOTALL)[1], {})
+        for made in ("maps/photo.npy", "torch/model.safetensors", "on/model.safetensors", "copy.safetensors"):
+            self.assertTrue((self.folder / made).exists(), made)
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            self.assertTrue((EXAMPLES / link).exists(), link)
 
 
 class Refusals(InFolder):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every check and test. A failing step does not stop the
 # later ones. The last line is "N passed, N failed"; the exit status is 1 where any failed.
-#   scripts/test.sh [STEP...]   runs only these steps: checks asan tsan release install odr
+#   scripts/test.sh [STEP...]   runs only these steps: checks asan tsan release python install odr
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ failed=0
 logs=build/log
 mkdir -p "$logs"
 steps=("$@")
-[[ ${#steps[@]} -gt 0 ]] || steps=(checks asan tsan release install odr)
+[[ ${#steps[@]} -gt 0 ]] || steps=(checks asan tsan release python install odr)
 
 wanted() {
     local step
@@ -119,6 +119,38 @@ run_tests() {
         echo "----"
     fi
     sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([a-z0-9_]*\) .* \([0-9.]* sec\).*/    \1 \2/p' "$log"
+}
+
+# Runs tests/python/test_*.py; the last line is "N passed, N failed".
+read -r -d '' unittests <<'PYTHON'
+import sys, unittest
+done = unittest.TextTestRunner(sys.stdout, verbosity=2).run(unittest.defaultTestLoader.discover("tests/python"))
+bad = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
+print(f"{max(done.testsRun - len(done.skipped) - bad, 0)} passed, {bad} failed")
+sys.exit(bad > 0)
+PYTHON
+
+# The tests in Python with the programs of the preset release. They are none where the packages are missing
+# and the registry cannot be reached.
+run_python_tests() {
+    local start=$SECONDS log="$logs/python.txt" status=0 good=0 bad=0
+    bash scripts/setup_python.sh >"$log" 2>&1 || status=$?
+    if [[ $status -eq 3 ]]; then
+        echo "python: $(cat tests/python/test_*.py | grep -c '^ *def test_') tests are left out, since $(tail -n 1 "$log")"
+        return
+    fi
+    # Large arrays stay mapped: to give them back and clear them again takes a third of the time.
+    [[ $status -ne 0 ]] || OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 \
+        PFAD_BIN=$PWD/build/release/bin PFAD_SHARED_DIR=${PFAD_SHARED_DIR:-$PWD/../shared} \
+        build/python/bin/python -B -c "$unittests" >>"$log" 2>&1 || status=$?
+    read -r good bad <<<"$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)"
+    [[ $status -eq 0 || ${bad:-0} -gt 0 ]] || bad=1
+    count "${good:-0}" "${bad:-0}" "tests (python)" $((SECONDS - start))
+    if [[ ${bad:-0} -gt 0 ]]; then
+        echo "---- failures; all of it is in $log"
+        grep -vE ' [.]{3} ok$' "$log" | tail -n 60
+        echo "----"
+    fi
 }
 
 # configure PRESET [ARGUMENTS of cmake]
@@ -248,6 +280,9 @@ if wanted release; then
     configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" -D PFAD_TEST_OPS=onednn
     build release
     run_tests release unit threaded golden programs
+fi
+if wanted python; then
+    run_python_tests
 fi
 if wanted install; then
     use_installed

@@ -17,6 +17,29 @@ for said in '"format":"pfadseg"' '"threshold":"0' '"preprocessing":"' '"size":"6
     check "the model says $said" grep -aq "$said" <(head -c 300000 run/model.safetensors)
 done
 
+# A model to go on from.
+from=(pfad_train --data tiny --textures paint --from run/model.safetensors --out on --batch 2 --seed 1)
+succeeds "no iterations from a model" "${from[@]}" --size 64 --rcm on --student-iterations 0 \
+    --segmentation-iterations 0
+check "leave its weights" cmp <(weights run/model.safetensors) <(weights on/model.safetensors)
+succeeds "iterations of both stages from a model" "${from[@]}" --student-iterations 2 --segmentation-iterations 2
+check "change its weights" test "$(weights run/model.safetensors | cksum)" != "$(weights on/model.safetensors | cksum)"
+check "but for the teacher's, the last 11 MB" cmp <(tail -c 11000000 run/model.safetensors) <(tail -c 11000000 on/model.safetensors)
+check "their losses begin lower than the first run's" awk -F '[:,]' 'FNR == 1 { first[++files] = $2 }
+    END { exit !(first[2] < first[1]) }' run/log.jsonl on/log.jsonl
+succeeds "info of it" pfad_info --json on/model.safetensors
+for said in '"size": 64' '"rcm": true' '"teacher": "random"' '"command": "pfad_train .* --from run/model.safetensors .*'; do
+    check "says $said" grep -Eq "^  $said" stdout.txt
+done
+for option in "--size 128" "--rcm off" "--aff off" "--pcar off" "--layer-scale 1" "--teacher random"; do
+    # shellcheck disable=SC2086 # two words
+    refuses "from a model with $option" "${option% *}: run/model.safetensors has its own, which --from goes on with" \
+        on "${from[@]}" $option
+done
+refuses "from a picture" "mask.png: .*not a safetensors file" on "${from[@]}" --from tiny/ground_truth/pit/000_mask.png
+refuses "neither teacher nor model" "--teacher is required, or --from, whose model has one" on \
+    pfad_train --data tiny --textures paint --out on
+
 succeeds "evaluate" pfad_evaluate --model run/model.safetensors --data tiny/ --json a.json \
     --report report.html --maps maps
 for key in image_auroc pixel_auroc pixel_ap aupro iap iap90 images seconds; do

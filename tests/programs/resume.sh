@@ -40,6 +40,9 @@ refuses "resume with other iterations" "was written by a run with other options"
     pfad_train "${stopped[@]}" --resume --student-iterations 9
 refuses "resume with other textures" "was written by a run with other options or pictures" stopped \
     pfad_train "${stopped[@]}" --resume --textures tiny/train/good
+from=(pfad_train --data tiny --textures paint --from straight/model.safetensors --batch 2 --threads 2)
+refuses "resume with a model to start from" "was written by a run with other options" stopped \
+    "${from[@]}" --student-iterations 8 --segmentation-iterations 8 --out stopped --resume
 
 # The next checkpoint, of iteration 8, finds the disk full; the one of iteration 4 stays.
 before=$(cksum <stopped/checkpoint.safetensors)
@@ -76,4 +79,15 @@ check "one more run, killed" killed_after 5 "${stopped[@]}"
 head -n 2 stopped/log.jsonl >log && mv log stopped/log.jsonl
 refuses "resume with a log that is short" "stopped/log.jsonl: has only 2 of the 4 lines" stopped \
     pfad_train "${stopped[@]}" --resume
+
+# A run that goes on from a model does not need it to be the same file, but the same weights.
+rm -r stopped
+from+=(--student-iterations 5 --segmentation-iterations 1)
+succeeds "from a model, not stopped" "${from[@]}" --out on --checkpoint-every 0
+check "from a model, killed" killed_after 3 "${from[@]:1}" --out stopped --checkpoint-every 2
+refuses "resume from other weights" "was written by a run with other options" stopped \
+    "${from[@]}" --out stopped --resume --from on/model.safetensors
+cp straight/model.safetensors copy.safetensors
+succeeds "resume from the same weights" "${from[@]}" --out stopped --resume --from copy.safetensors
+check "the same weights, bit for bit" cmp <(weights on/model.safetensors) <(weights stopped/model.safetensors)
 finish

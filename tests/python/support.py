@@ -63,24 +63,23 @@ def refusal(case, pattern, program, *arguments):
 
 @functools.cache
 def category():
-    """A folder with tiny/, four good pictures in the layout of MVTec AD, and paint/, two textures."""
+    """A folder with tiny/, some of the demo's pictures in the layout of MVTec AD, and paint/, two textures."""
     folder = Path(tempfile.mkdtemp())
     unittest.addModuleCleanup(shutil.rmtree, folder)
     unittest.addModuleCleanup(category.cache_clear)
     run("pfad_make_demo", "--out", folder / "demo")
-    (folder / "tiny/train").mkdir(parents=True)
-    (folder / "tiny/train/good").mkdir()
-    (folder / "paint").mkdir()
-    for picture in sorted((folder / "demo/flange/train/good").iterdir())[:4]:
-        shutil.copy(picture, folder / "tiny/train/good")
-    for picture in sorted((folder / "demo/textures").iterdir())[:2]:
-        shutil.copy(picture, folder / "paint")
+    for start, to, count in (("flange/train/good", "tiny/train/good", 4), ("flange/test/good", "tiny/test/good", 1),
+                             ("flange/test/pit", "tiny/test/pit", 1), ("textures", "paint", 2),
+                             ("flange/ground_truth/pit", "tiny/ground_truth/pit", 1)):
+        (folder / to).mkdir(parents=True)
+        for picture in sorted((folder / "demo" / start).iterdir())[:count]:
+            shutil.copy(picture, folder / to)
     return folder
 
 
 def pictures():
     """A good picture, and one with a defect."""
-    test = category() / "demo/flange/test"
+    test = category() / "tiny/test"
     return [test / "good/000.png", test / "pit/000.png"]
 
 

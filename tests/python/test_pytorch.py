@@ -2,6 +2,8 @@
 import functools
 import json
 import math
+import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -11,7 +13,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from support import (BIN, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results)
+from support import EXAMPLES, ROOT, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
 import pfadseg
 import train
 from network import Options
@@ -143,10 +145,10 @@ class Files(InFolder):
 
 
 class Training(InFolder):
-    def go_on(self, program, start, to, iterations, *more):
+    def go_on(self, program, start, to, iterations):
         data = category()
         run(program, "--from", start, "--data", data / "tiny", "--textures", data / "paint", "--out", to, "--batch", 2,
-            "--student-iterations", iterations, "--segmentation-iterations", iterations, *more)
+            "--student-iterations", iterations, "--segmentation-iterations", iterations)
         log = [json.loads(line) for line in (to / "log.jsonl").read_text().splitlines()]
         self.assertEqual([line["iteration"] for line in log], list(range(2 * iterations)))
         self.assertEqual([line["stage"] for line in log], [1] * iterations + [2] * iterations)
@@ -159,14 +161,13 @@ class Training(InFolder):
         # Without AFF: after a few steps of two pictures its batch norms magnify the rounding of float.
         written, options = self.folder / "model.safetensors", Options(aff=False)
         pfadseg.save(random_model(options), written)
-        start, _ = self.go_on("pfad_train", written, self.folder / "start", 1)
-        in_torch, first = self.go_on("train.py", start, self.folder / "torch", 5)
-        in_pfad, second = self.go_on("pfad_train", in_torch, self.folder / "pfad", 3, "--seed", 1)
+        in_pfad, first = self.go_on("pfad_train", written, self.folder / "pfad", 3)
+        in_torch, second = self.go_on("train.py", in_pfad, self.folder / "torch", 4)
         for before, after in zip(first, second):
-            self.assertLess(before[-1], 0.85 * before[0])
-            self.assertLess(after[0], 0.9 * before[0])  # from the start it would be as high
-        self.assertLess(second[0][-1], second[0][0])
-        for path in (start, in_torch, in_pfad):
+            self.assertLess(before[-1], 0.9 * before[0])
+            self.assertLess(after[0], 0.8 * before[0])  # from the start it would be as high
+        self.assertLess(second[0][-1], 0.9 * second[0][0])
+        for path in (in_pfad, in_torch):
             model = pfadseg.load(path)
             self.assertEqual((model.options, model.size, model.notes["teacher"]), (options, 64, "random"))
             self.assert_agree(path, model, pictures())
@@ -208,6 +209,27 @@ class Training(InFolder):
                 blend = (1 - opacity) * good + opacity * texture
                 np.testing.assert_allclose(corrupted[inside], blend[inside], atol=1e-2)
         self.assertTrue(0.02 < np.mean(shares) < 0.4)
+
+
+class Documents(InFolder):
+    def test_what_the_readme_says_runs(self):
+        text = (EXAMPLES / "README.md").read_text()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        for name, target in (("run", trained().parent), ("CATEGORY", category() / "tiny"),
+                             ("TEXTURES", category() / "paint"), ("photo.png", pictures()[1])):
+            os.symlink(target, name)
+        for line in re.search("```sh\n(.*?)```", text, re.DOTALL)[1].splitlines():
+            words = line.partition("#")[0].removeprefix("build/python/bin/python ").split()
+            self.assertTrue((ROOT / words[0]).exists(), line)
+            if not words[0].startswith("scripts"):
+                none = ("--student-iterations", 0, "--segmentation-iterations", 0) if "train" in words[0] else ()
+                run(Path(words[0]).name, *words[1:], *none, expect=(0, 1))
+        exec(re.search("```python\n(.*?)```", text, re.DOTALL)[1], {})
+        for made in ("maps/photo.npy", "torch/model.safetensors", "on/model.safetensors", "copy.safetensors"):
+            self.assertTrue((self.folder / made).exists(), made)
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            self.assertTrue((EXAMPLES / link).exists(), link)
 
 
 class Refusals(InFolder):

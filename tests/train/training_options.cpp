@@ -68,6 +68,7 @@ TEST_CASE("training_options: the fingerprint tells apart whatever changes the re
     differs([](auto& o) { o.rotate = data::rotation::full; });
     differs([](auto& o) { o.opacity.low += 1e-9; });
     differs([](auto& o) { o.seed = 1; });
+    differs([](auto& o) { o.start = "1"; });
     // How fast and how often, not what.
     training_options same;
     same.loader_threads = 2;

@@ -17,6 +17,7 @@ alone() {
     local more=
     [[ $1 != cuda/* && $1 != *.cuh ]] || more=$PFAD_SIMT_FLAGS
     [[ $1 != cudnn/* ]] || more=$PFAD_TOOLKIT_FLAGS
+    [[ $1 != onnx/* ]] || more="-DONNX_NAMESPACE=onnx -DONNX_ML=1"
     echo "#include <pfad/$1>" | g++ $PFAD_FLAGS $more -fsyntax-only -x c++ - ||
         { echo "does not compile alone: pfad/$1"; return 1; }
 }
@@ -28,6 +29,10 @@ headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -p
 if [[ ! -e $toolkit/cudnn.h ]]; then
     headers=$(grep -v '^cudnn/' <<<"$headers")
     echo "headers: those of cudnn/ are left out, cuDNN is not here"
+fi
+if [[ ! -e /usr/include/onnx/onnx_pb.h ]]; then
+    headers=$(grep -v '^onnx/' <<<"$headers")
+    echo "headers: those of onnx/ are left out, ONNX is not here"
 fi
 count=$(wc -l <<<"$headers")
 xargs -P "$(nproc)" -I{} bash -c 'alone {}' <<<"$headers" || exit 1

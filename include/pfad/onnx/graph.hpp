@@ -3,6 +3,10 @@
 
 #include <pfad/core/error.hpp>
 
+#if !defined(ONNX_NAMESPACE) || !defined(ONNX_ML)
+#error "these headers need ONNX_NAMESPACE=onnx and ONNX_ML=1, as pfad::onnx of CMake sets them"
+#endif
+
 #include <onnx/checker.h>
 #include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>

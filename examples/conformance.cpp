@@ -225,6 +225,8 @@ int compare(const arguments& a) {
     const auto file = load_safetensors(a.model);
     const auto description = describe_model(file);
     const auto items = data::list_test_items(a.data);
+    if (a.device == "cuda") // refused before the CPU computes for minutes
+        static_cast<void>(program::make_device({"cuda", "float", a.threads}));
     context ctx(a.threads);
     const auto all = load(ctx, items, description.size);
     std::vector<result> results;
@@ -249,7 +251,8 @@ int main(int argc, char** argv) {
         app.add_option("--runtimes", a.runtimes,
                        "other runtimes, too: this command, see examples/pytorch/runtimes.py");
     app.add_option("--onnx", a.onnx, "the model by pfad_export, for those of them that take it")
-        ->needs(runtimes);
+        ->needs(runtimes)
+        ->check(CLI::ExistingFile);
     app.add_option("--device", a.device, "cuda: the GPU, too")
         ->check(CLI::IsMember({"cpu", "cuda"}))
         ->capture_default_str();

@@ -56,7 +56,20 @@ check "the page loads nothing" test -z "$(grep -Eo '(src|href)="[^#d"][^"]*"|htt
 
 succeeds "conformance" pfad_conformance --model run/model.safetensors --data tiny/ --plain
 check "fused or not, the scores agree to 1e-5" \
-    awk '/float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 4 || bad }' stdout.txt
+    awk '/^largest difference/ { table = 1 } table && /float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 4 || bad }' stdout.txt
+# A runtime that says 0 of every pixel, and commands that fail or write nothing.
+n=$(ls tiny/test/*/* | wc -l)
+safetensors zeros.safetensors "{\"__metadata__\":{\"runtime\":\"zeros\"},\"maps\":{\"dtype\":\"F32\",\"shape\":[$n,64,64],\"data_offsets\":[0,$((n * 16384))]},\"scores\":{\"dtype\":\"F32\",\"shape\":[$n],\"data_offsets\":[$((n * 16384)),$((n * 16388))]}}" $((n * 16388))
+echo 'cp zeros.safetensors "$3"; [[ $1 == run/model.safetensors && -s $2 && $# -eq 3 ]]' >zeros.sh
+conformance=(pfad_conformance --model run/model.safetensors --data tiny)
+succeeds "conformance with another runtime" "${conformance[@]}" --runtimes "bash zeros.sh"
+check "it is in the table, as far off as scores are high" grep -Eq "^zeros +[0-9.]+e-0[1-9] +[0-9.]+e[+-]0[0-9] +0\.5000" stdout.txt
+refuses "a runtime that fails" "--runtimes: this command failed: false" out "${conformance[@]}" --runtimes false
+refuses "a runtime that writes nothing" "the command writes a result" out "${conformance[@]}" --runtimes true
+refuses "an ONNX file that is not there" "onnx: File does not exist: gone.onnx" out "${conformance[@]}" \
+    --runtimes true --onnx gone.onnx
+refuses "an ONNX file for nobody" "onnx requires --runtimes" out "${conformance[@]}" --onnx zeros.safetensors
+check "no folder is left behind" test -z "$(ls -d "${TMPDIR:-/tmp}"/pfad_conformance.* 2>/dev/null)"
 
 picture=$(ls tiny/test/pit/* | head -n 1)
 mkdir other && cp "$picture" other/

@@ -96,7 +96,8 @@ def random_model(options=Options(), size=64, seed=0):
         norm.bias.data.normal_(0, 0.2)
         norm.momentum = 1
     if options.rcm:
-        model.segmentation.context.layer_scale.data.normal_(0, 0.5)
+        model.segmentation.context.layer_scale.data.normal_(0, 5)
+        model.segmentation.context.fc1.weight.data.mul_(4)
     with torch.no_grad():
         model.train()(pfadseg.to_input(sorted((category() / "tiny/train/good").iterdir()), size))
     for norm in norms:

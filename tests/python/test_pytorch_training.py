@@ -46,7 +46,7 @@ class Training(InFolder):
             self.assert_agree(path, model, pictures())
             for name, same in same_arrays(path, written).items():
                 self.assertEqual(same, name.startswith("teacher") or name.endswith("num_batches_tracked"), name)
-        # The threshold is of the good pictures, as pfad_train has it.
+        # The threshold is of the good pictures.
         model = pfadseg.load(in_torch)
         scores = torch_results(model, sorted((category() / "tiny/train/good").iterdir()))[1]
         self.assertAlmostEqual(model.threshold, max(scores.max(), scores.mean() + 3 * scores.std()), delta=1e-6)
@@ -64,6 +64,13 @@ class Training(InFolder):
         focal, l1 = train.focal_and_l1(torch.tensor(logits), torch.tensor(mask))
         self.assertAlmostEqual(focal.item(), (-(1 - q)**4 * np.log(q)).mean(), delta=1e-9)
         self.assertAlmostEqual(l1.item(), (1 - q).mean(), delta=1e-9)
+
+    def test_the_threshold_is_not_below_the_highest_good_score(self):
+        pictures = np.zeros((20, 64, 64, 3), np.uint8)
+        pictures[7] = 255
+        self.assertEqual(train.threshold_of(lambda x: (None, 0.5 * (x.mean() > 0)), pictures), 0.5)
+        self.assertAlmostEqual(train.threshold_of(lambda x: (None, 0.5 * (x.mean() > 0)), pictures[5:9]),
+                               0.125 + 3 * 0.5 * (3 / 16)**0.5, delta=1e-9)
 
     def test_anomalies_are_textures_under_a_mask(self):
         random = np.random.default_rng(0)

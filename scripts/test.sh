@@ -121,34 +121,42 @@ run_tests() {
     sed -n 's/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([a-z0-9_]*\) .* \([0-9.]* sec\).*/    \1 \2/p' "$log"
 }
 
-# Runs tests/python/test_*.py; the last line is "N passed, N failed".
+# Runs one file of tests/python; the last line is "N passed, N failed".
 read -r -d '' unittests <<'PYTHON'
 import sys, unittest
-done = unittest.TextTestRunner(sys.stdout, verbosity=2).run(unittest.defaultTestLoader.discover("tests/python"))
+sys.path.insert(0, "tests/python")
+done = unittest.TextTestRunner(sys.stdout, verbosity=2).run(unittest.defaultTestLoader.loadTestsFromName(sys.argv[1]))
 bad = len(done.failures) + len(done.errors) + len(done.unexpectedSuccesses)
 print(f"{max(done.testsRun - len(done.skipped) - bad, 0)} passed, {bad} failed")
-sys.exit(bad > 0)
 PYTHON
 
-# The tests in Python with the programs of the preset release. They are none where the packages are missing
-# and the registry cannot be reached.
+# The tests in Python with the programs of the preset release, two files at a time. They are none where the
+# packages are missing and the registry cannot be reached.
 run_python_tests() {
-    local start=$SECONDS log="$logs/python.txt" status=0 good=0 bad=0
+    local start=$SECONDS log="$logs/python.txt" status=0 good=0 bad=0 name passes fails skipped
     bash scripts/setup_python.sh >"$log" 2>&1 || status=$?
     if [[ $status -eq 3 ]]; then
         echo "python: $(cat tests/python/test_*.py | grep -c '^ *def test_') tests are left out, since $(tail -n 1 "$log")"
         return
     fi
+    rm -f "$logs"/python_*.txt
     # Large arrays stay mapped: to give them back and clear them again takes a third of the time.
-    [[ $status -ne 0 ]] || OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 \
-        PFAD_BIN=$PWD/build/release/bin PFAD_SHARED_DIR=${PFAD_SHARED_DIR:-$PWD/../shared} \
-        build/python/bin/python -B -c "$unittests" >>"$log" 2>&1 || status=$?
-    read -r good bad <<<"$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)"
-    [[ $status -eq 0 || ${bad:-0} -gt 0 ]] || bad=1
-    count "${good:-0}" "${bad:-0}" "tests (python)" $((SECONDS - start))
-    if [[ ${bad:-0} -gt 0 ]]; then
-        echo "---- failures; all of it is in $log"
-        grep -vE ' [.]{3} ok$' "$log" | tail -n 60
+    [[ $status -ne 0 ]] || basename -a -s .py tests/python/test_*.py |
+        OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 \
+            PFAD_BIN=$PWD/build/release/bin PFAD_SHARED_DIR=${PFAD_SHARED_DIR:-$PWD/../shared} \
+            xargs -P 2 -I '{}' sh -c 'build/python/bin/python -B -c "$1" {} >"$2/python_{}.txt" 2>&1' sh "$unittests" "$logs"
+    for name in $(basename -a -s .py tests/python/test_*.py); do
+        # A file that ends without its counts is one failure, and so are all without their packages.
+        read -r passes fails <<<"$(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/python_$name.txt" 2>>"$log")"
+        good=$((good + ${passes:-0}))
+        bad=$((bad + ${fails:-1}))
+    done
+    count "$good" "$bad" "tests (python)" $((SECONDS - start))
+    skipped=$(cat "$logs"/python_*.txt 2>/dev/null | grep -c ' [.][.][.] skipped')
+    [[ $skipped -eq 0 ]] || echo "python: $skipped tests are left out: $(cat "$logs"/python_*.txt | grep -m 1 ' [.][.][.] skipped')"
+    if [[ $bad -gt 0 ]]; then
+        echo "---- failures; all of it is in $logs/python*.txt"
+        cat "$log" "$logs"/python_*.txt 2>/dev/null | grep -vE ' [.]{3} ok$' | tail -n 100
         echo "----"
     fi
 }

@@ -133,8 +133,9 @@ def main():
     with log:
         train(model, samples, a.student_iterations, a.segmentation_iterations, report)
     model.threshold = threshold_of(model, samples.good)
-    model.notes = {"teacher": model.notes.get("teacher", Path(a.model).name), "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-                   "seed": str(a.seed), "training_pictures": str(len(samples.good)),
+    model.notes = {"teacher": model.notes.get("teacher", Path(a.model).name),
+                   "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), "seed": str(a.seed),
+                   "training_pictures": str(len(samples.good)),
                    "training_seconds": f"{time.monotonic() - start:.6f}"}
     pfadseg.save(model, f"{a.out}/model.safetensors")
     print(f"{a.out}/model.safetensors written; threshold {model.threshold:.4f} from {len(samples.good)} good pictures")

@@ -14,7 +14,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "pytorch"
@@ -37,9 +39,10 @@ def started(program, *arguments):
         done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
     out, error = io.StringIO(), io.StringIO()
-    with unittest.mock.patch("sys.argv", [str(EXAMPLES / program), *arguments]), redirect_stdout(out), redirect_stderr(error):
+    command = [str(EXAMPLES / program), *arguments]
+    with unittest.mock.patch("sys.argv", command), redirect_stdout(out), redirect_stderr(error):
         try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            runpy.run_path(command[0], run_name="__main__")
             status = 0
         except SystemExit as end:
             status = end.code or 0
@@ -93,7 +96,8 @@ def random_model(options=Options(), size=64, seed=0):
         norm.bias.data.normal_(0, 0.2)
         norm.momentum = 1
     if options.rcm:
-        model.segmentation.context.layer_scale.data.normal_(0, 0.5)
+        model.segmentation.context.layer_scale.data.normal_(0, 5)
+        model.segmentation.context.fc1.weight.data.mul_(4)
     with torch.no_grad():
         model.train()(pfadseg.to_input(sorted((category() / "tiny/train/good").iterdir()), size))
     for norm in norms:
@@ -115,3 +119,55 @@ def torch_results(model, files):
     with torch.inference_mode():
         maps, scores = model(pfadseg.to_input(files, model.size))
     return maps[:, 0].numpy().astype(np.float64), scores.numpy().astype(np.float64)
+
+
+@functools.cache
+def trained():
+    """A model of pfad_train with everything on."""
+    data = category()
+    unittest.addModuleCleanup(trained.cache_clear)
+    run("pfad_train", "--data", data / "tiny", "--textures", data / "paint", "--teacher", "random", "--out",
+        data / "run", "--size", 64, "--batch", 2, "--checkpoint-every", 0, "--student-iterations", 3,
+        "--segmentation-iterations", 3)
+    return data / "run/model.safetensors"
+
+
+def same_arrays(a, b):
+    """Names of the arrays of two files, and whether they have the same bytes in both; the names are the same."""
+    a, b = safetensors.torch.load_file(a), safetensors.torch.load_file(b)
+    if a.keys() != b.keys():
+        raise AssertionError(f"only in one of the files: {sorted(a.keys() ^ b.keys())}")
+    return {name: torch.equal(array.flatten().view(torch.uint8), b[name].flatten().view(torch.uint8))
+            for name, array in a.items()}
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def assert_agree(self, path, model, files):
+        """The scores, and of a map what lies above a threshold in its midst: where, how many pixels, how high."""
+        small = self.folder / "small.png"  # of the model's size, so that its map is not resized
+        Image.fromarray(pfadseg.resized(files[0], model.size)).save(small)
+        maps, scores = torch_results(model, [*files, small])
+        values = np.sort(maps[-1].flatten())
+        widest = len(values) // 4 + np.diff(values[len(values) // 4:len(values) * 3 // 4]).argmax()
+        threshold = values[widest:widest + 2].mean()
+        seen = inspect(path, [*files, small], threshold)
+        for here, there in zip(scores, seen, strict=True):
+            self.assertAlmostEqual(here, there["score"], delta=TOLERANCE)
+        regions, above = seen[-1]["regions"], maps[-1] >= threshold
+        areas = np.array([region["area"] for region in regions])
+        means = np.array([region["mean"] for region in regions])
+        near = (np.abs(maps[-1] - threshold) < 1e-6).sum()  # pixels that rounding may put on either side
+        self.assertLess(near, 10)
+        self.assertAlmostEqual(areas.sum(), above.sum(), delta=near)
+        self.assertAlmostEqual((areas * means).sum() / areas.sum(), maps[-1][above].mean(), delta=TOLERANCE)
+        self.assertAlmostEqual(max(region["peak"] for region in regions), maps[-1].max(), delta=TOLERANCE)
+        boxes = np.zeros_like(above)
+        for region in regions:
+            left, top = region["left"], region["top"]
+            boxes[top:top + region["height"], left:left + region["width"]] = True
+        self.assertTrue(boxes[maps[-1] >= threshold + 1e-6].all())
+        small.unlink()

@@ -52,7 +52,7 @@ set(onednn_needs PFAD_ONEDNN oneDNN_FOUND OpenMP_CXX_FOUND)
 pfad_interface(onednn "${onednn_needs}" pfad_pfad oneDNN::oneDNN OpenMP::OpenMP_CXX)
 pfad_interface(pfadseg "${io_needs};${onednn_needs}" pfad_io pfad_onednn)
 
-find_package(ONNX MODULE QUIET)
+find_package(ONNX 1.12 MODULE QUIET)
 pfad_interface(onnx "${io_needs};ONNX_FOUND" pfad_io ONNX::onnx)
 
 find_package(CUDAToolkit QUIET)

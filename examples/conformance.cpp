@@ -123,7 +123,8 @@ void on_gpu(const arguments& a,
     pfadseg<float> model(memory, description.options);
     from_state_dict(model, file);
     for (const char* precision : {"float", "bf16"}) {
-        const std::string name = "CUDA, " + std::string(precision);
+        const std::string name =
+            precision == std::string("bf16") ? "CUDA, bf16" : "CUDA, float (TF32)";
         program::progress progress(static_cast<int>(items.size()));
         const auto device = program::make_device({"cuda", precision, a.threads});
         const auto e = device->evaluate(model, description.size, items,
@@ -184,9 +185,11 @@ void by_command(const arguments& a, const samples& all, std::vector<result>& to)
         expect(name != file.metadata.end(), "--runtimes", "a result has the name of its runtime");
         const std::int64_t n = all.count(), s = all.size;
         const auto scores = file.at("scores", std::vector{n}).values<float>();
-        to.push_back({name->second,
-                      file.at("maps", std::vector{n, s, s}).values<float>(),
-                      {scores.begin(), scores.end()}});
+        const auto maps = file.at("maps", std::vector{n, s, s}).values<float>();
+        const auto finite = [](float v) { return std::isfinite(v); };
+        if (!std::ranges::all_of(maps, finite) || !std::ranges::all_of(scores, finite))
+            fail(errc::value, "--runtimes: " + name->second + " gives a value that is not finite");
+        to.push_back({name->second, maps, {scores.begin(), scores.end()}});
     }
 }
 
@@ -194,8 +197,7 @@ double largest_difference(const auto& a, const auto& b) {
     double largest = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
         const double gap = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-        if (!(gap <= largest)) // a NaN is the largest
-            largest = gap;
+        largest = std::max(largest, gap);
     }
     return largest;
 }
@@ -229,12 +231,13 @@ int compare(const arguments& a) {
         static_cast<void>(program::make_device({"cuda", "float", a.threads}));
     context ctx(a.threads);
     const auto all = load(ctx, items, description.size);
-    std::vector<result> results;
+    std::vector<result> others, results;
+    if (!a.runtimes.empty()) // first: what is wrong with a command is soon known
+        by_command(a, all, others);
     on_cpu(a, file, all, results);
     if (a.device == "cuda")
         on_gpu(a, file, items, results);
-    if (!a.runtimes.empty())
-        by_command(a, all, results);
+    results.insert(results.end(), others.begin(), others.end());
     print(all, results);
     return 0;
 }

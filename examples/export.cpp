@@ -6,6 +6,7 @@
 #include <pfad/onnx/inspection.hpp>
 #include <pfad/pfadseg.hpp>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -19,16 +20,24 @@ struct arguments {
 void export_network(const arguments& a,
                     pfad::pfadseg<float>& network,
                     const pfad::model_description& description) {
-    if (!a.pfad.empty())
-        pfad::save_model(a.pfad, network, description);
     if (!a.onnx.empty())
         pfad::save_onnx(a.onnx, network, description);
+    if (!a.pfad.empty())
+        pfad::save_model(a.pfad, network, description);
 }
 
 int run(const arguments& a) {
     if (a.model.empty() == a.destseg.empty())
         pfad::fail(pfad::errc::value, "the network is given by --model or by --import-destseg; "
                                       "give one of the two");
+    if (a.onnx.empty() && a.pfad.empty())
+        pfad::fail(pfad::errc::value,
+                   "--onnx and --pfad name no file; give at least one of the two");
+    const auto place = [](const std::string& file) {
+        return std::filesystem::absolute(file).lexically_normal();
+    };
+    if (!a.onnx.empty() && !a.pfad.empty() && place(a.onnx) == place(a.pfad))
+        pfad::fail(pfad::errc::value, "--onnx and --pfad name one file; give two");
     const auto& source = a.model.empty() ? a.destseg : a.model;
     program::keep_apart(a.onnx, source);
     program::keep_apart(a.pfad, source);
@@ -54,7 +63,8 @@ int run(const arguments& a) {
 
 int main(int argc, char** argv) {
     arguments a;
-    CLI::App app{"Writes a model as ONNX: pixels in, anomaly map and image score out."};
+    CLI::App app{
+        "Writes a model as ONNX, pixels in, anomaly map and image score out, or as pfad's."};
     app.add_option("--model", a.model, "model.safetensors of pfad_train");
     app.add_option("--import-destseg", a.destseg,
                    "or: checkpoint of DeSTSeg, for pictures of 256x256; its threshold becomes 0.5, "

@@ -97,7 +97,7 @@ private:
 inline void keep_apart(const std::string& written, const std::string& read) {
     std::error_code absent;
     if (std::filesystem::equivalent(written, read, absent))
-        pfad::fail(pfad::errc::io, written + ": is the model that is read; choose another file");
+        pfad::fail(pfad::errc::io, written + ": is the file that is read; choose another file");
 }
 
 /// The command line as one line, for files that say how they were made.

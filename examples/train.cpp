@@ -141,6 +141,7 @@ std::string losses(const pfad::train::training_step& step) {
 int train(arguments& a, const std::string& command) {
     auto& options = a.training;
     auto start = start_of(a);
+    program::keep_apart(a.out + "/model.safetensors", a.from);
     options.rotate = rotation_of(a);
     options.check();
     std::string const checkpoint = a.out + "/checkpoint.safetensors";

@@ -136,7 +136,7 @@ run_python_tests() {
     local start=$SECONDS log="$logs/python.txt" status=0 good=0 bad=0 name passes fails skipped
     bash scripts/setup_python.sh >"$log" 2>&1 || status=$?
     if [[ $status -eq 3 ]]; then
-        echo "python: $(cat tests/python/test_*.py | grep -c '^ *def test_') tests are left out, since $(tail -n 1 "$log")"
+        echo "python: $(cat tests/python/test_*.py | grep -c '^ *def test_') test functions are left out, since $(tail -n 1 "$log")"
         return
     fi
     rm -f "$logs"/python_*.txt

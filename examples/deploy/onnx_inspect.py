@@ -6,8 +6,12 @@
 Exit status 0: no defect; 1: a defect in one of them; 2: an error."""
 import sys
 
-import numpy
-from PIL import Image
+try:
+    import numpy
+    from PIL import Image
+except ImportError as missing:
+    print(f"onnx_inspect.py: {missing}", file=sys.stderr)
+    sys.exit(2)
 
 
 def onnx_runtime(path):
@@ -31,6 +35,8 @@ def openvino(path):
 
 def pixels(path, size):
     with Image.open(path) as picture:
+        if picture.mode.startswith("I;16"):  # the upper 8 bits, as pfad takes them; Pillow would clip
+            picture = Image.fromarray((numpy.asarray(picture) >> 8).astype(numpy.uint8))
         # Resized to the last bit as pfad does it: another filter gives other scores.
         return numpy.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
 

@@ -74,4 +74,7 @@ def main(model, pixels, out, onnx=None):
 if __name__ == "__main__":
     if not 4 <= len(sys.argv) <= 5:
         sys.exit("runtimes.py: MODEL PIXELS OUT [ONNX]")
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Exception as problem:  # of three runtimes, which have no common one
+        sys.exit(f"runtimes.py: {' '.join(str(problem).split())}")

@@ -139,6 +139,19 @@ TEST_CASE("onnx: an address stands for a value as long as its tensor lives [onnx
           "onnx: the network has an op that has no form in ONNX");
 }
 
+TEST_CASE("onnx: two networks of one prefix, and other numbers of elements, are refused [onnx]") {
+    cpu::context host_ctx(1);
+    layer one(host_ctx, {.in = 1, .out = 1}), other(host_ctx, {.in = 1, .out = 1});
+    pfad::onnx::context ctx;
+    ctx.hold(one);
+    ctx.hold(one);
+    ctx.hold(other, "other");
+    CHECK_THROWS_AS(ctx.hold(other), error);
+    CHECK_THROWS_AS(ctx.input<float>("x", shape<2>{{1, 4}}, shape<2>{{1, 5}}), error);
+    const auto x = ctx.input<float>("x", shape<2>{{1, 4}});
+    CHECK_THROWS_AS(ctx.output("y", x, shape<2>{{1, 2}}), error);
+}
+
 TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker refuses [onnx]") {
     cpu::context host_ctx(1);
     struct halves {

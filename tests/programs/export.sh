@@ -20,9 +20,14 @@ refuses "no model" "by --model or by --import-destseg; give one" out pfad_export
 refuses "no such model" "gone.safetensors: there is no such file" out \
     pfad_export --model gone.safetensors --onnx out/a.onnx
 refuses "no file to write" "" out pfad_export --model $model
+refuses "files without names" "name no file; give at least one" out pfad_export --model $model --onnx "" --pfad ""
+refuses "one file for both" "name one file; give two" out pfad_export --model $model --onnx out/b --pfad out/../out/b
+refuses "one of two cannot be written" "out/none/a.onnx: " out pfad_export --model $model --onnx out/none/a.onnx --pfad out/b
+succeeds "a model as a model" pfad_export --model $model --pfad copy.safetensors
+check "of the same weights" cmp <(weights $model) <(weights copy.safetensors)
 refuses "no such folder" "out/none/a.onnx: " out pfad_export --model $model --onnx out/none/a.onnx
 refuses "a folder is in its place" "out: " out pfad_export --model $model --onnx out
-refuses "over the model itself" "is the model that is read" model pfad_export --model $model --onnx ./$model
+refuses "over the model itself" "is the file that is read" model pfad_export --model $model --onnx ./$model
 refuses "an option that is none" "opset" out pfad_export --model $model --onnx out/a.onnx --opset 9
 safetensors other.safetensors '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' 4
 refuses "another file" "other.safetensors: is not a pfad model" out \

@@ -36,6 +36,7 @@ for option in "--size 128" "--rcm off" "--aff off" "--pcar off" "--layer-scale 1
     refuses "from a model with $option" "${option% *}: run/model.safetensors has its own, which --from goes on with" \
         on "${from[@]}" $option
 done
+refuses "from a model into its place" "run/model.safetensors: is the file that is read" run "${from[@]}" --out run
 refuses "from a picture" "mask.png: .*not a safetensors file" on "${from[@]}" --from tiny/ground_truth/pit/000_mask.png
 refuses "neither teacher nor model" "--teacher is required, or --from, whose model has one" on \
     pfad_train --data tiny --textures paint --out on
@@ -61,15 +62,21 @@ check "fused or not, the scores agree to 1e-5" \
 n=$(ls tiny/test/*/* | wc -l)
 safetensors zeros.safetensors "{\"__metadata__\":{\"runtime\":\"zeros\"},\"maps\":{\"dtype\":\"F32\",\"shape\":[$n,64,64],\"data_offsets\":[0,$((n * 16384))]},\"scores\":{\"dtype\":\"F32\",\"shape\":[$n],\"data_offsets\":[$((n * 16384)),$((n * 16388))]}}" $((n * 16388))
 echo 'cp zeros.safetensors "$3"; [[ $1 == run/model.safetensors && -s $2 && $# -eq 3 ]]' >zeros.sh
+mkdir tmp
+export TMPDIR=$PWD/tmp
 conformance=(pfad_conformance --model run/model.safetensors --data tiny)
 succeeds "conformance with another runtime" "${conformance[@]}" --runtimes "bash zeros.sh"
 check "it is in the table, as far off as scores are high" grep -Eq "^zeros +[0-9.]+e-0[1-9] +[0-9.]+e[+-]0[0-9] +0\.5000" stdout.txt
 refuses "a runtime that fails" "--runtimes: this command failed: false" out "${conformance[@]}" --runtimes false
+{ head -c -4 zeros.safetensors; printf '\0\0\300\177'; } >nan.safetensors
+refuses "a runtime whose score is no number" "zeros gives a value that is not finite" out "${conformance[@]}" \
+    --runtimes "bash -c 'cp nan.safetensors \"\$3\"' runtime"
 refuses "a runtime that writes nothing" "the command writes a result" out "${conformance[@]}" --runtimes true
 refuses "an ONNX file that is not there" "onnx: File does not exist: gone.onnx" out "${conformance[@]}" \
     --runtimes true --onnx gone.onnx
 refuses "an ONNX file for nobody" "onnx requires --runtimes" out "${conformance[@]}" --onnx zeros.safetensors
-check "no folder is left behind" test -z "$(ls -d "${TMPDIR:-/tmp}"/pfad_conformance.* 2>/dev/null)"
+check "no folder is left behind" test -z "$(ls tmp)"
+unset TMPDIR
 
 picture=$(ls tiny/test/pit/* | head -n 1)
 mkdir other && cp "$picture" other/

@@ -41,7 +41,7 @@ refuses "threshold: no folder" "nowhere: there is no such folder" out \
     "${threshold[@]}" --good nowhere --false-alarms 0.1
 refuses "threshold: no picture" "out: there is no PNG, JPEG or BMP" out \
     "${threshold[@]}" --bad out
-refuses "threshold: over the model itself" "is the model that is read" model \
+refuses "threshold: over the model itself" "is the file that is read" model \
     "${threshold[@]}" --false-alarms 0.1 --out ./$model
 mkdir spoilt && cp tiny/test/good/* spoilt && echo text >spoilt/zz.png
 refuses "threshold: a picture that is none" "spoilt/zz.png: is not a" out \
@@ -90,7 +90,7 @@ check "no picture among the text" test "$(wc -c <stdout.txt)" -lt 3000
 check "no sentence of what is missing" test "$(grep -c "^No evaluation" stdout.txt)" -eq 0
 check "the preview is two pictures and their overlays" test \
     "$(od -An -t x1 -j 16 -N 8 preview.png | tr -d ' ')" = "$(printf '%08x%08x' $((4 * 160 + 3 * 2)) 160)"
-refuses "the model as its preview" "recorded.safetensors: is the model" none \
+refuses "the model as its preview" "recorded.safetensors: is the file that is read" none \
     pfad_info recorded.safetensors --preview recorded.safetensors
 # The file may be another one when the evaluation ends.
 {

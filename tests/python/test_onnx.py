@@ -12,9 +12,14 @@ import onnxruntime
 import openvino
 import torch
 
-from support import EXAMPLES, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
+from support import BIN, EXAMPLES, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
 import pfadseg
 from network import Options
+
+
+def setUpModule():
+    if not (BIN / "pfad_export").exists():
+        raise unittest.SkipTest("pfad_export is not built")
 
 
 class InFolder(unittest.TestCase):

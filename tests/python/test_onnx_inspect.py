@@ -52,6 +52,13 @@ class Program:
         self.assertEqual(done.returncode, 1)
         self.assertEqual(self.inspect("model.onnx", "dark.png").returncode, 0)
 
+    def test_grey_of_16_bits_counts_by_its_upper_8(self):
+        import numpy
+        from PIL import Image
+        Image.fromarray(numpy.full((70, 90), 51 * 257, numpy.uint16)).save(self.folder / "deep.png")
+        self.assertEqual(self.inspect("model.onnx", "deep.png").stdout,
+                         "deep.png  score 0.2000  threshold 0.7500  good\n")
+
     def test_refuses_in_one_line(self):
         write_model(self.folder / "other.onnx", {"size": str(SIZE)})
         for arguments, said in (([], "give a model"), (["other.onnx", "dark.png"], "is not of pfad_export"),

@@ -19,12 +19,13 @@
 namespace {
 
 /// The number that the file of the model says of itself under this key.
-double metadata(const Ort::Session& model, const std::string& file, const char* key) {
+double metadata(
+    const Ort::Session& model, const std::string& file, const char* key, double low, double high) {
     Ort::AllocatorWithDefaultOptions memory;
     const auto text = model.GetModelMetadata().LookupCustomMetadataMapAllocated(key, memory);
     char* end = nullptr;
-    const double value = text ? std::strtod(text.get(), &end) : -1;
-    if (!(value >= 0) || end == text.get() || *end != 0)
+    const double value = text ? std::strtod(text.get(), &end) : low - 1;
+    if (!(value >= low && value <= high) || end == text.get() || *end != 0)
         pfad::fail(pfad::errc::io, file + ": is not of pfad_export, it does not say its " + key);
     return value;
 }
@@ -35,8 +36,8 @@ int inspect(int count, char** arguments) {
     const std::string file = arguments[1];
     const Ort::Env environment(ORT_LOGGING_LEVEL_FATAL); // what is wrong is thrown, too
     Ort::Session model(environment, file.c_str(), {});
-    const int size = static_cast<int>(metadata(model, file, "size"));
-    const double threshold = metadata(model, file, "threshold");
+    const int size = static_cast<int>(metadata(model, file, "size", 32, 4096));
+    const double threshold = metadata(model, file, "threshold", 0, 1);
     const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     int status = 0;
     for (int i = 2; i < count; ++i) {

@@ -7,15 +7,21 @@ HOST:PORT is the server's gRPC, THRESHOLD the model's, as pfad_info tells it: Tr
 Exit status 0: no defect; 1: a defect in one of them; 2: an error."""
 import sys
 
-import numpy
-import tritonclient.grpc as triton
-from PIL import Image
+try:
+    import numpy
+    import tritonclient.grpc as triton
+    from PIL import Image
+except ImportError as missing:
+    print(f"client.py: {missing}", file=sys.stderr)
+    sys.exit(2)
 
 MODEL = "pfadseg"
 
 
 def pixels(path, size):
     with Image.open(path) as picture:
+        if picture.mode.startswith("I;16"):  # the upper 8 bits, as pfad takes them; Pillow would clip
+            picture = Image.fromarray((numpy.asarray(picture) >> 8).astype(numpy.uint8))
         # Resized to the last bit as pfad does it: another filter gives other scores.
         return numpy.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
 
@@ -42,6 +48,6 @@ def main(arguments):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (OSError, ValueError, triton.InferenceServerException) as problem:
-        print(f"client.py: {problem}", file=sys.stderr)
+    except Exception as problem:
+        print(f"client.py: {' '.join(str(problem).split())}", file=sys.stderr)
         sys.exit(2)

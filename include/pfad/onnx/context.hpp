@@ -48,14 +48,15 @@ private:
 };
 
 /// Runs a network in evaluation on one sample to write it down for batches of any size:
-///   onnx::context ctx;
+///   pfad::onnx::context ctx;
 ///   ctx.hold(model);
-///   tape<onnx::context> t(ctx, mode::eval);
+///   tape<pfad::onnx::context> t(ctx, mode::eval);
 ///   const auto y = model(t, constant(ctx.input<float>("x", shape{1, 64, 64, 3}, shape{1, 3, 64, 64})));
 ///   ctx.output("y", y.value, shape{1, 1, 16, 16});
 ///   const auto file = ctx.graph.finish("model");
 /// Images are (n, h, w, c) in pfad and (n, c, h, w) in the graph. An op without a form in
 /// onnx/ops.hpp runs on the CPU, and the next one finds no value at its address: errc::unsupported.
+/// One that writes over its own input must have a form, as the address keeps its name.
 struct context : cpu::context {
     context() : cpu::context(1) {}
 
@@ -67,6 +68,8 @@ struct context : cpu::context {
     void hold(M& m, const std::string& prefix = "") {
         for (auto& array : named_arrays<float>(m, prefix)) {
             const void* const address = array.values.data;
+            const auto known = held_.emplace(array.name, address).first->second;
+            expect(known == address, "onnx", "networks that are held have different prefixes");
             arrays_.emplace(address, std::move(array));
         }
     }
@@ -76,6 +79,8 @@ struct context : cpu::context {
     template <class T, int R, int Q>
     [[nodiscard]] tensor<T, R>
     input(const std::string& name, const shape<R>& dims, const shape<Q>& there) {
+        expect(dims.size() == there.size(), "onnx", "an input has as many elements there", dims,
+               there);
         auto x = empty<T>(*this, dims);
         graph.input<T>(name, there.extent);
         memory->set(x.data(), name);
@@ -89,6 +94,8 @@ struct context : cpu::context {
     /// A value as an output of the graph, under these extents, of which the first is the batch.
     template <class T, int R, int Q>
     void output(const std::string& name, const tensor<T, R>& y, const shape<Q>& dims) {
+        expect(y.size() == dims.size(), "onnx", "an output has as many elements there", y.dims(),
+               dims);
         std::vector<std::int64_t> to(dims.extent, dims.extent + Q);
         to[0] = -1;
         graph.node("Reshape", {this->name(y.view()), graph.integers(to)}, {}, name);
@@ -124,8 +131,10 @@ struct context : cpu::context {
         if (parts.size() == 1)
             return parts[0];
         std::string whole = parts[0]; // convs.0.weight, convs.1.weight, ..: convs.weight
-        if (const auto at = whole.rfind(".0."); at != std::string::npos)
-            whole.erase(at, 2);
+        const auto at = whole.rfind(".0.");
+        expect(at != std::string::npos, "onnx",
+               "stacked parameters are numbered from 0 in their names");
+        whole.erase(at, 2);
         if (written_.insert(whole).second)
             graph.node("Concat", parts, {{"axis", std::int64_t{0}}}, whole);
         return whole;
@@ -159,6 +168,7 @@ private:
     }
 
     std::unordered_map<const void*, named_array<float>> arrays_;
+    std::unordered_map<std::string, const void*> held_;
     std::unordered_set<std::string> written_;
     std::unordered_map<const void*, std::vector<std::string>> parts_;
 };

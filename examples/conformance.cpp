@@ -122,13 +122,14 @@ void on_gpu(const arguments& a,
     host_memory memory(std::make_shared<pool>());
     pfadseg<float> model(memory, description.options);
     from_state_dict(model, file);
-    for (const char* precision : {"float", "bf16"}) {
-        const std::string name =
-            precision == std::string("bf16") ? "CUDA, bf16" : "CUDA, float (TF32)";
+    const std::pair<const char*, const char*> ways[] = {{"float", "CUDA, float (TF32)"},
+                                                        {"bf16", "CUDA, bf16"}};
+    for (const auto& [precision, name] : ways) {
         program::progress progress(static_cast<int>(items.size()));
         const auto device = program::make_device({"cuda", precision, a.threads});
-        const auto e = device->evaluate(model, description.size, items,
-                                        [&](int done, int) { progress.show(done, 1, name); });
+        const auto e =
+            device->evaluate(model, description.size, items,
+                             [&, text = name](int done, int) { progress.show(done, 1, text); });
         to.push_back({name, {e.maps.data(), e.maps.data() + e.maps.size()}, e.scores});
     }
 }

@@ -19,10 +19,9 @@ check "it is the same" test "$before" = "$(cksum <out/model.onnx)"
 refuses "no model" "by --model or by --import-destseg; give one" out pfad_export --onnx out/a.onnx
 refuses "no such model" "gone.safetensors: there is no such file" out \
     pfad_export --model gone.safetensors --onnx out/a.onnx
-refuses "no file to write" "" out pfad_export --model $model
-refuses "files without names" "name no file; give at least one" out pfad_export --model $model --onnx "" --pfad ""
-refuses "one file for both" "name one file; give two" out pfad_export --model $model --onnx out/b --pfad out/../out/b
-refuses "one of two cannot be written" "out/none/a.onnx: " out pfad_export --model $model --onnx out/none/a.onnx --pfad out/b
+refuses "no file to write" "by --onnx or by --pfad; give one" out pfad_export --model $model
+refuses "a file without a name" "by --onnx or by --pfad; give one" out pfad_export --model $model --onnx ""
+refuses "two files" "by --onnx or by --pfad; give one" out pfad_export --model $model --onnx out/a --pfad out/b
 succeeds "a model as a model" pfad_export --model $model --pfad copy.safetensors
 check "of the same weights" cmp <(weights $model) <(weights copy.safetensors)
 refuses "no such folder" "out/none/a.onnx: " out pfad_export --model $model --onnx out/none/a.onnx

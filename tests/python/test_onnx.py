@@ -142,7 +142,8 @@ class DeSTSeg(InFolder):
         network = random_model(Options(False, False, False), size=256)
         file, model = self.folder / "destseg.pckl", self.folder / "model.safetensors"
         torch.save(self.checkpoint(network), file)
-        run("pfad_export", "--import-destseg", file, "--pfad", model, "--onnx", self.folder / "model.onnx")
+        run("pfad_export", "--import-destseg", file, "--pfad", model)
+        run("pfad_export", "--import-destseg", file, "--onnx", self.folder / "model.onnx")
         maps, scores = torch_results(network, pictures())
         self.assertGreater(maps.std(), 100 * TOLERANCE)
         for score, seen in zip(scores, inspect(model, pictures()), strict=True):

@@ -17,7 +17,6 @@ alone() {
     local more=
     [[ $1 != cuda/* && $1 != *.cuh ]] || more=$PFAD_SIMT_FLAGS
     [[ $1 != cudnn/* ]] || more=$PFAD_TOOLKIT_FLAGS
-    [[ $1 != onnx/* ]] || more="-DONNX_NAMESPACE=onnx -DONNX_ML=1"
     echo "#include <pfad/$1>" | g++ $PFAD_FLAGS $more -fsyntax-only -x c++ - ||
         { echo "does not compile alone: pfad/$1"; return 1; }
 }

@@ -5,3 +5,7 @@ includes=(-Iinclude -Ikernels -fopenmp)
 for flag in $(pkg-config --cflags stb nlohmann_json); do
     includes+=("${flag/#-I/-isystem}")
 done
+# The headers of onnx/ need the macros of ONNX's own build.
+if [[ -e /usr/include/onnx/onnx_pb.h ]]; then
+    includes+=(-DONNX_NAMESPACE=onnx -DONNX_ML=1)
+fi

@@ -14,6 +14,7 @@ trap 'rm -rf "$folder"' EXIT
 headers=$(find include/pfad kernels/pfad \( -name '*.hpp' -o -name '*.cuh' \) -printf '%P\n' |
     grep -vE '^cudnn/|^gpu[.]cuh$' | sort)
 includes+=(-Itests/simt -Itests/simt/include -Wno-unknown-pragmas)
+[[ -e /usr/include/onnx/onnx_pb.h ]] || headers=$(grep -v '^onnx/' <<<"$headers")
 sed 's|.*|#include <pfad/&>|' <<<"$headers" >"$folder/every.hpp"
 tac "$folder/every.hpp" >"$folder/every_reversed.hpp"
 
@@ -29,6 +30,9 @@ if grep -q '^onednn' <<<"$headers"; then
 fi
 if grep -q '^io/' <<<"$headers"; then
     libraries+=(-lstb)
+fi
+if grep -q '^onnx/' <<<"$headers"; then
+    libraries+=(-lonnx -lonnx_proto -lprotobuf)
 fi
 g++ "${flags[@]}" "$folder/first.o" "$folder/second.o" "${libraries[@]}" -o "$folder/both"
 "$folder/both"

@@ -31,13 +31,13 @@ namespace pfad {
         {"segmentation.head.", "segmentation_net.head.1."},
         {"segmentation.head_bn.", "segmentation_net.head.2."},
         {"segmentation.out.", "segmentation_net.head.4."}};
-    const bool context = name.starts_with("segmentation.context.");
+    const bool in_aspp = name.starts_with("segmentation.context.");
     for (const auto& [here, there] : parts)
         if (name.starts_with(here)) {
             name.replace(0, here.size(), there);
             break;
         }
-    if (const auto norm = name.find(".bn."); context && norm != std::string::npos)
+    if (const auto norm = name.find(".bn."); in_aspp && norm != std::string::npos)
         name.replace(norm, 4, ".norm.");
     return name;
 }

@@ -44,7 +44,7 @@ build_all() {
         -n $(find include kernels bench -newer "$home/bin/bench_kernels" -type f -print -quit) ]]; then
         targets+=("$home/bin/bench_kernels")
     fi
-    has_cudnn && targets+=("$home/bin/gpu_train" "$home/bin/gpu_networks" "$home/bin/gpu_ops")
+    has_cudnn && targets+=("$home/bin/gpu_train" "$home/bin/gpu_networks" "$home/bin/gpu_ops" "$home/bin/gpu_pointwise")
     PFAD_TOOLKIT=$(toolkit)
     # Catch2 3 has its own code in a library.
     PFAD_CATCH=$(echo '#include <catch2/catch_all.hpp>' | g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null && echo -lCatch2 || true)

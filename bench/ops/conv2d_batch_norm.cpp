@@ -1,5 +1,5 @@
 // A convolution with the batch norm and the ReLU behind it, and both one after the other. On a GPU
-// the convolution is a vendor's, and batch_norm's benchmark has the rest.
+// the convolution is a vendor's; here is what folds batch norm into its weights, once a step.
 #include "support/op.hpp"
 
 #include <pfad/ops/conv2d_batch_norm.hpp>
@@ -48,6 +48,22 @@ void conv2d_batch_norm_forward_unfused(benchmark::State& state) {
 }
 PFAD_BENCHMARK(conv2d_batch_norm_forward, bench::stages);
 PFAD_BENCHMARK(conv2d_batch_norm_forward_unfused, bench::stages);
+
+#else
+
+template <class T>
+void fold_batch_norm(benchmark::State& state) {
+    bench::context ctx;
+    std::int64_t const c = bench::maps(state)[3];
+    const auto w = bench::draw<T>(ctx, shape<4>{{c, 3, 3, c}});
+    const auto one = bench::draw<accumulator_t<T>>(ctx, shape<1>{{c}}, 0.5, 1.5);
+    const batch_norm_epilogue<T> e = {one, one, one, one, 1e-5, tail::relu, {}};
+    const auto folded = empty<T>(ctx, w.dims());
+    const auto offset = empty<T>(ctx, one.dims());
+    bench::measure(ctx, state, bench::operations(1, w), bench::bytes(w, folded),
+                   [&] { fold_batch_norm(ctx, w, {}, e, folded.view(), offset.view()); });
+}
+PFAD_BENCHMARK(fold_batch_norm, bench::stages);
 
 #endif
 

@@ -1,8 +1,8 @@
+#include "cudnn/convolutions.hpp"
 #include "support/catch.hpp"
 #include "support/sentence.hpp"
 
 #include <pfad/cudnn/conv2d.hpp>
-#include <pfad/pfad.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,62 +13,33 @@
 using namespace pfad;
 using namespace pfad::cudnn;
 
-namespace probe {
-
-/// Notes the convolutions of a network instead of computing them.
-struct context : cpu::context {
-    using cpu::context::context;
-    std::vector<conv2d_problem> seen;
-};
-
-template <class T>
-void conv2d_forward(context& ctx,
-                    in<T, 4> x,
-                    in<T, 4> w,
-                    in<accumulator_t<T>, 1> b,
-                    out<T, 4> y,
-                    conv2d_geometry g,
-                    const weight_stamp& = {}) {
-    ctx.seen.push_back({b.data ? operation::forward_with_bias : operation::forward, data_type<T>,
-                        x.dims, w.dims, y.dims, g});
-    std::fill_n(y.data, y.size(), T(1));
-}
-
-/// As on a GPU.
-inline bool one_kernel_pays(const context&, const shape<4>&) {
-    return false;
-}
-
-} // namespace probe
-
 namespace {
 
-// An H200 in the words in which cuDNN describes a GPU: plans for it can be made on any machine.
-const char* const h200 = R"({"maxGridSize": [2147483647, 65535, 65535],
+// An H200, or the like of another generation, in the words in which cuDNN describes a GPU: plans for it
+// can be made on any machine. `version` is 100 times the compute capability.
+std::string device_json(int version) {
+    return R"({"maxGridSize": [2147483647, 65535, 65535],
     "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "multiProcessorCount": 132,
     "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
     "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
     "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0,
     "maxCtasPerSM": 32, "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0,
-    "supportCoopLaunch": 1, "deviceVer": 900, "driverVer": 13000,
-    "totalGlobalMem": 150754820096, "cudaDeviceId": 0, "deviceName": "NVIDIA H200"})";
+    "supportCoopLaunch": 1, "driverVer": 13000, "totalGlobalMem": 150754820096,
+    "cudaDeviceId": 0, "deviceName": "NVIDIA H200", "deviceVer": )" +
+           std::to_string(version) + "}";
+}
+const std::string h200 = device_json(900);
 
 // Every convolution of PFADSeg and of DeSTSeg (all modules off) on a batch of 16 pictures of 256 x
-// 256, forward.
+// 256, forward, once each.
 std::vector<conv2d_problem> convolutions() {
-    probe::context ctx(2);
-    for (const bool on : {true, false}) {
-        const pfadseg<float> model(ctx, {.rcm = on, .aff = on, .pcar = on});
-        tape<probe::context> t(ctx, mode::eval);
-        static_cast<void>(model.logits(t, constant(full(ctx, shape<4>{{1, 256, 256, 3}}, 0.0f))));
-    }
     std::vector<conv2d_problem> list;
     std::set<plan_key> known;
-    for (auto p : ctx.seen) {
-        p.x.extent[0] = p.y.extent[0] = 16;
-        if (known.insert(p.key({})).second)
-            list.push_back(p);
-    }
+    for (const bool on : {true, false})
+        for (const auto phase : {mode::eval, mode::train})
+            for (const auto& p : probe::convolutions({.rcm = on, .aff = on, .pcar = on}, phase, 16))
+                if (known.insert(p.key({})).second)
+                    list.push_back(p);
     return list;
 }
 
@@ -100,14 +71,16 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
     const auto all = convolutions();
     CHECK(all.size() > 40);
     for (auto p : all) {
-        const auto forward = p.op;
-        for (const auto op : {forward, operation::backward_input, operation::backward_weight})
+        const auto end = p.end;
+        for (const auto op :
+             {operation::forward, operation::backward_input, operation::backward_weight})
             for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE})
                 for (const bool tensor_cores : {false, true}) {
                     if (element == CUDNN_DATA_BFLOAT16 && !tensor_cores)
                         continue; // bf16 is made for them
                     p.op = op;
                     p.element = element;
+                    p.end = op == operation::forward ? end : conv2d_epilogue{};
                     INFO(p.name() << ", element type " << element
                                   << (tensor_cores ? "" : ", strict"));
                     const auto found =
@@ -120,6 +93,26 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
                         CHECK_FALSE(has(said, CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
                 }
     }
+}
+
+TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all of it [cudnn]",
+          "[cudnn]") {
+    const auto all = convolutions();
+    for (const int version : {800, 860, 890, 1000, 1200}) {
+        const auto device = device_of(device_json(version));
+        for (auto p : all)
+            for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
+                p.element = element;
+                INFO(p.name() << ", element type " << element << ", " << version);
+                CHECK(find_plan(device, p.operations(), {true, false}, p.name()));
+            }
+    }
+    // Before, bf16 has none, and that is an answer.
+    auto p = usual;
+    const auto turing = device_of(device_json(750));
+    CHECK(find_plan(turing, p.operations(), {true, false}, p.name()));
+    p.element = CUDNN_DATA_BFLOAT16;
+    CHECK_FALSE(find_plan(turing, p.operations(), {true, false}, p.name()));
 }
 
 TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cudnn]") {
@@ -135,7 +128,7 @@ TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cud
 TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]", "[cudnn]") {
     const auto base = usual;
     const engine_limits limits;
-    std::vector<conv2d_problem> others(7, base);
+    std::vector<conv2d_problem> others(10, base);
     others[0].op = operation::backward_input;
     others[1].element = CUDNN_DATA_BFLOAT16;
     others[2].x.extent[0] = 8;
@@ -143,8 +136,12 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
     others[4].y.extent[1] = 32;
     others[5].g.stride = 2;
     others[6].g.dilation = 2;
+    others[7].end.residual = true;
+    others[8].end.bias = true;
+    others[9].end.after = tail::relu;
+    std::set<plan_key> keys = {base.key(limits)};
     for (const auto& other : others)
-        CHECK(other.key(limits) != base.key(limits));
+        CHECK(keys.insert(other.key(limits)).second);
     CHECK(base.key({false, false}) != base.key(limits));
     CHECK(base.key({true, true}) != base.key(limits));
     CHECK(base.key({true, false}) == base.key(limits));

@@ -4,6 +4,7 @@
 
 #include "gpu/pictures.hpp"
 #include "gpu/steps.hpp"
+#include "gpu/stopwatch.hpp"
 #include "support/backends.hpp"
 
 #include <algorithm>
@@ -11,42 +12,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 namespace pfad::test {
-
-/// Milliseconds of device time between start() and stop().
-class stopwatch {
-public:
-    explicit stopwatch(gpu_backend& ctx) : ctx_(ctx), begin_(make()), end_(make()) {}
-
-    void start() { cuda::check(cudaEventRecord(begin_.get(), ctx_.stream()), "an event"); }
-    [[nodiscard]] double stop() {
-        cuda::check(cudaEventRecord(end_.get(), ctx_.stream()), "an event");
-        cuda::check(cudaEventSynchronize(end_.get()), "an event");
-        float passed = 0;
-        cuda::check(cudaEventElapsedTime(&passed, begin_.get(), end_.get()), "an event");
-        return static_cast<double>(passed);
-    }
-
-private:
-    struct destroy {
-        void operator()(cudaEvent_t event) const { cuda::discard(cudaEventDestroy(event)); }
-    };
-    using owned = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, destroy>;
-    static owned make() {
-        cudaEvent_t event = nullptr;
-        cuda::check(cudaEventCreate(&event), "an event");
-        return owned(event);
-    }
-
-    gpu_backend& ctx_;
-    owned begin_, end_;
-};
 
 template <class T>
 inline constexpr const char* type_name = std::is_same_v<T, float> ? "float32" : "bfloat16";
@@ -113,7 +84,10 @@ double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat
     time_mode(on, job, "eager", batch, repeat, run);
     on.ctx.memory->trim(); // a captured step has memory of its own
     cuda::captured step(on.ctx, run);
-    return time_mode(on, job, "captured", batch, repeat, step);
+    const double ms = time_mode(on, job, "captured", batch, repeat, step);
+    std::printf("%s %s x%lld: %zu nodes\n", job, type_name<T>, static_cast<long long>(batch),
+                step.nodes());
+    return ms;
 }
 
 /// The map at three batches, an iteration of each stage, and from these the time of a whole

@@ -4,6 +4,9 @@
 #include <pfad/ops/branch_conv2d.hpp>
 #include <pfad/ops/conv2d_batch_norm.hpp>
 
+#include <cmath>
+#include <limits>
+
 using namespace pfad;
 using namespace pfad::test;
 
@@ -107,6 +110,16 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops
             const double terms = static_cast<double>(z.kernel * z.kernel * z.x[3]);
             check_close(got, want, tolerance<T>(terms, 4));
             CHECK(same_bits(fused<T>(ctx, z, p, norm), got)); // of what a backend keeps
+#if defined(PFAD_TEST_GPU)
+            // As in a captured step.
+            cuda::folded_weights kept;
+            ctx.folded = &kept;
+            const auto folded = fused<T>(ctx, z, p, norm);
+            check_close(folded, want, tolerance<T>(terms, 4));
+            CHECK(same_bits(fused<T>(ctx, z, p, norm), folded));
+            CHECK(kept.size() == 1);
+            ctx.folded = nullptr;
+#endif
         };
         check(double());
         for_each_element<TestType>(check);
@@ -192,6 +205,51 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]"
     check(double());
     for_each_element<TestType>(check);
 }
+
+#if defined(PFAD_TEST_GPU)
+
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: folded weights follow their stamp [ops]",
+                        "[ops]",
+                        backends) {
+    auto ctx = make_context<TestType>(1);
+    cuda::folded_weights kept;
+    ctx.folded = &kept;
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::relu, true};
+    channels norm(z.filters);
+    const auto check = [&](const auto& p, const char* w) {
+        check_close(fused<float>(ctx, z, p, norm), wanted(z, weights(z, w), norm),
+                    tolerance<float>(144, 4));
+    };
+    auto w = filter<float>(ctx, weights(z, "w"));
+    check(w, "w");
+    write_elements(ctx, w.value, elements<float>(weights(z, "other")));
+    w.stamp.touch();
+    check(w, "other");
+    check(filter<float>(ctx, weights(z, "third")), "third");
+    CHECK(kept.size() == 3);
+    // Not those of statistics, which nothing marks.
+    norm.mean.data[3] += 1;
+    CHECK(same_bits(fused<float>(ctx, z, w, norm), fused<float>(ctx, z, w, channels(z.filters))));
+    kept.clear();
+    check(w, "other");
+}
+
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN [ops]", "[ops]", backends) {
+    auto ctx = make_context<TestType>(1);
+    cuda::folded_weights kept;
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::relu, false};
+    auto w = weights(z, "w");
+    w.data[5 * 144] = std::numeric_limits<double>::quiet_NaN();
+    const auto p = filter<float>(ctx, w);
+    for (const bool folded : {false, true}) {
+        ctx.folded = folded ? &kept : nullptr;
+        const auto y = fused<float>(ctx, z, p, channels(z.filters));
+        CHECK(std::isnan(y.data[5 + 16 * 7]));
+        CHECK_FALSE(std::isnan(y.data[4 + 16 * 7]));
+    }
+}
+
+#endif
 
 TEST_CASE("conv2d_batch_norm: refuses extents that do not fit [ops]", "[ops]") {
     cpu::context ctx(1);

@@ -179,6 +179,8 @@ public:
         copy_arrays(ctx_, first_, student_);
         sgd<float, gpu> optimiser(ctx_, {}, [&](auto&& add) { add(student_, 0.4); });
         cuda::captured run{ctx_, [&] { step(optimiser); }};
+        cuda::folded_weights folded; // which a captured step keeps by itself
+        ctx_.folded = captured ? nullptr : &folded;
         outcome<float> all;
         for (int i = 0; i < steps; ++i) {
             const auto number = std::to_string(i);
@@ -190,7 +192,9 @@ public:
                 step(optimiser);
             all["loss " + number] = read_elements(ctx_, loss_);
         }
+        ctx_.folded = nullptr;
         CHECK(run.is_captured() == captured);
+        CHECK((folded.size() > 0) == !captured);
         all["velocities"] = read_elements(ctx_, optimiser.velocities());
         visit(student_, "",
               [&](const std::string& name, auto& p) { all[name] = read_elements(ctx_, p.value); });
@@ -226,6 +230,34 @@ TEST_CASE("networks: a captured step of stage one is the eager one [simt]", "[si
     first_stage stage;
     // Two run as they are, the third is captured and replayed, the fourth replayed.
     CHECK(same_bits(stage(4, false), stage(4, true)));
+}
+
+TEST_CASE("networks: batch norm is no launch of its own behind a convolution [simt]", "[simt]") {
+    // Of 64x64 and a batch of one. docs/performance.md has the numbers.
+    const auto launches = [](pfadseg_options options, bool folded) {
+        cpu::context plain(1);
+        pfadseg<float> start(plain, options);
+        start.initialise(7);
+        cuda::context ctx;
+        pfadseg<float, gpu> model(ctx, options);
+        copy_arrays(ctx, start, model);
+        const auto x = constant(upload<float>(ctx, random_array(shape<4>{{1, 64, 64, 3}}, "x")));
+        tensor<float, 4, gpu> map;
+        cuda::captured step{ctx, [&] {
+                                if (!folded)
+                                    ctx.folded = nullptr;
+                                tape<cuda::context> t(ctx, mode::eval);
+                                map = model(t, x).value;
+                            }};
+        while (!step.is_captured())
+            step();
+        return step.nodes();
+    };
+    CHECK(launches({}, true) == 430);
+    CHECK(launches({}, false) == 658);
+    const pfadseg_options destseg = {.rcm = false, .aff = false, .pcar = false};
+    CHECK(launches(destseg, true) == 83);
+    CHECK(launches(destseg, false) == 213);
 }
 
 TEST_CASE("networks: a step of each stage of PFADSeg [simt]", "[simt]") {

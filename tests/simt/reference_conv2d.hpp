@@ -6,6 +6,7 @@
 #include <pfad/core/tensor.hpp>
 #include <pfad/cpu/context.hpp>
 #include <pfad/cuda/context.hpp>
+#include <pfad/ops/batch_norm.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -75,6 +76,29 @@ void conv2d_forward(context& ctx,
         const detail::widened<T, 4> result(plain, y, store::set);
         cpu::conv2d_forward(plain, detail::widened<T, 4>(plain, x).view_of(),
                             detail::widened<T, 4>(plain, w).view_of(), b, result.view_of(), g);
+    });
+}
+
+template <class T>
+void folded_conv2d_forward(context& ctx,
+                           in<T, 4> x,
+                           in<T, 4> w,
+                           in<T, 1> b,
+                           in<T, 4> residual,
+                           tail after,
+                           out<T, 4> y,
+                           conv2d_geometry g) {
+    detail::queue(ctx, [=](cpu::context& plain) {
+        using A = accumulator_t<T>;
+        const detail::widened<T, 4> result(plain, y, store::set), more(plain, residual);
+        cpu::conv2d_forward<A>(plain, detail::widened<T, 4>(plain, x).view_of(),
+                               detail::widened<T, 4>(plain, w).view_of(),
+                               detail::widened<T, 1>(plain, b).view_of(), result.view_of(), g);
+        for (std::int64_t i = 0; i < y.size(); ++i) {
+            A& value = result.view_of().data[i];
+            value += residual.data ? more.view_of().data[i] : A(0);
+            value = after == tail::relu && value < A(0) ? A(0) : value;
+        }
     });
 }
 

@@ -153,26 +153,26 @@ TEST_CASE("two_stage_trainer: what is not finite stops the run in one sentence [
 
 namespace {
 
-/// The losses of a run on the plain loops in bf16; with a checkpoint one that is stopped in
+/// The losses of a run in bf16; with a checkpoint one that is stopped in
 /// its second stage and resumed.
 std::vector<double> run_in_bf16(small_network& net,
                                 const small_pictures& pictures,
                                 train::training_options options,
                                 const std::string& checkpoint = "") {
-    using bf16_trainer = train::two_stage_trainer<cpu::context, bf16>;
-    cpu::context plain(2);
+    using bf16_trainer = train::two_stage_trainer<pfad::context, bf16>;
     options.checkpoint_every = checkpoint.empty() ? 0 : 4;
     std::vector<double> losses;
     struct stopped {};
     try {
-        bf16_trainer all(plain, net.model, options, pictures.good, pictures.textures, checkpoint);
+        bf16_trainer all(net.ctx, net.model, options, pictures.good, pictures.textures, checkpoint);
         all.run([&](const training_step& step) {
             if (!checkpoint.empty() && step.iteration == 4)
                 throw stopped();
             losses.push_back(step.cosine + step.focal + step.l1);
         });
     } catch (const stopped&) {
-        bf16_trainer rest(plain, net.model, options, pictures.good, pictures.textures, checkpoint);
+        bf16_trainer rest(net.ctx, net.model, options, pictures.good, pictures.textures,
+                          checkpoint);
         rest.resume();
         CHECK(rest.iteration() == 4);
         rest.run([&](const training_step& step) {
@@ -195,6 +195,8 @@ double relative_distance(const std::vector<double>& a, const std::vector<double>
 
 TEST_CASE(
     "two_stage_trainer: bf16 on the CPU follows float, and resumes to the same bits [train]") {
+    if (!onednn::has_bf16())
+        return; // nobody can train so here
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);

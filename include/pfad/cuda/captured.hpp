@@ -3,6 +3,7 @@
 
 #include <pfad/core/pool.hpp>
 #include <pfad/cuda/context.hpp>
+#include <pfad/cuda/folded.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -31,7 +32,8 @@ namespace pfad::cuda {
 /// - touches from outside only tensors that live as long as this object;
 /// - may leave tensors behind, as `loss`, which each later call writes anew where they are.
 /// What the host does in it (a learning rate, a counter, a choice) stays as it was when the step
-/// was captured.
+/// was captured. So do the networks that it only evaluates: batch norm is folded into their
+/// convolutions in the first call.
 ///
 /// The step's memory is a pool of its own, one more for the side: between two replays the addresses
 /// of the graph are free in the eyes of a pool, which would hand them to others.
@@ -57,6 +59,9 @@ public:
     /// Whether the step is one launch from now on.
     [[nodiscard]] bool is_captured() const { return graph_ != nullptr; }
 
+    /// Kernels and copies of the step's graph; 0 before there is one.
+    [[nodiscard]] std::size_t nodes() const { return nodes_; }
+
     /// Bytes of the GPU that the step's pools have taken, of the side's, too.
     [[nodiscard]] std::size_t reserved_bytes() const {
         std::size_t bytes = 0;
@@ -73,7 +78,7 @@ private:
     using recording = std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, destroy>;
     using executable = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, destroy>;
 
-    // The context and its side have the step's pools for so long.
+    // The context and its side have the step's pools and folded weights for so long.
     class private_memory {
     public:
         explicit private_memory(captured& owner) : owner_(owner) {
@@ -83,10 +88,14 @@ private:
                 users_.push_back(c);
             }
             exchange();
+            before_ = std::exchange(owner.ctx_->folded, &owner.folded_);
         }
         private_memory(const private_memory&) = delete;
         private_memory& operator=(const private_memory&) = delete;
-        ~private_memory() { exchange(); }
+        ~private_memory() {
+            owner_.ctx_->folded = before_;
+            exchange();
+        }
 
     private:
         void exchange() noexcept {
@@ -95,6 +104,7 @@ private:
         }
         captured& owner_;
         std::vector<Context*> users_;
+        folded_weights* before_;
     };
 
     // The first run takes memory and makes the plans of vendor libraries, another shows that it
@@ -122,9 +132,11 @@ private:
             cudaGraphExec_t made = nullptr;
             check(cudaGraphInstantiate(&made, graph.get(), 0), "captured: the step's graph");
             graph_.reset(made);
+            check(cudaGraphGetNodes(graph.get(), nullptr, &nodes_), "captured: the step's graph");
         } catch (...) {
             for (const auto& each : pools_)
                 each->thaw();
+            folded_.clear(); // of what was only recorded
             throw;
         }
     }
@@ -160,7 +172,9 @@ private:
     Context* ctx_;
     std::function<void()> step_;
     std::vector<std::shared_ptr<pool>> pools_;
+    folded_weights folded_;
     executable graph_;
+    std::size_t nodes_ = 0;
     int runs_ = 0;
     bool repeats_ = false;
 };

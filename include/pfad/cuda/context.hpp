@@ -33,6 +33,8 @@ using event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, detail::destro
     return event(made);
 }
 
+class folded_weights;
+
 /// The hand-written kernels on one stream of one GPU. Work is queued in order and returns at once;
 /// `synchronise` waits for it. A block that is freed is handed out again at once, which is safe
 /// because its next user runs on the same stream.
@@ -72,6 +74,7 @@ struct context {
     [[nodiscard]] context& side() {
         if (!side_)
             side_ = std::make_unique<context>(device_);
+        side_->folded = folded;
         return *side_;
     }
     /// Whether side() was called.
@@ -86,6 +89,8 @@ struct context {
 
     std::shared_ptr<pool> memory; ///< of the GPU, where empty() takes from
     int multiprocessors = 1;      ///< of the GPU
+    /// Where convolutions of networks in evaluation find their batch norm folded in; null: nowhere.
+    folded_weights* folded = nullptr;
 
 private:
     [[nodiscard]] static std::string reason(cudaError_t status) {

@@ -1,4 +1,5 @@
-// 2-D convolution by cuDNN, under the names of ops/conv2d.hpp: three operations, each a graph.
+// 2-D convolution by cuDNN, under the names of ops/conv2d.hpp: three operations, each a graph, of
+// which the forward one ends with what inference does next.
 // layout    channels last, weights as they are
 // precision sums in float, of double in double; float inputs as the context's precision says
 // scratch   from the context's pool: plans are made once per shape, and a call after the first
@@ -11,127 +12,17 @@
 #include <pfad/core/element.hpp>
 #include <pfad/cuda/copy.hpp>
 #include <pfad/cudnn/context.hpp>
+#include <pfad/cudnn/conv2d_problem.hpp>
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/cast.hpp>
 #include <pfad/ops/conv2d.hpp>
 
-#include <array>
 #include <cstdint>
-#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace pfad::cudnn {
-
-/// What a graph computes.
-enum class operation { forward, forward_with_bias, backward_input, backward_weight };
-
-/// A convolution's shapes and the descriptors that follow from them.
-struct conv2d_problem {
-    operation op;            ///< forward or one of the two gradients
-    cudnnDataType_t element; ///< of x, w and y
-    /// Extents of input, weight (k, r, s, c) and output.
-    shape<4> x, w, y;
-    conv2d_geometry g; ///< stride, padding, dilation
-
-    /// The numbers of the arrays.
-    enum : std::int64_t { x_array = 1, w_array, y_array, bias_array, sum_array };
-
-    /// What the plan is kept under.
-    [[nodiscard]] plan_key key(const engine_limits& limits) const {
-        const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
-        return {static_cast<int>(op),
-                element,
-                list(x),
-                list(w),
-                list(y),
-                {g.stride, g.padding, g.dilation, 0},
-                limits.tensor_cores,
-                limits.nondeterministic};
-    }
-
-    /// For error messages.
-    [[nodiscard]] std::string name() const {
-        const char* const names[] = {"conv2d_forward", "conv2d_forward", "conv2d_backward_input",
-                                     "conv2d_backward_weight"};
-        return std::string(names[static_cast<int>(op)]) + " of input " + to_string(x) +
-               " and weight " + to_string(w);
-    }
-
-    /// What it is computed with.
-    [[nodiscard]] cudnnDataType_t inside() const {
-        return element == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
-    }
-
-    /// cuDNN's description of the convolution itself.
-    [[nodiscard]] descriptor convolution() const {
-        descriptor result(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, name());
-        const auto both = [](int value) { return std::array<std::int64_t, 2>{value, value}; };
-        result.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, inside())
-            .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION)
-            .set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, std::int64_t(2))
-            .set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, both(g.stride))
-            .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, both(g.padding))
-            .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, both(g.padding))
-            .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, both(g.dilation));
-        result.finalise();
-        return result;
-    }
-
-    /// The operations of the graph, finalised. Needs no GPU.
-    [[nodiscard]] std::vector<descriptor> operations() const {
-        const bool with_bias = op == operation::forward_with_bias;
-        const auto input = tensor_descriptor(x_array, element, x, name());
-        const auto filter = tensor_descriptor(w_array, element, w, name());
-        const auto result = tensor_descriptor(y_array, element, y, name());
-        const auto sum = tensor_descriptor(sum_array, inside(), y, name(), true);
-        std::vector<descriptor> list;
-        if (op == operation::backward_input) {
-            descriptor d(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, name());
-            d.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, convolution())
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, input)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, filter)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, result)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0);
-            list.push_back(std::move(d.finalise()));
-        } else if (op == operation::backward_weight) {
-            descriptor d(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, name());
-            d.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, convolution())
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, input)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, filter)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, result)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, 1.0)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, 0.0);
-            list.push_back(std::move(d.finalise()));
-        } else {
-            descriptor d(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, name());
-            d.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, convolution())
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, input)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, filter)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, with_bias ? sum : result)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)
-                .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0);
-            list.push_back(std::move(d.finalise()));
-        }
-        if (with_bias) {
-            descriptor add(CUDNN_BACKEND_POINTWISE_DESCRIPTOR, name());
-            add.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_POINTWISE_ADD)
-                .set(CUDNN_ATTR_POINTWISE_MATH_PREC, inside());
-            add.finalise();
-            const auto bias =
-                tensor_descriptor(bias_array, element, shape<4>{{1, 1, 1, y[3]}}, name());
-            descriptor d(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, name());
-            d.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, add)
-                .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, sum)
-                .set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, bias)
-                .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result);
-            list.push_back(std::move(d.finalise()));
-        }
-        return list;
-    }
-};
 
 /// The plan of a problem. Throws errc::unsupported where there is none.
 [[nodiscard]] inline const plan& plan_of(context& ctx, const conv2d_problem& p) {
@@ -196,6 +87,32 @@ private:
     tensor<T, 4, gpu> copy_;
 };
 
+/// conv2d, then + residual, + b, `after`; b and residual may be empty. What inference calls with batch
+/// norm in w and b, see kernels/pfad/ops/conv2d_batch_norm.cuh.
+template <class T>
+void folded_conv2d_forward(context& ctx,
+                           in<T, 4> x,
+                           in<T, 4> w,
+                           in<T, 1> b,
+                           in<T, 4> residual,
+                           tail after,
+                           out<T, 4> y,
+                           conv2d_geometry g) {
+    using p = conv2d_problem;
+    const conv2d_epilogue end = {residual.data != nullptr, b.data != nullptr, after};
+    const auto& found =
+        plan_of(ctx, {operation::forward, data_type<T>, x.dims, w.dims, y.dims, g, end});
+    const aligned<T> input(ctx, x), more(ctx, residual), result(ctx, y);
+    std::vector<std::pair<std::int64_t, const void*>> arrays = {
+        {p::x_array, input.data()}, {p::w_array, w.data}, {p::y_array, result.data()}};
+    if (end.bias)
+        arrays.emplace_back(p::bias_array, b.data);
+    if (end.residual)
+        arrays.emplace_back(p::residual_array, more.data());
+    execute(ctx, found, arrays);
+    result.finish(ctx);
+}
+
 template <class T>
 void conv2d_forward(context& ctx,
                     in<T, 4> x,
@@ -204,18 +121,9 @@ void conv2d_forward(context& ctx,
                     out<T, 4> y,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
-    using p = conv2d_problem;
-    const auto op = b.data ? operation::forward_with_bias : operation::forward;
-    const conv2d_problem problem = {op, data_type<T>, x.dims, w.dims, y.dims, g};
-    const auto& found = plan_of(ctx, problem);
-    const aligned<T> input(ctx, x), result(ctx, y);
-    std::vector<std::pair<std::int64_t, const void*>> arrays = {
-        {p::x_array, input.data()}, {p::w_array, w.data}, {p::y_array, result.data()}};
     tensor<T, 1, gpu> rounded;
-    if (b.data)
-        arrays.emplace_back(p::bias_array, converted<T>(ctx, b, rounded).data);
-    execute(ctx, found, arrays);
-    result.finish(ctx);
+    folded_conv2d_forward<T>(ctx, x, w, b.data ? converted<T>(ctx, b, rounded) : view<const T, 1>{},
+                             {}, tail::none, y, g);
 }
 
 template <class T>

@@ -54,6 +54,9 @@ template <>
 inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnPointwiseMode_t> =
     CUDNN_TYPE_POINTWISE_MODE;
 template <>
+inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnNanPropagation_t> =
+    CUDNN_TYPE_NAN_PROPOGATION;
+template <>
 inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnHandle_t> = CUDNN_TYPE_HANDLE;
 template <>
 inline constexpr cudnnBackendAttributeType_t attribute_type<void*> = CUDNN_TYPE_VOID_PTR;

@@ -11,6 +11,7 @@
 #include <pfad/ops/cast.cuh>
 #include <pfad/ops/concat_channels.cuh>
 #include <pfad/ops/conv2d.cuh>
+#include <pfad/ops/conv2d_batch_norm.cuh>
 #include <pfad/ops/cosine_distance_loss.cuh>
 #include <pfad/ops/cosine_similarity_map.cuh>
 #include <pfad/ops/depthwise_conv2d.cuh>

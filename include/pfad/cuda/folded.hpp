@@ -1,0 +1,54 @@
+// Copies of convolutions' weights with the batch norm behind them folded in.
+#pragma once
+
+#include <pfad/core/space.hpp>
+#include <pfad/core/tensor.hpp>
+
+#include <any>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+namespace pfad::cuda {
+
+/// A convolution whose results need no normalising any more.
+template <class T>
+struct folded_filter {
+    tensor<T, 4, gpu> weight; ///< each filter times its channel's scale
+    tensor<T, 1, gpu> bias;   ///< a value a filter
+};
+
+/// Such copies of a network in evaluation, made when they are first asked for, one for each stream
+/// that asks. They follow the stamps of weights; batch norm's arrays have none and must stay as they
+/// are.
+class folded_weights {
+public:
+    /// What a weight's stamp says, and the context that asks.
+    struct key {
+        std::shared_ptr<std::uint64_t> identity; ///< kept, so that no other weight gets its address
+        std::uint64_t version;                   ///< of the weight's contents
+        const void* user;                        ///< the context
+        friend auto operator<=>(const key&, const key&) = default;
+    };
+
+    /// The copy of a weight, by `make()` the first time.
+    template <class T, class F>
+    [[nodiscard]] const folded_filter<T>& of(const key& wanted, F&& make) {
+        auto found = copies_.find(wanted);
+        if (found == copies_.end())
+            found = copies_.emplace(wanted, folded_filter<T>(make())).first;
+        return *std::any_cast<folded_filter<T>>(&found->second);
+    }
+    /// The next use makes them anew.
+    void clear() { copies_.clear(); }
+    /// Number of copies.
+    [[nodiscard]] std::size_t size() const { return copies_.size(); }
+
+private:
+    std::map<key, std::any> copies_;
+};
+
+} // namespace pfad::cuda

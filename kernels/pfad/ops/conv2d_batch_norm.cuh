@@ -1,0 +1,88 @@
+// conv2d_batch_norm. Where a captured step keeps folded weights, one convolution of a vendor's library
+// that ends with offset, residual and ReLU; elsewhere that of the op: the convolution, and batch_norm's
+// pass. fold_batch_norm: pointwise over the weight, 16 bytes a thread and array; the thread of a
+// filter's first element has its offset, too. Bytes: 2 w, once in the life of a step.
+#pragma once
+
+#include <pfad/cuda/folded.hpp>
+#include <pfad/device/map.cuh>
+#include <pfad/ops/conv2d_batch_norm.hpp>
+
+#include <cmath>
+#include <concepts>
+
+namespace pfad::cuda {
+
+namespace kernels {
+
+template <class T>
+struct folded_value {
+    using A = accumulator_t<T>;
+
+    const T* w;        // (k, size)
+    const A* b;        // (k) or null
+    const A* weight;   // (k)
+    const A* bias;     // (k)
+    const A* mean;     // (k)
+    const A* variance; // (k)
+    T* to;             // (k, size)
+    T* offset;         // (k)
+    std::int64_t size;
+    A epsilon;
+
+    template <int N>
+    __device__ void operator()(device::width<N>, std::int64_t i) const {
+        std::int64_t const k = i / size;
+        A const scale = weight[k] / std::sqrt(variance[k] + epsilon);
+        A u[N];
+        device::load<N>(w + i, u);
+#pragma unroll
+        for (int j = 0; j < N; ++j)
+            u[j] *= scale;
+        device::save<N>(to + i, u, store::set);
+        if (i == k * size)
+            offset[k] = static_cast<T>(bias[k] + ((b ? b[k] : A(0)) - mean[k]) * scale);
+    }
+};
+
+} // namespace kernels
+
+/// conv2d(x, to) + offset is then batch_norm(conv2d(x, w, b)); b may be empty.
+template <class T>
+void fold_batch_norm(context& ctx,
+                     in<T, 4> w,
+                     in<accumulator_t<T>, 1> b,
+                     const batch_norm_epilogue<T>& e,
+                     out<T, 4> to,
+                     out<T, 1> offset) {
+    constexpr int n = device::full_pack<T>;
+    const std::int64_t size = w.size() / std::max<std::int64_t>(w.extent(0), 1);
+    map<n>(ctx, "fold_batch_norm", w.size(), size % n == 0 && device::aligned<n>(w.data, to.data),
+           kernels::folded_value<T>{w.data, b.data, e.weight.data, e.bias.data, e.mean.data,
+                                    e.variance.data, to.data, offset.data, size,
+                                    static_cast<accumulator_t<T>>(e.epsilon)});
+}
+
+/// On any GPU's context that has convolutions.
+template <std::derived_from<context> C, class T>
+void conv2d_batch_norm_forward(C& ctx,
+                               in<T, 4> x,
+                               in<T, 4> w,
+                               in<accumulator_t<T>, 1> b,
+                               out<T, 4> y,
+                               conv2d_geometry g,
+                               const weight_stamp& stamp,
+                               const batch_norm_epilogue<T>& e) {
+    if (!ctx.folded || !stamp.identity()) {
+        pfad::conv2d_batch_norm_forward<C, T>(ctx, x, w, b, y, g, stamp, e);
+        return;
+    }
+    const auto& copy = ctx.folded->template of<T>({stamp.identity(), stamp.version(), &ctx}, [&] {
+        folded_filter<T> made = {empty<T>(ctx, w.dims), empty<T>(ctx, e.mean.dims)};
+        fold_batch_norm(ctx, w, b, e, made.weight.view(), made.bias.view());
+        return made;
+    });
+    folded_conv2d_forward<T>(ctx, x, copy.weight, copy.bias, e.residual, e.after, y, g);
+}
+
+} // namespace pfad::cuda

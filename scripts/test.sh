@@ -5,6 +5,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# A command in the background would not get it.
+trap 'trap "" TERM; kill -TERM 0; exit 130' INT
+
 passed=0
 failed=0
 logs=build/log
@@ -198,6 +201,7 @@ use_installed() {
         -D CMAKE_PREFIX_PATH="$root/deb/usr"
     check "add_subdirectory" consumer_project tests/consumer "$root/subdirectory" \
         -D PFAD_SOURCE="$PWD"
+    check "subdirectory's install" installs_nothing "$root"
     check "FetchContent" consumer_project tests/consumer "$root/fetch" \
         -D PFAD_SOURCE="$PWD" -D PFAD_FETCH=ON
     check "include path" include_path_consumer "$root"
@@ -214,6 +218,11 @@ consumer_project() {
     shift 2
     cmake -S "$source" -B "$binary" -G Ninja -D CMAKE_BUILD_TYPE=Debug "$@" &&
         cmake --build "$binary" && ctest --test-dir "$binary" --output-on-failure --no-tests=error
+}
+
+# A project with pfad inside installs what is its own.
+installs_nothing() {
+    cmake --install "$1/subdirectory" --prefix "$1/none" && [[ ! -e $1/none ]]
 }
 
 # Makes both packages, unpacks them as deb/ and archive/, and compares what is in them with what was

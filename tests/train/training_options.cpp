@@ -2,6 +2,7 @@
 
 #include <pfad/train/training_options.hpp>
 
+#include <limits>
 #include <set>
 #include <string>
 
@@ -38,6 +39,15 @@ TEST_CASE("training_options: every number out of its range is refused [train]") 
     refused([](auto& o) { o.student_rate = 0; });
     refused([](auto& o) { o.residual_rate = -1; });
     refused([](auto& o) { o.head_rate = 0; });
+    const double infinite = std::numeric_limits<double>::infinity();
+    const double nothing = std::numeric_limits<double>::quiet_NaN();
+    for (const double no : {-0.1, infinite, nothing}) {
+        refused([no](auto& o) { o.student_rate = no; });
+        refused([no](auto& o) { o.momentum = no; });
+        refused([no](auto& o) { o.weight_decay = no; });
+        refused([no](auto& o) { o.focal_gamma = no; });
+    }
+    refused([](auto& o) { o.momentum = 1; });
     refused([](auto& o) { o.checkpoint_every = -1; });
     refused([](auto& o) { o.loader_threads = 0; });
 }

@@ -5,6 +5,7 @@
 #include <pfad/data/sampler.hpp>
 #include <pfad/models/pfadseg.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -48,8 +49,13 @@ struct training_options {
         expect(student_iterations >= 0 && student_iterations <= most_iterations &&
                    segmentation_iterations >= 0 && segmentation_iterations <= most_iterations,
                "training", "the numbers of iterations are 0 to 1000000000");
-        expect(student_rate > 0 && residual_rate > 0 && head_rate > 0, "training",
-               "learning rates are positive");
+        for (const double rate : {student_rate, residual_rate, head_rate})
+            expect(rate > 0 && std::isfinite(rate), "training", "learning rates are positive");
+        expect(momentum >= 0 && momentum < 1, "training", "the momentum is 0 to below 1");
+        expect(weight_decay >= 0 && std::isfinite(weight_decay), "training",
+               "the weight decay is not negative");
+        expect(focal_gamma >= 0 && std::isfinite(focal_gamma), "training",
+               "gamma of the focal loss is not negative");
         expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
         expect(loader_threads >= 1, "training", "there is at least one loader thread");
     }

@@ -68,7 +68,7 @@ figure() {
     if ((status == 124 || status == 137)); then
         echo "its time was over"
     elif ((status == 77)); then
-        grep -o 'no GPU can be used' "$text" | head -n 1
+        grep -o 'no GPU can be used' "$text" | head -n 1 | grep . || tail -n 1 "$text" | cut -c 1-100
     elif [[ $1 == kernels && -s $out/kernels.json ]]; then
         awk -F '[:,]' '/"percent"/ { n++; s += $2; if ($2 >= 50) many++ }
             END { printf "%d benchmarks, %.0f %% of a copy in the mean, %d above 50 %%\n", n, n ? s / n : 0, many }' "$out/kernels.json"
@@ -135,7 +135,7 @@ prepare() {
     for program in gpu_whole gpu_ops gpu_networks gpu_train gpu_pointwise bench_kernels; do
         [[ -x $bin/$program ]] || { echo "cuda: $bin/$program is missing: scripts/gpu_check.sh build"; exit 2; }
     done
-    ours=(env "LD_LIBRARY_PATH=$(library_path)")
+    ours=(env "LD_LIBRARY_PATH=$(library_path)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
     found=$(machine)
     cuda=$(nvcc --version 2>/dev/null | sed -n 's/.*release .*, V//p')
     torch=$("$python" -c 'import torch; print(torch.__version__, torch.backends.cudnn.version())' 2>/dev/null)
@@ -237,6 +237,8 @@ dry)
     ;;
 run)
     prepare
+    # What the rest would say 40 times over.
+    "${ours[@]}" "$bin/gpu_whole" || (($? != 77)) || exit 1
     run_tests
     run_timings
     run_peer

@@ -15,20 +15,26 @@ using namespace pfad::cudnn;
 
 namespace {
 
-// An H200, or the like of another generation, in the words in which cuDNN describes a GPU: plans for it
-// can be made on any machine. `version` is 100 times the compute capability.
-std::string device_json(int version) {
-    return R"({"maxGridSize": [2147483647, 65535, 65535],
-    "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "multiProcessorCount": 132,
-    "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "l2CacheSize": 62914560,
-    "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
+// A GPU in the words in which cuDNN describes one: plans for it can be made on any machine.
+// `version` is 100 times the compute capability; a small one has less shared memory and fewer threads
+// a multiprocessor than those for data centres.
+std::string device_json(int version, int multiprocessors, bool small) {
+    const auto number = [](int x) { return std::to_string(x); };
+    return R"({"maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64],
+    "regsPerBlock": 65536, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000,
+    "l2CacheSize": 62914560, "warpSize": 32, "maxSharedMemoryPerBlock": 49152,
     "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "pciDeviceId": 0,
-    "maxCtasPerSM": 32, "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "isTccDriver": 0,
-    "supportCoopLaunch": 1, "driverVer": 13000, "totalGlobalMem": 150754820096,
-    "cudaDeviceId": 0, "deviceName": "NVIDIA H200", "deviceVer": )" +
-           std::to_string(version) + "}";
+    "maxThreadsPerBlock": 1024, "isTccDriver": 0, "supportCoopLaunch": 1, "driverVer": 13000,
+    "totalGlobalMem": 24696061952, "cudaDeviceId": 0, "deviceName": "NVIDIA", "deviceVer": )" +
+           number(version) + R"(, "multiProcessorCount": )" + number(multiprocessors) +
+           R"(, "maxSharedMemoryPerBlockOptin": )" +
+           number(small            ? 101376
+                  : version == 800 ? 166912
+                                   : 232448) +
+           R"(, "maxCtasPerSM": )" + number(small ? 24 : 32) + R"(, "maxThreadsPerSM": )" +
+           number(small ? 1536 : 2048) + "}";
 }
-const std::string h200 = device_json(900);
+const std::string h200 = device_json(900, 132, false);
 
 // Every convolution of PFADSeg and of DeSTSeg (all modules off) on a batch of 16 pictures of 256 x
 // 256, forward, once each.
@@ -71,7 +77,7 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
     const auto all = convolutions();
     CHECK(all.size() > 40);
     for (auto p : all) {
-        const auto end = p.end;
+        const auto epilogue = p.epilogue;
         for (const auto op :
              {operation::forward, operation::backward_input, operation::backward_weight})
             for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE})
@@ -80,7 +86,7 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
                         continue; // bf16 is made for them
                     p.op = op;
                     p.element = element;
-                    p.end = op == operation::forward ? end : conv2d_epilogue{};
+                    p.epilogue = op == operation::forward ? epilogue : conv2d_epilogue{};
                     INFO(p.name() << ", element type " << element
                                   << (tensor_cores ? "" : ", strict"));
                     const auto found =
@@ -98,8 +104,17 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
 TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all of it [cudnn]",
           "[cudnn]") {
     const auto all = convolutions();
-    for (const int version : {800, 860, 890, 1000, 1200}) {
-        const auto device = device_of(device_json(version));
+    struct gpu_kind {
+        int version, multiprocessors;
+        bool small;
+    };
+    // Like A100, RTX 3090, RTX 4090, B200, RTX 5090.
+    for (const auto& [version, multiprocessors, small] : {gpu_kind{800, 108, false},
+                                                          {860, 82, true},
+                                                          {890, 128, true},
+                                                          {1000, 148, false},
+                                                          {1200, 170, true}}) {
+        const auto device = device_of(device_json(version, multiprocessors, small));
         for (auto p : all)
             for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
                 p.element = element;
@@ -109,7 +124,7 @@ TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all 
     }
     // Before, bf16 has none, and that is an answer.
     auto p = usual;
-    const auto turing = device_of(device_json(750));
+    const auto turing = device_of(device_json(750, 68, true));
     CHECK(find_plan(turing, p.operations(), {true, false}, p.name()));
     p.element = CUDNN_DATA_BFLOAT16;
     CHECK_FALSE(find_plan(turing, p.operations(), {true, false}, p.name()));
@@ -136,9 +151,9 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
     others[4].y.extent[1] = 32;
     others[5].g.stride = 2;
     others[6].g.dilation = 2;
-    others[7].end.residual = true;
-    others[8].end.bias = true;
-    others[9].end.after = tail::relu;
+    others[7].epilogue.residual = true;
+    others[8].epilogue.bias = true;
+    others[9].epilogue.after = tail::relu;
     std::set<plan_key> keys = {base.key(limits)};
     for (const auto& other : others)
         CHECK(keys.insert(other.key(limits)).second);

@@ -1,12 +1,13 @@
-// The 1x1 convolutions of an inspection in bf16, each with what follows it: by cuDNN, and as a product
-// of matrices by cuBLASLt. A JSON line a shape; the last line sums up. Says whether cuBLASLt should
-// have them.
+// The 1x1 convolutions of stride one of an inspection in bf16, each with what follows it: by cuDNN, and
+// as a product of matrices by cuBLASLt. A JSON line a shape, then a line that sums up a batch. Says
+// whether cuBLASLt should have them.
 //   gpu_pointwise [REPEATS]
 #include "cudnn/convolutions.hpp"
 #include "gpu/no_gpu.hpp"
 #include "gpu/stopwatch.hpp"
 
 #include <pfad/cuda/captured.hpp>
+#include <pfad/cuda/copy.hpp>
 #include <pfad/cudnn/conv2d.hpp>
 
 #include <cublasLt.h>
@@ -17,6 +18,7 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <random>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -41,22 +43,24 @@ struct destroy {
 template <class T>
 using owned = std::unique_ptr<std::remove_pointer_t<T>, destroy>;
 
-/// The arrays of a problem. Zeros: only the time counts.
+/// The arrays of a problem. Not zeros, which take less power.
 struct arrays {
     tensor<bf16, 4, gpu> x, w, y, residual;
     tensor<bf16, 1, gpu> bias;
 
     arrays(cudnn::context& ctx, const conv2d_problem& p)
-        : x(zeros(ctx, p.x)), w(zeros(ctx, p.w)), y(zeros(ctx, p.y)), residual(zeros(ctx, p.y)),
-          bias(zeros(ctx, shape<1>{{p.y[3]}})) {}
+        : x(drawn(ctx, p.x)), w(drawn(ctx, p.w)), y(drawn(ctx, p.y)), residual(drawn(ctx, p.y)),
+          bias(drawn(ctx, shape<1>{{p.y[3]}})) {}
 
     template <int R>
-    static tensor<bf16, R, gpu> zeros(cudnn::context& ctx, const shape<R>& dims) {
+    static tensor<bf16, R, gpu> drawn(cudnn::context& ctx, const shape<R>& dims) {
         auto result = empty<bf16>(ctx, dims);
-        cuda::check(cudaMemsetAsync(result.data(), 0,
-                                    static_cast<std::size_t>(result.size()) * sizeof(bf16),
-                                    ctx.stream()),
-                    "zeros");
+        std::vector<bf16> values(static_cast<std::size_t>(result.size()));
+        std::minstd_rand random;
+        for (bf16& value : values)
+            value = bf16(static_cast<float>(random()) * 0x1p-31f - 0.5f);
+        cuda::copy(ctx, view<const bf16, R>{values.data(), dims}, result.view());
+        cuda::synchronise(ctx);
         return result;
     }
 };
@@ -66,18 +70,18 @@ struct arrays {
 class product {
 public:
     product(cudnn::context& ctx, cublasLtHandle_t handle, const conv2d_problem& p, const arrays& a)
-        : ctx_(ctx), handle_(handle), a_(a), beta_(p.end.residual ? 1.0f : 0.0f) {
+        : ctx_(ctx), handle_(handle), a_(a), beta_(p.epilogue.residual ? 1.0f : 0.0f) {
         const auto k = static_cast<std::uint64_t>(p.w[0]), c = static_cast<std::uint64_t>(p.w[3]);
         const auto rows = static_cast<std::uint64_t>(p.x[0] * p.x[1] * p.x[2]);
         cublasLtMatmulDesc_t made = nullptr;
         check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
         what_.reset(made);
         set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-        const bool relu = p.end.after == tail::relu;
+        const bool relu = p.epilogue.after == tail::relu;
         set(CUBLASLT_MATMUL_DESC_EPILOGUE,
-            p.end.bias ? (relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
-                       : (relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT));
-        if (p.end.bias)
+            p.epilogue.bias ? (relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
+                            : (relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT));
+        if (p.epilogue.bias)
             set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(a.bias.data()));
         w_ = layout(c, k);
         x_ = layout(c, rows);
@@ -170,15 +174,17 @@ void measure(cudnn::context& ctx, cublasLtHandle_t handle, std::int64_t batch, i
         const arrays a(ctx, p);
         const product by_cublas(ctx, handle, p, a);
         const double cudnn_us = time_of(ctx, repeats, [&] {
-            cudnn::folded_conv2d_forward<bf16>(
-                ctx, a.x, a.w, p.end.bias ? a.bias.view() : view<bf16, 1>{},
-                p.end.residual ? a.residual.view() : view<bf16, 4>{}, p.end.after, a.y, p.g);
+            cudnn::conv2d_epilogue_forward<bf16>(
+                ctx, a.x, a.w, p.epilogue.bias ? a.bias.view() : view<bf16, 1>{},
+                p.epilogue.residual ? a.residual.view() : view<bf16, 4>{}, p.epilogue.after, a.y,
+                p.g);
         });
         const double cublas_us = time_of(ctx, repeats, by_cublas);
         std::printf("{\"job\": \"pointwise\", \"x\": \"%s\", \"k\": %lld, \"count\": %d, "
-                    "\"cudnn_us\": %.2f, \"cublaslt_us\": %.2f}\n",
-                    to_string(p.x).c_str(), static_cast<long long>(p.w[0]), count, cudnn_us,
-                    cublas_us);
+                    "\"residual\": %s, \"relu\": %s, \"cudnn_us\": %.2f, \"cublaslt_us\": %.2f}\n",
+                    to_string(p.x).c_str(), static_cast<long long>(p.w[0]), count,
+                    p.epilogue.residual ? "true" : "false",
+                    p.epilogue.after == tail::relu ? "true" : "false", cudnn_us, cublas_us);
         sum[0] += count * cudnn_us;
         sum[1] += count * cublas_us;
         best += count * std::min(cudnn_us, cublas_us);
@@ -202,7 +208,7 @@ int main(int argc, char** argv) {
         check(cublasLtCreate(&handle), "its handle");
         const owned<cublasLtHandle_t> ends(handle);
         for (const std::int64_t batch : {1, 64, 16})
-            measure(ctx, handle, batch, argc > 1 ? std::atoi(argv[1]) : 20);
+            measure(ctx, handle, batch, argc > 1 ? std::max(1, std::atoi(argv[1])) : 20);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "gpu_pointwise: %s\n", problem.what());
         return 1;

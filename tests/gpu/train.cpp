@@ -3,6 +3,7 @@
 // every second iteration, which never gets as far as to capture its step: captured is eager. Ends
 // with "N passed, N failed".
 #include "device/device.hpp"
+#include "gpu/no_gpu.hpp"
 
 #include <pfad/cpu/queue.hpp>
 #include <pfad/data/mvtec.hpp>
@@ -110,6 +111,11 @@ double mean(const std::vector<double>& x, std::size_t from, std::size_t count) {
     return sum;
 }
 
+/// JSON has no NaN.
+std::string number(double x) {
+    return std::isfinite(x) ? std::to_string(x) : "null";
+}
+
 void try_device(program::device& device, const std::string& type, const fs::path& folder) {
     trial it(device, folder);
     it.options.student_iterations = it.options.segmentation_iterations = 40;
@@ -119,8 +125,9 @@ void try_device(program::device& device, const std::string& type, const fs::path
         const double first = mean(whole.losses, begin, 5), last = mean(whole.losses, begin + 35, 5);
         const bool falls = std::isfinite(last) && last < 0.9 * first;
         std::printf("{\"job\": \"train\", \"dtype\": \"%s\", \"stage\": %d, \"iterations\": 40, "
-                    "\"first\": %.4f, \"last\": %.4f, \"falls\": %s, \"seconds\": %.3f}\n",
-                    type.c_str(), stage, first, last, falls ? "true" : "false", whole.seconds);
+                    "\"first\": %s, \"last\": %s, \"falls\": %s, \"seconds\": %.3f}\n",
+                    type.c_str(), stage, number(first).c_str(), number(last).c_str(),
+                    falls ? "true" : "false", whole.seconds);
         check(falls, type + ": the losses of stage " + std::to_string(stage) + " fall");
     }
     check(it.run(false) == whole, type + ": another run gives the same bits");
@@ -133,6 +140,8 @@ void try_device(program::device& device, const std::string& type, const fs::path
 } // namespace
 
 int main() {
+    if (!pfad::test::gpu_is_here("gpu_train"))
+        return pfad::test::cannot_run;
     const fs::path folder = fs::temp_directory_path() / "pfad_gpu_train";
     try {
         for (const bool bf16 : {false, true}) {
@@ -147,8 +156,7 @@ int main() {
         fs::remove_all(folder);
     } catch (const std::exception& problem) {
         std::fprintf(stderr, "gpu_train: %s\n", problem.what());
-        const auto* const known = dynamic_cast<const pfad::error*>(&problem);
-        return known && known->code() == pfad::errc::unsupported ? 77 : 1;
+        return 1;
     }
     std::printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

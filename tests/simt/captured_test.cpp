@@ -5,6 +5,7 @@
 #include "test_support.hpp"
 
 #include <pfad/nn/batch_norm.hpp>
+#include <pfad/nn/conv2d.hpp>
 #include <pfad/nn/copy_arrays.hpp>
 #include <pfad/nn/depthwise_conv2d.hpp>
 
@@ -254,6 +255,85 @@ TEST_CASE("captured: a step that cannot be captured leaves the context usable [s
         CHECK(step.is_captured());
         CHECK(read_elements(ctx, x) == values(10, 5.0f));
     }
+}
+
+TEST_CASE("captured: fixed networks on both branches, and a capture that fails [simt]", "[simt]") {
+    struct fixed_network {
+        nn::conv2d<float, gpu> conv;
+        nn::batch_norm<float, gpu> norm;
+        fixed_network(cuda::context& ctx, const char* name)
+            : conv(ctx, {.in = 8, .out = 8}), norm(ctx, 8) {
+            write_elements(ctx, conv.weight.value,
+                           elements<float>(random_array(conv.weight.dims(), name)));
+            write_elements(ctx, norm.parameters.running_mean.value,
+                           elements<float>(random_array(shape<1>{{8}}, name)));
+        }
+    };
+    cuda::context ctx;
+    const fixed_network one(ctx, "one"), other(ctx, "other");
+    const auto x = constant(upload<float>(ctx, random_array(dims, "x")));
+    tensor<float, 4, gpu> y;
+    bool fails = false;
+    const auto evaluate = [&] {
+        tape<cuda::context> t(ctx, mode::eval);
+        const auto [a, b] = side_by_side(
+            t, [&](auto& side) { return one.conv(side, x, one.norm); },
+            [&](auto& own) { return other.conv(own, x, other.norm, tail::relu); });
+        y = add(t, a, b).value;
+        if (fails)
+            throw std::logic_error("not today");
+    };
+    const auto fixed = cuda::make_fixed_networks(ctx);
+    cuda::captured step{ctx, evaluate, fixed};
+    // The side is made in the first run, and has memory of the step's from the second on.
+    for (int i = 0; i < 3; ++i)
+        step();
+    CHECK(fixed->size() == 2);
+    CHECK_FALSE(step.is_captured());
+    fails = true;
+    CHECK_THROWS_AS(step(), std::logic_error);
+    CHECK(ctx.folded == nullptr);
+    CHECK(ctx.side().folded == nullptr);
+    fails = false;
+    step();
+    CHECK(step.is_captured());
+    CHECK(fixed->size() == 2);
+    const auto found = read_elements(ctx, y);
+    ctx.folded = fixed.get();
+    evaluate();
+    CHECK(read_elements(ctx, y) == found);
+    ctx.folded = nullptr;
+    evaluate();
+    CHECK(read_elements(ctx, y) != found); // the fold rounds otherwise
+    // What is first asked for while it is recorded is the graph's own.
+    const auto late = cuda::make_fixed_networks(ctx);
+    bool early = true;
+    const auto big = shape<4>{{8, 3, 3, 8}};
+    cuda::captured second{ctx,
+                          [&] {
+                              {
+                                  const auto room = full(ctx, big, 0.0f);
+                                  const auto more = full(ctx, shape<1>{{8}}, 0.0f);
+                                  if (early)
+                                      y = full(ctx, dims, 0.0f);
+                              }
+                              if (!early) {
+                                  tape<cuda::context> t(ctx, mode::eval);
+                                  y = one.conv(t, x, one.norm).value;
+                              }
+                          },
+                          late};
+    for (int i = 0; i < 3; ++i)
+        second();
+    early = false;
+    second();
+    CHECK(second.is_captured());
+    CHECK(late->size() == 0);
+    tape<cuda::context> t(ctx, mode::eval);
+    const auto recorded = read_elements(ctx, y);
+    ctx.folded = late.get();
+    CHECK(read_elements(ctx, one.conv(t, x, one.norm).value) == recorded);
+    ctx.folded = nullptr;
 }
 
 TEST_CASE("side: is made once, by itself, and joined where a branch throws [simt]", "[simt]") {

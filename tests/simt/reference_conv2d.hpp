@@ -80,7 +80,7 @@ void conv2d_forward(context& ctx,
 }
 
 template <class T>
-void folded_conv2d_forward(context& ctx,
+void conv2d_epilogue_forward(context& ctx,
                            in<T, 4> x,
                            in<T, 4> w,
                            in<T, 1> b,

@@ -49,7 +49,7 @@ struct ring {
     }
 };
 
-inline std::function<void()> repeated(context&, std::function<void()> step) {
+inline std::function<void()> repeated(context&, std::function<void()> step, cpu::fixed_networks) {
     return step;
 }
 inline ring make_ring(context&, int) {

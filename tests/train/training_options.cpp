@@ -43,6 +43,8 @@ TEST_CASE("training_options: every number out of its range is refused [train]") 
     const double nothing = std::numeric_limits<double>::quiet_NaN();
     for (const double no : {-0.1, infinite, nothing}) {
         refused([no](auto& o) { o.student_rate = no; });
+        refused([no](auto& o) { o.residual_rate = no; });
+        refused([no](auto& o) { o.head_rate = no; });
         refused([no](auto& o) { o.momentum = no; });
         refused([no](auto& o) { o.weight_decay = no; });
         refused([no](auto& o) { o.focal_gamma = no; });

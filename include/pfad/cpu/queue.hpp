@@ -16,8 +16,18 @@
 
 namespace pfad::cpu {
 
-/// A step that will be called often and works on the same tensors each time: a GPU records it.
-[[nodiscard]] inline std::function<void()> repeated(context&, std::function<void()> step) {
+/// A promise that networks stay as they are, which a GPU makes use of.
+struct fixed_networks {};
+
+/// Of networks on this context.
+[[nodiscard]] inline fixed_networks make_fixed_networks(context&) {
+    return {};
+}
+
+/// A step that will be called often and works on the same tensors each time: a GPU records it. The
+/// networks that it only evaluates stay as they are.
+[[nodiscard]] inline std::function<void()>
+repeated(context&, std::function<void()> step, fixed_networks) {
     return step;
 }
 

@@ -32,21 +32,26 @@ namespace pfad::cuda {
 /// - touches from outside only tensors that live as long as this object;
 /// - may leave tensors behind, as `loss`, which each later call writes anew where they are.
 /// What the host does in it (a learning rate, a counter, a choice) stays as it was when the step
-/// was captured. So do the networks that it only evaluates: batch norm is folded into their
-/// convolutions in the first call.
+/// was captured.
 ///
 /// The step's memory is a pool of its own, one more for the side: between two replays the addresses
 /// of the graph are free in the eyes of a pool, which would hand them to others.
 template <std::derived_from<context> Context>
 class captured {
 public:
-    /// The context outlives this object.
-    captured(Context& ctx, std::function<void()> step) : ctx_(&ctx), step_(std::move(step)) {}
+    /// The context outlives this object. `fixed` promises that no network that the step evaluates
+    /// changes while it lives: batch norm is folded into their convolutions, in copies that steps
+    /// on one context may share.
+    captured(Context& ctx,
+             std::function<void()> step,
+             std::shared_ptr<folded_weights> fixed = nullptr)
+        : ctx_(&ctx), step_(std::move(step)), fixed_(std::move(fixed)) {}
 
     /// Queues the step once. Throws what the step throws; errc::value where it needs new memory in
     /// every run; errc::memory or errc::backend where it cannot be captured, after which the
     /// context still works, and a further call tries again.
     void operator()() {
+        ctx_->make_current("captured: the launch of the step");
         if (!graph_ && !repeats_) {
             warm_up();
             return;
@@ -81,19 +86,21 @@ private:
     // The context and its side have the step's pools and folded weights for so long.
     class private_memory {
     public:
-        explicit private_memory(captured& owner) : owner_(owner) {
+        private_memory(captured& owner, folded_weights* fixed) : owner_(owner) {
             for (Context* c = owner.ctx_; c; c = c->has_side() ? &c->side() : nullptr) {
                 if (users_.size() == owner.pools_.size())
                     owner.pools_.push_back(device_pool());
                 users_.push_back(c);
             }
             exchange();
-            before_ = std::exchange(owner.ctx_->folded, &owner.folded_);
+            before_ = owner.ctx_->folded;
+            if (fixed)
+                fold(fixed);
         }
         private_memory(const private_memory&) = delete;
         private_memory& operator=(const private_memory&) = delete;
         ~private_memory() {
-            owner_.ctx_->folded = before_;
+            fold(before_);
             exchange();
         }
 
@@ -101,6 +108,11 @@ private:
         void exchange() noexcept {
             for (std::size_t i = 0; i < users_.size(); ++i)
                 users_[i]->memory.swap(owner_.pools_[i]);
+        }
+        // A side may have been made meanwhile.
+        void fold(folded_weights* to) noexcept {
+            for (Context* c = owner_.ctx_; c; c = c->has_side() ? &c->side() : nullptr)
+                c->folded = to;
         }
         captured& owner_;
         std::vector<Context*> users_;
@@ -117,7 +129,7 @@ private:
                      std::to_string(most) + " runs");
         const std::size_t before = reserved_bytes();
         {
-            const private_memory scope(*this);
+            const private_memory scope(*this, fixed_.get());
             step_();
         }
         ++runs_;
@@ -129,20 +141,21 @@ private:
             each->freeze();
         try {
             const recording graph = record();
+            check(cudaGraphGetNodes(graph.get(), nullptr, &nodes_), "captured: the step's graph");
             cudaGraphExec_t made = nullptr;
             check(cudaGraphInstantiate(&made, graph.get(), 0), "captured: the step's graph");
             graph_.reset(made);
-            check(cudaGraphGetNodes(graph.get(), nullptr, &nodes_), "captured: the step's graph");
         } catch (...) {
             for (const auto& each : pools_)
                 each->thaw();
-            folded_.clear(); // of what was only recorded
             throw;
         }
     }
 
     [[nodiscard]] recording record() {
-        const private_memory scope(*this);
+        // A copy that is only recorded now is the graph's own.
+        folded_weights known = fixed_ ? *fixed_ : folded_weights();
+        const private_memory scope(*this, fixed_ ? &known : nullptr);
         // Other threads may allocate and synchronise meanwhile: thread-local.
         check(cudaStreamBeginCapture(ctx_->stream(), cudaStreamCaptureModeThreadLocal),
               "captured: the begin of the capture");
@@ -171,8 +184,8 @@ private:
 
     Context* ctx_;
     std::function<void()> step_;
+    std::shared_ptr<folded_weights> fixed_;
     std::vector<std::shared_ptr<pool>> pools_;
-    folded_weights folded_;
     executable graph_;
     std::size_t nodes_ = 0;
     int runs_ = 0;

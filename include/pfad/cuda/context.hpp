@@ -10,6 +10,7 @@
 #include <concepts>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace pfad::cuda {
@@ -52,7 +53,7 @@ struct context {
         if (device < 0 || device >= count)
             fail(errc::unsupported, "cuda: there is no GPU " + std::to_string(device) + ", only " +
                                         std::to_string(count) + " in all");
-        check(cudaSetDevice(device), "cuda: GPU " + std::to_string(device));
+        make_current("cuda: GPU " + std::to_string(device));
         check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
               "cuda: GPU " + std::to_string(device));
         cudaStream_t made = nullptr;
@@ -66,6 +67,9 @@ struct context {
     [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
     /// Number of the GPU.
     [[nodiscard]] int device() const { return device_; }
+    /// What this thread starts goes to the context's GPU, which CUDA wants to hear in each thread;
+    /// `what` is started, for error messages.
+    void make_current(std::string_view what) const { check(cudaSetDevice(device_), what); }
     /// For wait_for.
     [[nodiscard]] cudaEvent_t progress() const { return progress_.get(); }
 

@@ -5,12 +5,12 @@
 #include <pfad/core/tensor.hpp>
 
 #include <any>
+#include <array>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <utility>
 
 namespace pfad::cuda {
 
@@ -21,20 +21,21 @@ struct folded_filter {
     tensor<T, 1, gpu> bias;   ///< a value a filter
 };
 
-/// Such copies of a network in evaluation, made when they are first asked for, one for each stream
-/// that asks. They follow the stamps of weights; batch norm's arrays have none and must stay as they
-/// are.
+/// Such copies of networks that stay as they are, made when they are first asked for. They follow
+/// the stamps of weights; biases and batch norm's arrays have none, so nobody may write to those.
 class folded_weights {
 public:
-    /// What a weight's stamp says, and the context that asks.
+    /// What a copy is made of, and for whom.
     struct key {
         std::shared_ptr<std::uint64_t> identity; ///< kept, so that no other weight gets its address
         std::uint64_t version;                   ///< of the weight's contents
-        const void* user;                        ///< the context
+        std::array<const void*, 5> vectors;      ///< the convolution's bias, batch norm's arrays
+        double epsilon;                          ///< added to the variance
+        const void* user; ///< the context: on another stream a copy may not be there yet
         friend auto operator<=>(const key&, const key&) = default;
     };
 
-    /// The copy of a weight, by `make()` the first time.
+    /// The copy, by `make()` the first time.
     template <class T, class F>
     [[nodiscard]] const folded_filter<T>& of(const key& wanted, F&& make) {
         auto found = copies_.find(wanted);
@@ -42,8 +43,6 @@ public:
             found = copies_.emplace(wanted, folded_filter<T>(make())).first;
         return *std::any_cast<folded_filter<T>>(&found->second);
     }
-    /// The next use makes them anew.
-    void clear() { copies_.clear(); }
     /// Number of copies.
     [[nodiscard]] std::size_t size() const { return copies_.size(); }
 

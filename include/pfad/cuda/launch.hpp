@@ -24,6 +24,7 @@ void launch(
     context& ctx, const char* what, const launch_shape& s, void (*kernel)(P...), A&&... arguments) {
     if (s.blocks.x == 0 || s.blocks.y == 0 || s.blocks.z == 0)
         return;
+    ctx.make_current(what);
     cudaLaunchConfig_t config = {};
     config.gridDim = s.blocks;
     config.blockDim = s.threads;

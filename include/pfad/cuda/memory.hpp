@@ -25,11 +25,16 @@ inline void check_allocation(cudaError_t status, std::string_view subject) {
 
 } // namespace detail
 
-/// Memory of the GPU. A block that is given back waits until the GPU is idle. Neither happens in a
+/// Memory of the GPU that is current where this is made. A block that is given back waits until the GPU is idle. Neither happens in a
 /// thread that captures: CUDA refuses.
 class device_memory final : public std::pmr::memory_resource {
+public:
+    device_memory() { check(cudaGetDevice(&device_), "cuda: memory of the GPU"); }
+
+private:
     void* do_allocate(std::size_t bytes, std::size_t) override {
         void* block = nullptr;
+        check(cudaSetDevice(device_), "cuda: memory of the GPU");
         detail::check_allocation(cudaMalloc(&block, bytes), "cuda: memory of the GPU");
         return block;
     }
@@ -37,6 +42,8 @@ class device_memory final : public std::pmr::memory_resource {
     [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
         return this == &other;
     }
+
+    int device_ = 0;
 };
 
 /// Memory of the host that the GPU reads and writes by itself, so that a copy does not hold up the

@@ -13,14 +13,23 @@
 
 namespace pfad::cuda {
 
+/// A promise that networks stay as they are, for `repeated`.
+using fixed_networks = std::shared_ptr<folded_weights>;
+
+/// Of networks on this context.
+[[nodiscard]] inline fixed_networks make_fixed_networks(context&) {
+    return std::make_shared<folded_weights>();
+}
+
 /// A step that will be called often and works on the same tensors each time, see captured.
 template <std::derived_from<context> C>
-[[nodiscard]] captured<C> repeated(C& ctx, std::function<void()> step) {
-    return {ctx, std::move(step)};
+[[nodiscard]] captured<C> repeated(C& ctx, std::function<void()> step, fixed_networks evaluated) {
+    return {ctx, std::move(step), std::move(evaluated)};
 }
 
 /// Room for the losses of eight steps: the host may be as far ahead.
-[[nodiscard]] inline ring make_ring(context&, int floats) {
+[[nodiscard]] inline ring make_ring(context& ctx, int floats) {
+    ctx.make_current("ring: its memory");
     return {8, floats};
 }
 

@@ -66,8 +66,8 @@ struct context : cuda::context {
 
     /// On the context's stream.
     [[nodiscard]] cudnnHandle_t handle() const { return handle_.get(); }
-    /// The GPU's, for plans made without one.
-    [[nodiscard]] const descriptor& properties() const { return device_; }
+    /// The GPU.
+    [[nodiscard]] const plan_device& plans_for() const { return device_; }
     /// What engines may do with arrays of this type.
     [[nodiscard]] engine_limits limits(cudnnDataType_t element) const {
         return {element == CUDNN_DATA_BFLOAT16 || floats == precision::fast,
@@ -80,6 +80,7 @@ struct context : cuda::context {
         const auto found = plans_.find(key);
         if (found != plans_.end())
             return found->second;
+        make_current("cuDNN, a plan");
         // A process that keeps changing shapes starts over instead of growing without end.
         if (plans_.size() >= 1024)
             plans_.clear();
@@ -91,7 +92,7 @@ private:
         void operator()(cudnnHandle_t handle) const { cudnnDestroy(handle); }
     };
     std::unique_ptr<std::remove_pointer_t<cudnnHandle_t>, destroy> handle_;
-    descriptor device_;
+    plan_device device_;
     std::map<plan_key, plan> plans_;
     std::unique_ptr<context> side_;
 };
@@ -116,6 +117,7 @@ inline void execute(context& ctx,
         .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, addresses)
         .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, static_cast<void*>(workspace.data()));
     pack.finalise();
+    ctx.make_current(name);
     check(cudnnBackendExecute(ctx.handle(), ready.executable.get(), pack.get()), name);
 }
 

@@ -28,7 +28,12 @@ namespace pfad::cudnn {
 [[nodiscard]] inline const plan& plan_of(context& ctx, const conv2d_problem& p) {
     const auto limits = ctx.limits(p.element);
     const auto& found = ctx.plan_of(p.key(limits), [&] {
-        return find_plan(ctx.properties(), p.operations(), limits, p.name());
+        auto ready = find_plan(ctx.plans_for(), p.operations(), limits, p.name());
+        if (ready)
+            return ready;
+        auto wider = limits; // what is compiled for it alone, where nothing else serves
+        wider.compiled = true;
+        return find_plan(ctx.plans_for(), p.operations(), wider, p.name());
     });
     if (!found)
         fail(errc::unsupported, "cuDNN, " + p.name() + ": no engine takes this shape");
@@ -87,27 +92,27 @@ private:
     tensor<T, 4, gpu> copy_;
 };
 
-/// conv2d, then + residual, + b, `after`; b and residual may be empty. What inference calls with batch
+/// conv2d, then + residual, + b, `after`. b is empty only where the other two are. What inference calls with batch
 /// norm in w and b, see kernels/pfad/ops/conv2d_batch_norm.cuh.
 template <class T>
-void folded_conv2d_forward(context& ctx,
-                           in<T, 4> x,
-                           in<T, 4> w,
-                           in<T, 1> b,
-                           in<T, 4> residual,
-                           tail after,
-                           out<T, 4> y,
-                           conv2d_geometry g) {
+void conv2d_epilogue_forward(context& ctx,
+                             in<T, 4> x,
+                             in<T, 4> w,
+                             in<T, 1> b,
+                             in<T, 4> residual,
+                             tail after,
+                             out<T, 4> y,
+                             conv2d_geometry g) {
     using p = conv2d_problem;
-    const conv2d_epilogue end = {residual.data != nullptr, b.data != nullptr, after};
+    const conv2d_epilogue epilogue = {residual.data != nullptr, b.data != nullptr, after};
     const auto& found =
-        plan_of(ctx, {operation::forward, data_type<T>, x.dims, w.dims, y.dims, g, end});
+        plan_of(ctx, {operation::forward, data_type<T>, x.dims, w.dims, y.dims, g, epilogue});
     const aligned<T> input(ctx, x), more(ctx, residual), result(ctx, y);
     std::vector<std::pair<std::int64_t, const void*>> arrays = {
         {p::x_array, input.data()}, {p::w_array, w.data}, {p::y_array, result.data()}};
-    if (end.bias)
+    if (epilogue.bias)
         arrays.emplace_back(p::bias_array, b.data);
-    if (end.residual)
+    if (epilogue.residual)
         arrays.emplace_back(p::residual_array, more.data());
     execute(ctx, found, arrays);
     result.finish(ctx);
@@ -122,8 +127,9 @@ void conv2d_forward(context& ctx,
                     conv2d_geometry g,
                     const weight_stamp& = {}) {
     tensor<T, 1, gpu> rounded;
-    folded_conv2d_forward<T>(ctx, x, w, b.data ? converted<T>(ctx, b, rounded) : view<const T, 1>{},
-                             {}, tail::none, y, g);
+    conv2d_epilogue_forward<T>(ctx, x, w,
+                               b.data ? converted<T>(ctx, b, rounded) : view<const T, 1>{}, {},
+                               tail::none, y, g);
 }
 
 template <class T>

@@ -35,8 +35,8 @@ struct conv2d_problem {
     cudnnDataType_t element; ///< of x, w and y
     /// Extents of input, weight (k, r, s, c) and output.
     shape<4> x, w, y;
-    conv2d_geometry g;        ///< stride, padding, dilation
-    conv2d_epilogue end = {}; ///< of forward
+    conv2d_geometry g;             ///< stride, padding, dilation
+    conv2d_epilogue epilogue = {}; ///< of forward
 
     /// The numbers of the arrays; sums are those between two operations.
     enum : std::int64_t { x_array = 1, w_array, y_array, bias_array, residual_array, sum_array };
@@ -50,7 +50,7 @@ struct conv2d_problem {
                 list(w),
                 list(y),
                 {g.stride, g.padding, g.dilation,
-                 end.residual + 2 * end.bias + 4 * (end.after == tail::relu)},
+                 epilogue.residual + 2 * epilogue.bias + 4 * (epilogue.after == tail::relu)},
                 limits.tensor_cores,
                 limits.nondeterministic};
     }
@@ -110,14 +110,14 @@ struct conv2d_problem {
         } else {
             // What follows the convolution, the array that it takes, if any, and the result of each.
             std::vector<std::pair<cudnnPointwiseMode_t, descriptor>> steps;
-            if (end.residual)
+            if (epilogue.residual)
                 steps.emplace_back(CUDNN_POINTWISE_ADD,
                                    tensor_descriptor(residual_array, element, y, name()));
-            if (end.bias)
+            if (epilogue.bias)
                 steps.emplace_back(
                     CUDNN_POINTWISE_ADD,
                     tensor_descriptor(bias_array, element, shape<4>{{1, 1, 1, y[3]}}, name()));
-            if (end.after == tail::relu)
+            if (epilogue.after == tail::relu)
                 steps.emplace_back(CUDNN_POINTWISE_RELU_FWD, descriptor());
             std::vector<descriptor> sums;
             for (std::size_t i = 0; i < steps.size(); ++i)

@@ -51,6 +51,9 @@ template <>
 inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnBackendNumericalNote_t> =
     CUDNN_TYPE_NUMERICAL_NOTE;
 template <>
+inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnBackendBehaviorNote_t> =
+    CUDNN_TYPE_BEHAVIOR_NOTE;
+template <>
 inline constexpr cudnnBackendAttributeType_t attribute_type<cudnnPointwiseMode_t> =
     CUDNN_TYPE_POINTWISE_MODE;
 template <>
@@ -194,8 +197,10 @@ private:
 
 /// What an engine may do to be chosen.
 struct engine_limits {
-    bool tensor_cores = true;      ///< of float: inputs are rounded to TF32
+    /// Of float: inputs are rounded to TF32, or sums are rearranged (Winograd, FFT).
+    bool tensor_cores = true;
     bool nondeterministic = false; ///< other bits on every run
+    bool compiled = false;         ///< by cuDNN when a plan is made, which takes up to seconds
 };
 
 /// A graph of operations with the code that runs it.
@@ -207,58 +212,71 @@ struct plan {
     explicit operator bool() const { return executable.get() != nullptr; }
 };
 
-/// Whether the engine of a configuration keeps within the limits.
+/// Whether the engine of a configuration keeps within the limits. Sums are always of full precision.
 [[nodiscard]] inline bool within(const descriptor& configuration, const engine_limits& limits) {
     const auto engines =
         configuration.parts(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-    for (const auto& engine : engines)
+    for (const auto& engine : engines) {
         for (const auto note : engine.list<cudnnBackendNumericalNote_t>(
                  CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT)) {
-            if (note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && !limits.nondeterministic)
-                return false;
-            if ((note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE ||
-                 note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS) &&
-                !limits.tensor_cores)
+            if (note == CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP)
+                continue;
+            if (note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC
+                    ? !limits.nondeterministic
+                    : !limits.tensor_cores ||
+                          note == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
                 return false;
         }
+        for (const auto note : engine.list<cudnnBackendBehaviorNote_t>(
+                 CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT))
+            if (note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION && !limits.compiled)
+                return false;
+    }
     return true;
 }
 
-/// The GPU of a handle, for which plans are made.
-[[nodiscard]] inline descriptor device_of(cudnnHandle_t handle) {
-    descriptor result(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, "the properties of the GPU");
-    result.set(CUDNN_ATTR_DEVICEPROP_HANDLE, handle);
-    result.finalise();
-    return result;
+/// What plans are made for.
+struct plan_device {
+    cudnnHandle_t handle = nullptr; ///< of a GPU that is here; or
+    descriptor properties;          ///< those of one that need not be
+};
+
+/// The GPU of a handle.
+[[nodiscard]] inline plan_device device_of(cudnnHandle_t handle) {
+    return {handle, {}};
 }
 
 /// A GPU that need not be here, by the properties that cuDNN writes of one as JSON: plans for it can
 /// be made, not run.
-[[nodiscard]] inline descriptor device_of(const std::string& json) {
+[[nodiscard]] inline plan_device device_of(const std::string& json) {
     descriptor result(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, "the properties of a GPU");
     result.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
                static_cast<std::int64_t>(json.size()) + 1, json.c_str());
     result.finalise();
-    return result;
+    return {nullptr, std::move(result)};
 }
 
 /// The best plan for a GPU within the limits by cuDNN's own opinion, or none.
-[[nodiscard]] inline plan find_plan(const descriptor& device,
+[[nodiscard]] inline plan find_plan(const plan_device& device,
                                     const std::vector<descriptor>& operations,
                                     const engine_limits& limits,
                                     const std::string& name) {
+    const bool here = device.handle != nullptr;
     std::vector<cudnnBackendDescriptor_t> raw;
     for (const auto& operation : operations)
         raw.push_back(operation.get());
     descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, name);
     graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
               static_cast<std::int64_t>(raw.size()), raw.data());
+    if (here)
+        graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, device.handle);
     graph.finalise();
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
         descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR, name);
         heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
-            .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode)
-            .set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device);
+            .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+        if (!here)
+            heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, device.properties);
         if (!heuristics.finalises())
             continue;
         for (const auto& configuration :
@@ -267,8 +285,11 @@ struct plan {
                 continue;
             plan made;
             made.executable = {CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, name};
-            made.executable.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device)
-                .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+            made.executable.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
+            if (here)
+                made.executable.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, device.handle);
+            else
+                made.executable.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, device.properties);
             if (!made.executable.finalises())
                 continue;
             made.workspace =

@@ -45,9 +45,8 @@ public:
             return run(pixels);
         } else {
             const auto& d = pixels.dims();
-            auto [at, made] = steps_.try_emplace({d[0], d[1], d[2]});
-            auto& s = at->second;
-            if (made) {
+            auto& s = steps_[{d[0], d[1], d[2]}];
+            if (!s.step) { // or there was no memory for it before
                 s.pixels = empty<std::uint8_t>(ctx_, d);
                 s.found = {empty<float>(ctx_, shape<4>{{d[0], d[1], d[2], 1}}),
                            empty<float>(ctx_, shape<1>{{d[0]}})};
@@ -56,7 +55,8 @@ public:
                         const auto found = run(s.pixels);
                         copy(ctx_, view<const float, 4>(found.maps), s.found.maps.view());
                         copy(ctx_, view<const float, 1>(found.scores), s.found.scores.view());
-                    })));
+                    }),
+                    fixed_));
             }
             copy(ctx_, view<const std::uint8_t, 4>(pixels), s.pixels.view());
             (*s.step)();
@@ -66,6 +66,7 @@ public:
 
 private:
     using work = std::function<void()>;
+    using promise = decltype(make_fixed_networks(std::declval<Context&>()));
 
     [[nodiscard]] prediction<space> run(const tensor<std::uint8_t, 4, space>& pixels) {
         tape<Context> t(ctx_, mode::eval);
@@ -88,12 +89,13 @@ private:
     struct device_step {
         tensor<std::uint8_t, 4, space> pixels;
         prediction<space> found;
-        std::optional<decltype(repeated(std::declval<Context&>(), work()))> step;
+        std::optional<decltype(repeated(std::declval<Context&>(), work(), promise()))> step;
     };
     struct nothing {};
 
     Context& ctx_;
     device_network<T, Context> network_;
+    promise fixed_ = make_fixed_networks(ctx_);
     std::conditional_t<std::is_same_v<space, host>,
                        nothing,
                        std::map<std::array<std::int64_t, 3>, device_step>>

@@ -50,7 +50,8 @@ struct training_options {
                    segmentation_iterations >= 0 && segmentation_iterations <= most_iterations,
                "training", "the numbers of iterations are 0 to 1000000000");
         for (const double rate : {student_rate, residual_rate, head_rate})
-            expect(rate > 0 && std::isfinite(rate), "training", "learning rates are positive");
+            expect(rate > 0 && std::isfinite(rate), "training",
+                   "learning rates are positive and finite");
         expect(momentum >= 0 && momentum < 1, "training", "the momentum is 0 to below 1");
         expect(weight_decay >= 0 && std::isfinite(weight_decay), "training",
                "the weight decay is not negative");

@@ -169,7 +169,8 @@ private:
                 network.add_part(
                     add, [](auto& m) -> auto& { return m.student; }, options_.student_rate);
             });
-            step_.emplace(repeated(ctx_, work([this] { student_step(); })));
+            step_.emplace(
+                repeated(ctx_, work([this] { student_step(); }), make_fixed_networks(ctx_)));
         } else {
             optimiser_.emplace(ctx_, rule, [&](auto&& add) {
                 network.add_part(
@@ -179,7 +180,8 @@ private:
                     add, [](auto& m) { return m.segmentation.context_and_head(); },
                     options_.head_rate);
             });
-            step_.emplace(repeated(ctx_, work([this] { segmentation_step(); })));
+            step_.emplace(
+                repeated(ctx_, work([this] { segmentation_step(); }), make_fixed_networks(ctx_)));
         }
         if (!input_) {
             input_ = data::empty_batch(ctx_, options_.batch, options_.size);
@@ -292,6 +294,7 @@ private:
     using space = typename Context::space;
     using clock = std::chrono::steady_clock;
     using work = std::function<void()>;
+    using promise = decltype(make_fixed_networks(std::declval<Context&>()));
 
     Context& ctx_;
     pfadseg<float>& model_;
@@ -302,7 +305,8 @@ private:
     std::optional<sgd<T, space>> optimiser_;
     std::optional<data::training_batch<space>> input_; // of every step: a GPU repeats addresses
     tensor<float, 1, space> losses_;
-    std::optional<decltype(repeated(std::declval<Context&>(), work()))> step_;
+    std::optional<decltype(repeated(std::declval<Context&>(), work(), std::declval<promise>()))>
+        step_;
     decltype(make_ring(std::declval<Context&>(), 2)) losses_read_ = make_ring(ctx_, 2);
     std::deque<data::training_batch<>> queued_; // batches of steps whose losses are not read
     clock::time_point before_;

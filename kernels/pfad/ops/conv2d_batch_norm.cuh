@@ -1,7 +1,7 @@
-// conv2d_batch_norm. Where a captured step keeps folded weights, one convolution of a vendor's library
-// that ends with offset, residual and ReLU; elsewhere that of the op: the convolution, and batch_norm's
-// pass. fold_batch_norm: pointwise over the weight, 16 bytes a thread and array; the thread of a
-// filter's first element has its offset, too. Bytes: 2 w, once in the life of a step.
+// conv2d_batch_norm. Of networks that stay as they are one convolution of a vendor's library that ends
+// with residual, offset and ReLU; else that of the op: the convolution, and batch_norm's pass. fold_batch_norm: pointwise over the weight, 16 bytes a thread and array; the thread of a
+// filter's first element has its offset, too. Bytes: 2 w, once in the life of the
+// network.
 #pragma once
 
 #include <pfad/cuda/folded.hpp>
@@ -77,12 +77,18 @@ void conv2d_batch_norm_forward(C& ctx,
         pfad::conv2d_batch_norm_forward<C, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }
-    const auto& copy = ctx.folded->template of<T>({stamp.identity(), stamp.version(), &ctx}, [&] {
+    const folded_weights::key key = {
+        stamp.identity(),
+        stamp.version(),
+        {b.data, e.weight.data, e.bias.data, e.mean.data, e.variance.data},
+        e.epsilon,
+        &ctx};
+    const auto& copy = ctx.folded->template of<T>(key, [&] {
         folded_filter<T> made = {empty<T>(ctx, w.dims), empty<T>(ctx, e.mean.dims)};
         fold_batch_norm(ctx, w, b, e, made.weight.view(), made.bias.view());
         return made;
     });
-    folded_conv2d_forward<T>(ctx, x, copy.weight, copy.bias, e.residual, e.after, y, g);
+    conv2d_epilogue_forward<T>(ctx, x, copy.weight, copy.bias, e.residual, e.after, y, g);
 }
 
 } // namespace pfad::cuda

@@ -238,7 +238,7 @@ dry)
 run)
     prepare
     # What the rest would say 40 times over.
-    "${ours[@]}" "$bin/gpu_whole" || (($? != 77)) || exit 1
+    timeout -k 5 30 "${ours[@]}" "$bin/gpu_whole" || (($? != 77)) || exit 1
     run_tests
     run_timings
     run_peer

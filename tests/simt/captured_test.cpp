@@ -305,6 +305,36 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     ctx.folded = nullptr;
     evaluate();
     CHECK(read_elements(ctx, y) != found); // the fold rounds otherwise
+    // Another step shares the copies, and keeps what it needs of them.
+    {
+        tensor<float, 4, gpu> z;
+        std::optional<cuda::captured<cuda::context>> first, shares;
+        const auto promise = cuda::make_fixed_networks(ctx);
+        const auto into = [&](tensor<float, 4, gpu>& to) {
+            return [&] {
+                tape<cuda::context> t(ctx, mode::eval);
+                to = one.conv(t, x, one.norm).value;
+            };
+        };
+        first.emplace(ctx, into(y), promise);
+        shares.emplace(ctx, into(z), promise);
+        for (int i = 0; i < 4; ++i)
+            (*first)();
+        CHECK(promise->size() == 1);
+        for (int i = 0; i < 4; ++i)
+            (*shares)();
+        CHECK(shares->is_captured());
+        CHECK(shares->nodes() == first->nodes());
+        CHECK(promise->size() == 1);
+        const auto before = read_elements(ctx, z);
+        y = {};
+        first.reset();
+        std::vector<tensor<float, 1, gpu>> others;
+        for (int i = 0; i < 8; ++i)
+            others.push_back(full(ctx, shape<1>{{8 * 9 * 8}}, 7.0f));
+        (*shares)();
+        CHECK(read_elements(ctx, z) == before);
+    }
     // What is first asked for while it is recorded is the graph's own.
     const auto late = cuda::make_fixed_networks(ctx);
     bool early = true;

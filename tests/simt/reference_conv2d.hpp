@@ -81,13 +81,13 @@ void conv2d_forward(context& ctx,
 
 template <class T>
 void conv2d_epilogue_forward(context& ctx,
-                           in<T, 4> x,
-                           in<T, 4> w,
-                           in<T, 1> b,
-                           in<T, 4> residual,
-                           tail after,
-                           out<T, 4> y,
-                           conv2d_geometry g) {
+                             in<T, 4> x,
+                             in<T, 4> w,
+                             in<T, 1> b,
+                             in<T, 4> residual,
+                             tail after,
+                             out<T, 4> y,
+                             conv2d_geometry g) {
     detail::queue(ctx, [=](cpu::context& plain) {
         using A = accumulator_t<T>;
         const detail::widened<T, 4> result(plain, y, store::set), more(plain, residual);

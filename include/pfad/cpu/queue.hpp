@@ -24,8 +24,8 @@ struct fixed_networks {};
     return {};
 }
 
-/// A step that will be called often and works on the same tensors each time: a GPU records it. The
-/// networks that it only evaluates stay as they are.
+/// A step that will be called often and works on the same tensors each time: a GPU records it. What
+/// is promised is of the networks that it evaluates.
 [[nodiscard]] inline std::function<void()>
 repeated(context&, std::function<void()> step, fixed_networks) {
     return step;

@@ -39,9 +39,9 @@ namespace pfad::cuda {
 template <std::derived_from<context> Context>
 class captured {
 public:
-    /// The context outlives this object. `fixed` promises that no network that the step evaluates
-    /// changes while it lives: batch norm is folded into their convolutions, in copies that steps
-    /// on one context may share.
+    /// The context outlives this object. `fixed` promises that the networks which the step evaluates
+    /// do not change until the last step that shares it is gone: batch norm is folded into their
+    /// convolutions, in copies that these steps share. Null promises nothing.
     captured(Context& ctx,
              std::function<void()> step,
              std::shared_ptr<folded_weights> fixed = nullptr)
@@ -94,8 +94,7 @@ private:
             }
             exchange();
             before_ = owner.ctx_->folded;
-            if (fixed)
-                fold(fixed);
+            fold(fixed);
         }
         private_memory(const private_memory&) = delete;
         private_memory& operator=(const private_memory&) = delete;
@@ -141,10 +140,12 @@ private:
             each->freeze();
         try {
             const recording graph = record();
-            check(cudaGraphGetNodes(graph.get(), nullptr, &nodes_), "captured: the step's graph");
+            std::size_t nodes = 0;
+            check(cudaGraphGetNodes(graph.get(), nullptr, &nodes), "captured: the step's graph");
             cudaGraphExec_t made = nullptr;
             check(cudaGraphInstantiate(&made, graph.get(), 0), "captured: the step's graph");
             graph_.reset(made);
+            nodes_ = nodes;
         } catch (...) {
             for (const auto& each : pools_)
                 each->thaw();

@@ -86,8 +86,10 @@ struct context {
 
     /// Pinned memory of the host for copies to and from the GPU. Made when it is first asked for.
     [[nodiscard]] const std::shared_ptr<pool>& staging() {
-        if (!staging_)
+        if (!staging_) {
+            make_current("cuda: pinned memory");
             staging_ = pinned_pool();
+        }
         return staging_;
     }
 

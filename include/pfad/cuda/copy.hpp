@@ -14,10 +14,12 @@ namespace pfad::cuda {
 template <class T, int R>
 void copy(context& ctx, in<T, R> from, out<T, R> to) {
     expect(from.dims == to.dims, "copy", "shapes are equal", from.dims, to.dims);
-    if (to.size() > 0)
-        check(cudaMemcpyAsync(to.data, from.data, static_cast<std::size_t>(to.size()) * sizeof(T),
-                              cudaMemcpyDefault, ctx.stream()),
-              "copy");
+    if (to.size() == 0)
+        return;
+    ctx.make_current("copy");
+    check(cudaMemcpyAsync(to.data, from.data, static_cast<std::size_t>(to.size()) * sizeof(T),
+                          cudaMemcpyDefault, ctx.stream()),
+          "copy");
 }
 
 } // namespace pfad::cuda

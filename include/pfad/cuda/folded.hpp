@@ -29,7 +29,7 @@ public:
     struct key {
         std::shared_ptr<std::uint64_t> identity; ///< kept, so that no other weight gets its address
         std::uint64_t version;                   ///< of the weight's contents
-        std::array<const void*, 5> vectors;      ///< the convolution's bias, batch norm's arrays
+        std::array<const void*, 6> arrays;       ///< of the convolution and its batch norm
         double epsilon;                          ///< added to the variance
         const void* user; ///< the context: on another stream a copy may not be there yet
         friend auto operator<=>(const key&, const key&) = default;

@@ -25,8 +25,8 @@ inline void check_allocation(cudaError_t status, std::string_view subject) {
 
 } // namespace detail
 
-/// Memory of the GPU that is current where this is made. A block that is given back waits until the GPU is idle. Neither happens in a
-/// thread that captures: CUDA refuses.
+/// Memory of the GPU that is current where this is made. A block that is given back waits until the
+/// GPU is idle. Neither happens in a thread that captures: CUDA refuses.
 class device_memory final : public std::pmr::memory_resource {
 public:
     device_memory() { check(cudaGetDevice(&device_), "cuda: memory of the GPU"); }
@@ -46,12 +46,17 @@ private:
     int device_ = 0;
 };
 
-/// Memory of the host that the GPU reads and writes by itself, so that a copy does not hold up the
-/// host. Slow to get: use it through a pool. The pool knows nothing of streams: who queues a copy
-/// keeps the memory until it is done.
+/// Memory of the host that the GPU reads and writes by itself, the current one where this is made,
+/// so that a copy does not hold up the host. Slow to get: use it through a pool. The pool knows
+/// nothing of streams: who queues a copy keeps the memory until it is done.
 class pinned_memory final : public std::pmr::memory_resource {
+public:
+    pinned_memory() { check(cudaGetDevice(&device_), "cuda: pinned memory"); }
+
+private:
     void* do_allocate(std::size_t bytes, std::size_t) override {
         void* block = nullptr;
+        check(cudaSetDevice(device_), "cuda: pinned memory");
         detail::check_allocation(cudaMallocHost(&block, bytes), "cuda: pinned memory");
         return block;
     }
@@ -61,6 +66,8 @@ class pinned_memory final : public std::pmr::memory_resource {
     [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
         return this == &other;
     }
+
+    int device_ = 0;
 };
 
 /// A pool of the current GPU's memory.

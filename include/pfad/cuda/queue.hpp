@@ -13,7 +13,7 @@
 
 namespace pfad::cuda {
 
-/// A promise that networks stay as they are, for `repeated`.
+/// A promise that networks stay as they are, see captured; null promises nothing.
 using fixed_networks = std::shared_ptr<folded_weights>;
 
 /// Of networks on this context.

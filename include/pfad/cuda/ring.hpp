@@ -50,6 +50,7 @@ public:
         const std::size_t index = (first_ + count_) % slots_.size();
         slot& to = slots_[index];
         to.size = from.size();
+        ctx.make_current("ring: a copy");
         check(cudaMemcpyAsync(at(index), from.data(),
                               static_cast<std::size_t>(to.size) * sizeof(float),
                               cudaMemcpyDeviceToHost, ctx.stream()),

@@ -74,7 +74,7 @@ struct context : cuda::context {
                 allow_nondeterministic};
     }
 
-    /// The plan of a key, made by `make()` the first time; `make` may find none.
+    /// The plan of a key, made by `make()` the first time, which throws where there is none.
     template <class F>
     [[nodiscard]] const plan& plan_of(const plan_key& key, F&& make) {
         const auto found = plans_.find(key);

@@ -27,17 +27,14 @@ namespace pfad::cudnn {
 /// The plan of a problem. Throws errc::unsupported where there is none.
 [[nodiscard]] inline const plan& plan_of(context& ctx, const conv2d_problem& p) {
     const auto limits = ctx.limits(p.element);
-    const auto& found = ctx.plan_of(p.key(limits), [&] {
-        auto ready = find_plan(ctx.plans_for(), p.operations(), limits, p.name());
-        if (ready)
-            return ready;
+    return ctx.plan_of(p.key(limits), [&] {
         auto wider = limits; // what is compiled for it alone, where nothing else serves
         wider.compiled = true;
-        return find_plan(ctx.plans_for(), p.operations(), wider, p.name());
-    });
-    if (!found)
+        for (const auto& allowed : {limits, wider})
+            if (auto ready = find_plan(ctx.plans_for(), p.operations(), allowed, p.name()))
+                return ready;
         fail(errc::unsupported, "cuDNN, " + p.name() + ": no engine takes this shape");
-    return found;
+    });
 }
 
 /// x as an array of To: itself, or a converted copy, which `copy` keeps.
@@ -92,7 +89,7 @@ private:
     tensor<T, 4, gpu> copy_;
 };
 
-/// conv2d, then + residual, + b, `after`. b is empty only where the other two are. What inference calls with batch
+/// conv2d, then + residual, + b, `after`. Residual and ReLU need b. What inference calls with batch
 /// norm in w and b, see kernels/pfad/ops/conv2d_batch_norm.cuh.
 template <class T>
 void conv2d_epilogue_forward(context& ctx,

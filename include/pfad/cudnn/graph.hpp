@@ -112,9 +112,16 @@ public:
         check(cudnnBackendFinalize(owned_.get()), name_);
         return *this;
     }
-    /// finalise() where a refusal is an answer.
+    /// finalise() where a refusal is an answer. What is no answer, a lack of memory or a GPU that
+    /// fails, is thrown.
     [[nodiscard]] bool finalises() {
-        return cudnnBackendFinalize(owned_.get()) == CUDNN_STATUS_SUCCESS;
+        const cudnnStatus_t status = cudnnBackendFinalize(owned_.get());
+        if (status == CUDNN_STATUS_ALLOC_FAILED ||
+            status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+            status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ||
+            CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_EXECUTION_FAILED)
+            check(status, name_);
+        return status == CUDNN_STATUS_SUCCESS;
     }
 
     /// One value of an attribute.
@@ -235,7 +242,8 @@ struct plan {
     return true;
 }
 
-/// What plans are made for.
+/// What plans are made for. cuDNN 9.19 deprecates a handle where it takes properties, but it is with a
+/// handle that programs have run plans so far.
 struct plan_device {
     cudnnHandle_t handle = nullptr; ///< of a GPU that is here; or
     descriptor properties;          ///< those of one that need not be

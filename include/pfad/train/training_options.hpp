@@ -54,9 +54,9 @@ struct training_options {
                    "learning rates are positive and finite");
         expect(momentum >= 0 && momentum < 1, "training", "the momentum is 0 to below 1");
         expect(weight_decay >= 0 && std::isfinite(weight_decay), "training",
-               "the weight decay is not negative");
+               "the weight decay is not negative, and finite");
         expect(focal_gamma >= 0 && std::isfinite(focal_gamma), "training",
-               "gamma of the focal loss is not negative");
+               "gamma of the focal loss is not negative, and finite");
         expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
         expect(loader_threads >= 1, "training", "there is at least one loader thread");
     }

@@ -1,7 +1,7 @@
 // conv2d_batch_norm. Of networks that stay as they are one convolution of a vendor's library that ends
-// with residual, offset and ReLU; else that of the op: the convolution, and batch_norm's pass. fold_batch_norm: pointwise over the weight, 16 bytes a thread and array; the thread of a
-// filter's first element has its offset, too. Bytes: 2 w, once in the life of the
-// network.
+// with residual, offset and ReLU; else that of the op: the convolution, and batch_norm's pass.
+// fold_batch_norm: pointwise over the weight, 16 bytes a thread and array; the thread of a filter's
+// first element has its offset, too. Bytes: 2 w, once in the life of the network.
 #pragma once
 
 #include <pfad/cuda/folded.hpp>
@@ -80,7 +80,7 @@ void conv2d_batch_norm_forward(C& ctx,
     const folded_weights::key key = {
         stamp.identity(),
         stamp.version(),
-        {b.data, e.weight.data, e.bias.data, e.mean.data, e.variance.data},
+        {w.data, b.data, e.weight.data, e.bias.data, e.mean.data, e.variance.data},
         e.epsilon,
         &ctx};
     const auto& copy = ctx.folded->template of<T>(key, [&] {

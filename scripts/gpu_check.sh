@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one command of under nine minutes: tests, golden files, parity with the CPU,
 # sanitizers, kernels' bandwidths, times of inference and training, and the same network in PyTorch.
-#   scripts/gpu_check.sh build   compiles it and gathers the data, on a machine with nvcc and cuDNN; no GPU needed
-#   scripts/gpu_check.sh list    the folders that a machine with a GPU needs beside the repository
-#   scripts/gpu_check.sh         runs it there; needs CUDA's driver and cuDNN, no compiler
-#   scripts/gpu_check.sh dry     builds, and runs all of it up to the sentence that there is no GPU
+#   scripts/gpu_check.sh build     compiles it and gathers the data, on a machine with nvcc and cuDNN; no GPU needed
+#   scripts/gpu_check.sh list      the folders that a machine with a GPU needs beside the repository
+#   scripts/gpu_check.sh           runs it there; needs CUDA's driver and cuDNN, no compiler
+#   scripts/gpu_check.sh compiled  only PyTorch's compiled network, which comes last and may find no time left
+#   scripts/gpu_check.sh dry       builds, and runs all of it up to the sentence that there is no GPU
 # Results go to $OUT, or build/gpu/out: table.txt, results.json, kernels.json, log.txt. A part has a limit of time; what
 # fails does not stop the others. The exit status is 1 where any failed. PYTHON is the Python that has PyTorch (python3).
 set -uo pipefail
@@ -73,9 +74,8 @@ figure() {
         awk -F '[:,]' '/"percent"/ { n++; s += $2; if ($2 >= 50) many++ }
             END { printf "%d benchmarks, %.0f %% of a copy in the mean, %d above 50 %%\n", n, n ? s / n : 0, many }' "$out/kernels.json"
     elif grep -qE '^\{.*"ms"' "$text"; then
-        sed -nE '/"category"/!s/"job": "([a-z0-9]+)"(.*"mode": "captured")/"job": "\1_captured"\2/
-            s/^\{.*"job": "([a-z0-9_]+)", .*"dtype": "(b|f)[a-z]*([0-9]+)", .*"batch": ([0-9]+), "ms": ([0-9.]+).*/\1 \2\3 x\4 \5 ms/p
-            s/^\{.*"job": "category", "dtype": "(b|f)[a-z]*([0-9]+)", .*"minutes": ([0-9.]+).*/category \1\2 \3 min/p' "$text" |
+        sed -nE 's/"job": "([a-z0-9]+)"(.*"mode": "captured")/"job": "\1_captured"\2/
+            s/^\{.*"job": "([a-z0-9_]+)", .*"dtype": "(b|f)[a-z]*([0-9]+)", .*"batch": ([0-9]+), "ms": ([0-9.]+).*/\1 \2\3 x\4 \5 ms/p' "$text" |
             paste -sd '|' - | sed 's/|/, /g'
     elif grep -q '"falls"' "$text"; then
         sed -nE 's/.*"dtype": "(b|f)[a-z]*([0-9]+)", "stage": ([12]).*"first": ([0-9.]+), "last": ([0-9.]+).*/\1\2 stage \3: \4 to \5/p' "$text" |
@@ -160,6 +160,8 @@ run_timings() {
     finish
     start pointwise 40 "${ours[@]}" "$bin/gpu_pointwise"
     finish
+    start category 120 "${ours[@]}" "$bin/gpu_train" category
+    finish
 }
 
 peer() {
@@ -215,11 +217,11 @@ dry() {
         fi
         grep -qE "^$name +failed +[0-9]+  no GPU can be used$" "$out/table.txt" || { echo "cuda: table.txt lacks $name"; return 1; }
     done
-    if ((${#names[@]} != 8)) || ! grep -q '^0 passed, 8 failed' "$out/table.txt"; then
+    if ((${#names[@]} != 9)) || ! grep -q '^0 passed, 9 failed' "$out/table.txt"; then
         echo "cuda: table.txt is wrong"
         return 1
     fi
-    cmake -D FILE="$out/results.json" -D PARTS=8 -P tests/gpu/results.cmake || return 1
+    cmake -D FILE="$out/results.json" -D PARTS=9 -P tests/gpu/results.cmake || return 1
     echo "cuda: cuda.cuh compiled in $seconds s of 60; ${#names[@]} parts end where a GPU is needed; $size_mb MB of $limit_mb to carry"
 }
 
@@ -248,8 +250,15 @@ run)
     cat "$out/table.txt"
     ((all_passed))
     ;;
+compiled)
+    prepare
+    run_compiled_peer
+    echo
+    cat "$out/table.txt"
+    ((all_passed))
+    ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

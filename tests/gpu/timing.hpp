@@ -54,13 +54,13 @@ struct workload {
 /// of every call; "captured": it starts a graph, in which batch norm is folded into convolutions.
 /// `reserved()`: bytes beside those of the context's pool.
 template <class T, class F, class R>
-double time_mode(workload<T>& on,
-                 const char* job,
-                 const char* mode,
-                 std::int64_t batch,
-                 int repeat,
-                 F&& run,
-                 R&& reserved) {
+void time_mode(workload<T>& on,
+               const char* job,
+               const char* mode,
+               std::int64_t batch,
+               int repeat,
+               F&& run,
+               R&& reserved) {
     for (int i = 0; i < 5; ++i)
         run();
     stopwatch watch(on.ctx);
@@ -81,12 +81,11 @@ double time_mode(workload<T>& on,
                 ms.back(), 1000.0 * static_cast<double>(batch) / median,
                 on.ctx.memory->reserved_bytes() + reserved(), total - free);
     std::fflush(stdout);
-    return median;
 }
 
-/// Both; the milliseconds of the captured step.
+/// Both.
 template <class T, class F>
-double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, const F& run) {
+void time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, const F& run) {
     time_mode(on, job, "eager", batch, repeat, run, [] { return std::size_t(0); });
     on.ctx.memory->trim(); // a captured step has memory of its own
     cuda::captured step(on.ctx, run, cuda::make_fixed_networks(on.ctx));
@@ -94,11 +93,9 @@ double time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat
         time_mode(on, job, "captured", batch, repeat, step, [&] { return step.reserved_bytes(); });
     std::printf("%s %s x%lld: %zu nodes\n", job, type_name<T>, static_cast<long long>(batch),
                 step.nodes());
-    return ms;
 }
 
-/// The map at three batches, an iteration of each stage, and from these the time of a whole
-/// category, without reading pictures.
+/// The map at three batches, and an iteration of each stage.
 template <class T>
 void time_all(int repeat) {
     for (const std::int64_t batch : {1, 16, 64}) {
@@ -106,11 +103,10 @@ void time_all(int repeat) {
         time_job(on, "infer", batch, repeat,
                  [&] { static_cast<void>(on.steps->map(on.corrupted)); });
     }
-    double stage[2];
     for (const int number : {1, 2}) {
         workload<T> on(16, 256);
         on.steps->begin(number);
-        stage[number - 1] = time_job(on, number == 1 ? "stage1" : "stage2", 16, repeat, [&] {
+        time_job(on, number == 1 ? "stage1" : "stage2", 16, repeat, [&] {
             if (number == 1)
                 static_cast<void>(on.steps->student_gradients(on.clean, on.corrupted));
             else
@@ -118,10 +114,6 @@ void time_all(int repeat) {
             on.steps->update();
         });
     }
-    std::printf("{\"peer\": \"pfad\", \"job\": \"category\", \"dtype\": \"%s\", \"mode\": "
-                "\"captured\", \"iterations\": [3000, 4000], \"minutes\": %.2f}\n",
-                type_name<T>, (3000 * stage[0] + 4000 * stage[1]) / 60000);
-    std::fflush(stdout);
 }
 
 inline int run_timing(int repeat) {

@@ -1,7 +1,9 @@
 // gpu_train: the programs' own training on a GPU, in float and bf16, on pictures that pfad draws.
 // Losses fall; a second run gives the same bits; so does a run that is stopped and resumed after
 // every second iteration, which never gets as far as to capture its step: captured is eager. Ends
-// with "N passed, N failed".
+// with "N passed, N failed". Or the iterations of a category at the paper's size, timed from pictures
+// in files to weights on the host.
+//   gpu_train [category]
 #include "device/device.hpp"
 #include "gpu/no_gpu.hpp"
 
@@ -12,6 +14,7 @@
 #include <pfad/data/textures.hpp>
 #include <pfad/pfad.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -137,17 +140,49 @@ void try_device(program::device& device, const std::string& type, const fs::path
     check(area >= 0 && area <= 1, type + ": an evaluation has a pixel AUROC");
 }
 
+/// The paper's training (section 4.3) in bf16 on pictures that pfad draws.
+void time_category(const fs::path& folder) {
+    pfad::data::make_demo_category(folder / "flange", 1, {.size = 256});
+    pfad::data::make_demo_textures(folder / "textures", 1);
+    const auto device = program::make_gpu(true);
+    trial it(*device, folder);
+    const pfad::train::training_options paper;
+    it.options.size = paper.size;
+    it.options.batch = paper.batch;
+    it.options.student_iterations = paper.student_iterations;
+    it.options.segmentation_iterations = paper.segmentation_iterations;
+    it.options.loader_threads = 4;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto done = it.run(false);
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const auto last = static_cast<std::size_t>(it.options.iterations());
+    check(done.losses.size() == last && std::isfinite(done.losses.back()),
+          "category: every iteration has a loss");
+    std::printf("{\"job\": \"category\", \"dtype\": \"bfloat16\", \"size\": 256, \"batch\": 16, "
+                "\"iterations\": [%d, %d], \"seconds\": %.2f}\n",
+                it.options.student_iterations, it.options.segmentation_iterations, seconds);
+    std::printf("bf16 x16: %d + %d iterations in %.1f s\n", it.options.student_iterations,
+                it.options.segmentation_iterations, seconds);
+}
+
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
     if (!pfad::test::gpu_is_here("gpu_train"))
         return pfad::test::cannot_run;
-    const fs::path folder = fs::temp_directory_path() / "pfad_gpu_train";
+    const fs::path folder =
+        fs::temp_directory_path() / (argc > 1 ? "pfad_gpu_category" : "pfad_gpu_train");
     try {
+        fs::remove_all(folder);
+        if (argc > 1 && std::string(argv[1]) == "category") {
+            time_category(folder);
+            fs::remove_all(folder);
+            return failed == 0 ? 0 : 1;
+        }
         for (const bool bf16 : {false, true}) {
             const auto device = program::make_gpu(bf16);
             if (!bf16) {
-                fs::remove_all(folder);
                 pfad::data::make_demo_category(folder / "flange", 1);
                 pfad::data::make_demo_textures(folder / "textures", 1);
             }

@@ -89,8 +89,7 @@ void time_job(workload<T>& on, const char* job, std::int64_t batch, int repeat, 
     time_mode(on, job, "eager", batch, repeat, run, [] { return std::size_t(0); });
     on.ctx.memory->trim(); // a captured step has memory of its own
     cuda::captured step(on.ctx, run, cuda::make_fixed_networks(on.ctx));
-    const double ms =
-        time_mode(on, job, "captured", batch, repeat, step, [&] { return step.reserved_bytes(); });
+    time_mode(on, job, "captured", batch, repeat, step, [&] { return step.reserved_bytes(); });
     std::printf("%s %s x%lld: %zu nodes\n", job, type_name<T>, static_cast<long long>(batch),
                 step.nodes());
 }

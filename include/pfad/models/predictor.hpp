@@ -45,7 +45,7 @@ public:
             return run(pixels);
         } else {
             const auto& d = pixels.dims();
-            auto& s = steps_[{d[0], d[1], d[2]}];
+            auto& s = steps_.of[{d[0], d[1], d[2]}];
             if (!s.step) { // or there was no memory for it before
                 s.pixels = empty<std::uint8_t>(ctx_, d);
                 s.found = {empty<float>(ctx_, shape<4>{{d[0], d[1], d[2], 1}}),
@@ -56,7 +56,7 @@ public:
                         copy(ctx_, view<const float, 4>(found.maps), s.found.maps.view());
                         copy(ctx_, view<const float, 1>(found.scores), s.found.scores.view());
                     }),
-                    fixed_));
+                    steps_.fixed));
             }
             copy(ctx_, view<const std::uint8_t, 4>(pixels), s.pixels.view());
             (*s.step)();
@@ -66,7 +66,6 @@ public:
 
 private:
     using work = std::function<void()>;
-    using promise = decltype(make_fixed_networks(std::declval<Context&>()));
 
     [[nodiscard]] prediction<space> run(const tensor<std::uint8_t, 4, space>& pixels) {
         tape<Context> t(ctx_, mode::eval);
@@ -89,17 +88,22 @@ private:
     struct device_step {
         tensor<std::uint8_t, 4, space> pixels;
         prediction<space> found;
-        std::optional<decltype(repeated(std::declval<Context&>(), work(), promise()))> step;
+        std::optional<decltype(repeated(
+            std::declval<Context&>(), work(), make_fixed_networks(std::declval<Context&>())))>
+            step;
     };
-    struct nothing {};
+    struct device_steps {
+        decltype(make_fixed_networks(std::declval<Context&>())) fixed;
+        std::map<std::array<std::int64_t, 3>, device_step> of;
+        explicit device_steps(Context& ctx) : fixed(make_fixed_networks(ctx)) {}
+    };
+    struct nothing {
+        explicit nothing(Context&) {}
+    };
 
     Context& ctx_;
     device_network<T, Context> network_;
-    promise fixed_ = make_fixed_networks(ctx_);
-    std::conditional_t<std::is_same_v<space, host>,
-                       nothing,
-                       std::map<std::array<std::int64_t, 3>, device_step>>
-        steps_;
+    std::conditional_t<std::is_same_v<space, host>, nothing, device_steps> steps_{ctx_};
 };
 
 } // namespace pfad

@@ -4,7 +4,7 @@
 #include "support/network.hpp"
 #include "support/roofline.hpp"
 
-#include <pfad/models/device_network.hpp>
+#include <pfad/detect/network_copy.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -74,7 +74,7 @@ private:
     bench::context ctx_;
     pfadseg<float> model_;
     tensor<float, 4> pictures_;
-    std::optional<device_network<bf16, bench::context>> rounded_;
+    std::optional<network_copy<pfadseg, bf16, bench::context>> rounded_;
     tensor<bf16, 4> rounded_pictures_;
 };
 

@@ -22,7 +22,7 @@ public:
     }
 
     void measure(benchmark::State& state) {
-        inspect::inspection found;
+        detect::inspection found;
         for (auto _ : state)
             found = inspector_.inspect_tiles(
                 {pixels_.data(), side_, side_, 3, std::ptrdiff_t(3) * side_});

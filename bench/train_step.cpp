@@ -5,19 +5,20 @@
 #include "support/network.hpp"
 #include "support/roofline.hpp"
 
-#include <pfad/models/device_network.hpp>
-#include <pfad/ops/add.hpp>
+#include <pfad/detect/network_copy.hpp>
 #include <pfad/ops/cast.hpp>
-#include <pfad/ops/cosine_distance_loss.hpp>
-#include <pfad/ops/focal_l1_loss.hpp>
 #include <pfad/optim/sgd.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -32,37 +33,44 @@ struct setting {
     std::int64_t size, batch;
 };
 
-/// Activations of T.
-template <class T>
+/// A stage, from 0, in activations of T.
+template <class T, std::size_t Stage>
 class training {
 public:
     explicit training(setting s) : setting_(s) {
         model_.initialise(1);
         const auto x = pictures(), y = pictures();
         bench::calibrate(ctx_, model_, y);
-        clean_ = rounded(x);
-        corrupted_ = rounded(y);
-        mask_ = bench::draw_mask<T>(ctx_, shape<4>{{s.batch, s.size / 4, s.size / 4, 1}});
+        pictures_ = {rounded(x), rounded(y),
+                     bench::draw_mask<T>(ctx_, shape<4>{{s.batch, s.size / 4, s.size / 4, 1}})};
         network_.emplace(ctx_, model_);
-        optimiser_.emplace(ctx_, sgd_options{}, [&](auto&& add) {
-            if (s.stage == 1)
-                network_->add_part(
-                    add, [](auto& m) -> auto& { return m.student; }, 1e-3);
+        const auto groups = [&](auto& m) {
+            const auto begin = [](auto& part) { return std::tuple(parameter_group(part, 1e-3)); };
+            if constexpr (Stage == 0)
+                return begin(m.student);
             else
-                network_->add_part(
-                    add, [](auto& m) -> auto& { return m.segmentation; }, 1e-3);
+                return begin(m.segmentation);
+        };
+        network_->with_groups(groups, [&](const auto&... all) {
+            optimiser_.emplace(ctx_, sgd_options{}, all...);
         });
         (void)step();
     }
 
     /// One iteration; the loss.
-    float step() { return setting_.stage == 1 ? student_step() : segmentation_step(); }
+    float step() {
+        tape<bench::context> t(ctx_, mode::train);
+        const auto found = std::get<Stage>(stages_).losses(network_->get(), t, pictures_);
+        backward(t, found);
+        optimiser_->step(ctx_);
+        return found.total.value.data()[0];
+    }
 
     void measure(benchmark::State& state) {
         float loss = 0;
         {
             // Multiply-adds of the convolutions; backward counts as two forward passes.
-            const double work = (setting_.stage == 1 ? 524e9 : 1413e9) / 16;
+            const double work = (Stage == 0 ? 524e9 : 1413e9) / 16;
             const bench::meter meter(state,
                                      2 * work * static_cast<double>(setting_.batch) *
                                          bench::area_ratio(setting_.size),
@@ -90,58 +98,43 @@ private:
         }
     }
 
-    float student_step() {
-        tape<bench::context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = network_->get().teacher(fixed, constant(clean_));
-        const auto found = network_->get().student(t, constant(corrupted_));
-        auto loss = cosine_distance_loss(t, target[0], found[0]);
-        for (std::size_t level = 1; level < found.size(); ++level)
-            loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
-        t.backward(loss);
-        optimiser_->step(ctx_);
-        return loss.value.data()[0];
-    }
-
-    float segmentation_step() {
-        tape<bench::context> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        auto& network = network_->get();
-        const auto logits =
-            network.segmentation(t, network.similarity(fixed, constant(corrupted_)));
-        const auto loss = focal_l1_loss(t, logits, mask_);
-        t.backward(loss.total);
-        optimiser_->step(ctx_);
-        return loss.total.value.data()[0];
-    }
-
     setting setting_;
     bench::context ctx_;
     pfadseg<float> model_{ctx_};
-    tensor<T, 4> clean_, corrupted_, mask_;
-    std::optional<device_network<T, bench::context>> network_;
+    decltype(pfadseg<float>::stages({})) stages_ = pfadseg<float>::stages({});
+    data::corrupted_pictures<T> pictures_;
+    std::optional<network_copy<pfadseg, T, bench::context>> network_;
     std::optional<sgd<T>> optimiser_;
 };
 
-/// Of either element type.
+/// Of either stage in either element type.
 class any_training {
 public:
     explicit any_training(setting s) {
         if (s.bf16) {
             onednn::require_element<bf16>();
-            coarse_.emplace(s);
+            make<bf16>(s);
         } else {
-            exact_.emplace(s);
+            make<float>(s);
         }
     }
-    void measure(benchmark::State& state) {
-        if (coarse_)
-            coarse_->measure(state);
-        else
-            exact_->measure(state);
-    }
+    void measure(benchmark::State& state) { job_(state); }
 
 private:
-    std::optional<training<float>> exact_;
-    std::optional<training<bf16>> coarse_;
+    template <class T>
+    void make(setting s) {
+        if (s.stage == 1)
+            make<T, 0>(s);
+        else
+            make<T, 1>(s);
+    }
+    template <class T, std::size_t Stage>
+    void make(setting s) {
+        const auto job = std::make_shared<training<T, Stage>>(s);
+        job_ = [job](benchmark::State& state) { job->measure(state); };
+    }
+
+    std::function<void(benchmark::State&)> job_;
 };
 
 } // namespace

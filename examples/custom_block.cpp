@@ -28,7 +28,7 @@ int main() {
     excited_block<float> block(ctx, 8);
     initialise(source, "source", initialiser::kaiming_fan_out, 1);
     initialise(block, "block", initialiser::kaiming_fan_out, 1);
-    sgd<float> optimiser(ctx, {}, [&](auto&& add) { add(block, 0.05); });
+    sgd<float> optimiser(ctx, {}, std::tuple(parameter_group(block, 0.05)));
     const auto x = constant(source.weight.value), goal = constant(clone(ctx, x.value));
     for (int step = 0; step < 60; ++step) {
         tape t(ctx, mode::train);

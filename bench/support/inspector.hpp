@@ -17,7 +17,7 @@ namespace pfad::bench {
         context ctx;
         pfadseg<float> model(ctx, {});
         model.initialise(1);
-        save_model(file, model, {model.options, 256, 0.5, {}});
+        save_model<pfadseg>(file, model, {"pfadseg", 256, 0.5, {}});
     }
     auto result = inspector::load(file);
     std::remove(file.c_str());

@@ -3,7 +3,7 @@
 
 #include "support/context.hpp"
 
-#include <pfad/models/pfadseg.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>

@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
         const auto found = inspector.inspect(picture);
         std::printf("%s: score %.3f, %s\n", argv[2], found.score, found.defect ? "DEFECT" : "good");
         pfad::write_png(
-            "map.png", pfad::inspect::render_inspection(picture, found.map, inspector.threshold()));
+            "map.png", pfad::report::render_inspection(picture, found.map, inspector.threshold()));
     } catch (const pfad::error& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 1;

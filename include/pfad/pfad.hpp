@@ -3,6 +3,6 @@
 
 #include <pfad/autograd/side_by_side.hpp>
 #include <pfad/cpu/queue.hpp>
-#include <pfad/models/pfadseg.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 #include <pfad/ops/all.hpp>
 #include <pfad/optim/sgd.hpp>

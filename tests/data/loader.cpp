@@ -1,6 +1,7 @@
 #include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
+#include <pfad/data/batches/perlin.hpp>
 #include <pfad/data/loader.hpp>
 
 #include <algorithm>
@@ -31,12 +32,30 @@ bool same(const tensor<T, R>& a, const tensor<T, R>& b) {
     return a.dims() == b.dims() && std::equal(a.data(), a.data() + a.size(), b.data());
 }
 
-bool same(const training_batch<>& a, const training_batch<>& b) {
+using batch = training_batch<perlin>;
+
+bool same(const batch& a, const batch& b) {
     cpu::context ctx(1);
-    const auto x = synthesise<float>(ctx, a), y = synthesise<float>(ctx, b);
-    return a.iteration == b.iteration && same(a.good, b.good) && same(a.texture, b.texture) &&
-           same(x.clean, y.clean) && same(x.corrupted, y.corrupted) && same(x.mask, y.mask);
+    const auto x = perlin::pictures<float>(ctx, a.arrays), y = perlin::pictures<float>(ctx, b.arrays);
+    return a.iteration == b.iteration && same(a.arrays.good, b.arrays.good) &&
+           same(a.arrays.texture, b.arrays.texture) && same(x.clean, y.clean) &&
+           same(x.corrupted, y.corrupted) && same(x.mask, y.mask);
 }
+
+// A loader with pictures of its own.
+class set_loader {
+public:
+    set_loader(const std::vector<std::filesystem::path>& pictures,
+               const std::vector<std::filesystem::path>& textures,
+               const sampler_options& samples,
+               const loader_options& options = {})
+        : sampler_(pictures, textures, samples), loader_(sampler_, perlin(), options) {}
+    batch next() { return loader_.next(); }
+
+private:
+    sampler sampler_;
+    loader<perlin> loader_;
+};
 
 const sampler_options options = {.size = 16, .batch = 3, .seed = 5, .rotate = rotation::full};
 
@@ -44,13 +63,13 @@ const sampler_options options = {.size = 16, .batch = 3, .seed = 5, .rotate = ro
 
 TEST_CASE("loader: the same batches from any number of threads and any lead [data]") {
     const small_set set;
-    loader one(set.pictures, set.textures, options, {.threads = 1, .ahead = 1});
-    loader many(set.pictures, set.textures, options, {.threads = 5, .ahead = 3});
+    set_loader one(set.pictures, set.textures, options, {.threads = 1, .ahead = 1});
+    set_loader many(set.pictures, set.textures, options, {.threads = 5, .ahead = 3});
     for (int iteration = 0; iteration < 25; ++iteration) {
         const auto a = one.next();
         CHECK(a.iteration == iteration);
-        CHECK(a.good.dims() == shape<4>{3, 16, 16, 3});
-        CHECK(a.draws.dims() == shape<1>{3});
+        CHECK(a.arrays.good.dims() == shape<4>{3, 16, 16, 3});
+        CHECK(a.arrays.draws.dims() == shape<1>{3});
         CHECK(same(a, many.next()));
     }
 }
@@ -60,18 +79,18 @@ TEST_CASE("loader: a batch holds the sampler's samples [data]") {
     const sampler samples(set.pictures, set.textures, options);
     sampler::scratch work(samples);
     cpu::context ctx(1);
-    const auto want = empty_batch(ctx, 3, 16, 1);
+    const auto want = empty_batch<perlin>(ctx, 3, 16, 1);
     for (int index = 0; index < 3; ++index)
-        samples.make(1, index, work, want);
-    loader batches(set.pictures, set.textures, options, {.threads = 2});
+        perlin().make(samples, 1, index, work, want.arrays);
+    set_loader batches(set.pictures, set.textures, options, {.threads = 2});
     (void)batches.next();
     CHECK(same(batches.next(), want));
 }
 
 TEST_CASE("loader: a resumed run gets the batches of the whole run [data]") {
     const small_set set;
-    loader whole(set.pictures, set.textures, options);
-    loader rest(set.pictures, set.textures, options, {.threads = 2, .first_iteration = 6});
+    set_loader whole(set.pictures, set.textures, options);
+    set_loader rest(set.pictures, set.textures, options, {.threads = 2, .first_iteration = 6});
     for (int iteration = 0; iteration < 6; ++iteration)
         (void)whole.next();
     for (int iteration = 6; iteration < 12; ++iteration)
@@ -80,30 +99,30 @@ TEST_CASE("loader: a resumed run gets the batches of the whole run [data]") {
 
 TEST_CASE("loader: batches that are kept stay as they were [data]") {
     const small_set set;
-    loader batches(set.pictures, set.textures, options, {.threads = 3, .ahead = 2});
-    loader again(set.pictures, set.textures, options);
-    std::vector<training_batch<>> kept;
+    set_loader batches(set.pictures, set.textures, options, {.threads = 3, .ahead = 2});
+    set_loader again(set.pictures, set.textures, options);
+    std::vector<batch> kept;
     for (int iteration = 0; iteration < 10; ++iteration)
         kept.push_back(batches.next());
-    for (const auto& batch : kept)
-        CHECK(same(batch, again.next()));
+    for (const auto& one : kept)
+        CHECK(same(one, again.next()));
 }
 
 TEST_CASE("loader: a batch outlives its loader [data]") {
     const small_set set;
-    training_batch<> batch;
+    batch kept;
     {
-        loader batches(set.pictures, set.textures, options);
-        batch = batches.next();
+        set_loader batches(set.pictures, set.textures, options);
+        kept = batches.next();
     }
-    loader again(set.pictures, set.textures, options);
-    CHECK(same(batch, again.next()));
+    set_loader again(set.pictures, set.textures, options);
+    CHECK(same(kept, again.next()));
 }
 
 TEST_CASE("loader: can be destroyed at any time [data]") {
     const small_set set;
     for (int taken = 0; taken < 6; ++taken) {
-        loader batches(set.pictures, set.textures, options, {.threads = 4, .ahead = 2});
+        set_loader batches(set.pictures, set.textures, options, {.threads = 4, .ahead = 2});
         for (int i = 0; i < taken; ++i)
             (void)batches.next();
     }
@@ -112,18 +131,18 @@ TEST_CASE("loader: can be destroyed at any time [data]") {
 TEST_CASE("loader: a bad file is named before the first batch [data]") {
     small_set set;
     set.pictures[2] = set.folder.text("good/2.png");
-    CHECK(contains(sentence_of([&] { loader l(set.pictures, set.textures, options); }),
+    CHECK(contains(sentence_of([&] { set_loader l(set.pictures, set.textures, options); }),
                    set.pictures[2].string()));
     set.pictures.erase(set.pictures.begin() + 2);
     set.textures.push_back(set.folder.text("bad_texture.png"));
-    CHECK(contains(sentence_of([&] { loader l(set.pictures, set.textures, options); }),
+    CHECK(contains(sentence_of([&] { set_loader l(set.pictures, set.textures, options); }),
                    "bad_texture.png"));
 }
 
 TEST_CASE("loader: a picture cut short is named before the first batch [data]") {
     const small_set set;
     std::filesystem::resize_file(set.pictures[4], std::filesystem::file_size(set.pictures[4]) / 2);
-    const auto said = sentence_of([&] { loader l(set.pictures, set.textures, options); });
+    const auto said = sentence_of([&] { set_loader l(set.pictures, set.textures, options); });
     CHECK(contains(said, set.pictures[4].string()));
     CHECK(contains(said, "truncated"));
 }
@@ -132,7 +151,7 @@ TEST_CASE("loader: a file that vanishes during training is named by next() [data
     const small_set set;
     sampler_options uncached = options;
     uncached.picture_bytes = 0;
-    loader batches(set.pictures, set.textures, uncached, {.threads = 3, .ahead = 2});
+    set_loader batches(set.pictures, set.textures, uncached, {.threads = 3, .ahead = 2});
     (void)batches.next();
     for (const auto& path : set.pictures)
         std::filesystem::remove(path);
@@ -147,9 +166,11 @@ TEST_CASE("loader: a file that vanishes during training is named by next() [data
 TEST_CASE("loader: options out of range are refused [data]") {
     const small_set set;
     const auto refused = [&](const loader_options& lead) {
-        return !sentence_of([&] { loader l(set.pictures, set.textures, options, lead); }).empty();
+        return !sentence_of([&] { set_loader l(set.pictures, set.textures, options, lead); }).empty();
     };
     CHECK(refused({.threads = 0}));
     CHECK(refused({.ahead = 0}));
     CHECK(refused({.first_iteration = -1}));
+    CHECK(contains(sentence_of([&] { set_loader l(set.pictures, {}, options); }),
+                   "there are textures to paint anomalies with"));
 }

@@ -1,6 +1,9 @@
 #include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
+#include <pfad/data/batches/batch.hpp>
+#include <pfad/data/batches/clean.hpp>
+#include <pfad/data/batches/perlin.hpp>
 #include <pfad/data/sampler.hpp>
 
 #include <algorithm>
@@ -30,19 +33,20 @@ struct small_set {
 };
 
 // Sample `index` of a batch, alone.
-struct made_sample : training_pictures<float> {
+struct made_sample : corrupted_pictures<float> {
     made_sample(const sampler& from, sampler::scratch& work, std::int64_t iteration, int index) {
         cpu::context ctx(1);
         std::int64_t const n = from.options().batch, size = from.options().size;
-        const auto batch = empty_batch(ctx, n, size, iteration);
-        from.make(iteration, index, work, batch);
+        const auto batch = perlin::empty(ctx, n, size);
+        perlin().make(from, iteration, index, work, batch);
         const shape<4> picture = {1, size, size, 3};
         std::int64_t const at = index * picture.size();
-        static_cast<training_pictures&>(*this) = synthesise<float>(
-            ctx, training_batch<>{
-                     iteration, batch.good.slice(at, picture), batch.texture.slice(at, picture),
-                     batch.draws.slice(index, shape<1>{1}),
-                     batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
+        static_cast<corrupted_pictures&>(*this) = perlin::pictures<float>(
+            ctx,
+            perlin::arrays<>{
+                batch.good.slice(at, picture), batch.texture.slice(at, picture),
+                batch.draws.slice(index, shape<1>{1}),
+                batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
     }
     bool operator==(const made_sample& other) const {
         return std::equal(clean.data(), clean.data() + clean.size(), other.clean.data()) &&
@@ -119,7 +123,8 @@ TEST_CASE("sampler: without rotation the clean sample is the picture, normalised
     const small_set set;
     const sampler samples(set.pictures, set.textures, {.size = 16, .batch = 4});
     sampler::scratch work(samples);
-    const auto drawn = samples.draw(5, 1, work);
+    std::vector<float> angles(lattice_capacity);
+    const auto drawn = perlin().draw(samples, 5, 1, work, angles.data());
     const made_sample made(samples, work, 5, 1);
     const auto picture = read_picture(set.pictures[static_cast<std::size_t>(drawn.picture)]);
     for (std::int64_t i = 0; i < made.clean.size(); ++i) {
@@ -162,7 +167,29 @@ TEST_CASE("sampler: options out of range are refused [data]") {
     CHECK_FALSE(refused({.size = 16, .batch = 1}));
     CHECK(refused({.size = 0}));
     CHECK(refused({.size = 16, .batch = 0}));
-    CHECK(refused({.size = 16, .opacity = {0.5, 0.2}}));
-    CHECK(refused({.size = 16, .opacity = {0.5, 1.2}}));
     CHECK(refused({.size = 16, .decode_threads = 0}));
+}
+
+TEST_CASE("clean: a sample is the good picture, turned; textures are not needed [data]") {
+    const small_set set;
+    const sampler_options options{.size = 16, .batch = 3, .seed = 4, .rotate = rotation::full};
+    const sampler samples(set.pictures, {}, options);
+    CHECK(samples.texture_count() == 0);
+    sampler::scratch work(samples), again(samples);
+    cpu::context ctx(1);
+    const auto batch = clean::empty(ctx, 3, 16), other = clean::empty(ctx, 3, 16);
+    for (int index = 0; index < 3; ++index) {
+        clean().make(samples, 7, index, work, batch);
+        clean().make(samples, 7, index, again, other);
+        random_stream random = samples.stream(7, index);
+        const auto turn = draw_rotation(rotation::full, random);
+        const auto want = empty<std::uint8_t>(ctx, shape<4>{3, 16, 16, 3});
+        samples.good_into(work.order.picture(7, index), turn, work, index, want);
+        CHECK(std::equal(batch.good.data() + index * 768, batch.good.data() + (index + 1) * 768,
+                         want.data() + index * 768));
+    }
+    CHECK(std::equal(batch.good.data(), batch.good.data() + batch.good.size(), other.good.data()));
+    const auto pictures = clean::pictures<float>(ctx, batch);
+    const auto want = normalise_image<float>(ctx, batch.good);
+    CHECK(std::equal(want.data(), want.data() + want.size(), pictures.clean.data()));
 }

@@ -20,7 +20,7 @@ void embed(pfad::inspector& inspector,
     REQUIRE(all.size() == 2);
     CHECK(same(all[0], found));
     CHECK(tiled.map.dims() == pfad::shape<2>{{height, width}});
-    CHECK(inspector.threshold() == pfad::train::threshold_of_good(scores));
+    CHECK(inspector.threshold() == pfad::threshold_of_good(scores));
 }
 
 } // namespace

@@ -5,7 +5,7 @@
 #include "trajectory.hpp"
 
 #include <pfad/metrics/evaluation.hpp>
-#include <pfad/models/pfadseg.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -201,8 +201,7 @@ bool run_modules(case_run<T, C>& file) {
         run_module<pfad::nn::residual_block>(file, one, number("cin"), number("cout"),
                                              number("stride"), kind);
     else if (file.kind == "teacher")
-        run_module<pfad::resnet18>(file, many, 3,
-                                   pfad::nn::block_kind{.pcar = false, .aff = false});
+        run_module<pfad::resnet18>(file, many, 3);
     else if (file.kind == "student")
         run_module<pfad::student>(file, many, kind, kind);
     else if (file.kind == "segmentation")

@@ -3,11 +3,11 @@
 
 #include "case_run.hpp"
 
-#include <pfad/models/pfadseg.hpp>
-#include <pfad/ops/resize_bilinear.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 #include <pfad/optim/sgd.hpp>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace golden {
@@ -31,9 +31,17 @@ void run_trajectory(case_run<T, C>& file) {
     const auto& attrs = file.attrs;
     const int steps = attrs["steps"];
     using space = typename C::space;
-    auto m = file.template filled<pfad::pfadseg>(pfad::pfadseg_options{
-        .rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"], .pcar_path = pcar_path});
-    pfad::sgd_options const options{attrs["momentum"], attrs["weight_decay"]};
+    const auto number = [&](const char* key) { return attrs[key].template get<double>(); };
+    const auto rate = [&](const char* key) { return attrs["lr"][key].template get<double>(); };
+    pfad::pfadseg_options chosen{
+        .rcm = attrs["rcm"], .aff = attrs["aff"], .pcar = attrs["pcar"], .pcar_path = pcar_path};
+    chosen.student_rate = rate("student");
+    chosen.residual_rate = rate("res");
+    chosen.head_rate = rate("context_and_head");
+    chosen.focal_gamma = number("gamma");
+    auto m = file.template filled<pfad::pfadseg>(chosen);
+    const auto stages = pfad::pfadseg<T, space>::stages(chosen);
+    pfad::sgd_options const options{number("momentum"), number("weight_decay")};
     const auto input = [&](const char* name, int i) {
         return pfad::constant(file.input(std::string("in.") + name + std::to_string(i)));
     };
@@ -42,42 +50,34 @@ void run_trajectory(case_run<T, C>& file) {
         int at = 0;
         (to.push_back(static_cast<double>(here.data()[at++])), ...);
     };
+    const auto pictures = [&](int i, bool with_mask) {
+        const auto clean = input("clean", i).value, noisy = input("noisy", i).value;
+        return pfad::data::corrupted_pictures<T, space>{
+            clean, noisy, with_mask ? input("mask", i).value : pfad::tensor<T, 4, space>()};
+    };
     std::vector<double> cosine, focal, l1;
     {
-        pfad::sgd<T, space> optimiser(ctx, options, [&](auto&& add) {
-            add(m.student, attrs["lr"]["student"].template get<double>());
-        });
+        pfad::sgd<T, space> optimiser(ctx, options, std::get<0>(stages).groups(m));
         for (int i = 0; i < steps; ++i) {
-            pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
-            const auto target = m.teacher(fixed, input("clean", i));
-            const auto found = m.student(t, input("noisy", i));
-            auto loss = pfad::cosine_distance_loss(t, target[0], found[0]);
-            for (std::size_t k = 1; k < 3; ++k)
-                loss = pfad::add(t, loss, pfad::cosine_distance_loss(t, target[k], found[k]));
-            t.backward(loss);
+            pfad::tape<C> t(ctx, pfad::mode::train);
+            const auto found = std::get<0>(stages).losses(m, t, pictures(i, false));
+            pfad::backward(t, found);
             if (i == 0)
                 record_gradients(file, m.student, "stage1.");
             optimiser.step(ctx);
-            add_values(loss.value, cosine);
+            add_values(found.parts, cosine);
         }
         record_state(file, m.student, "stage1.");
     }
-    auto rest = m.segmentation.context_and_head();
-    pfad::sgd<T, space> optimiser(ctx, options, [&](auto&& add) {
-        add(m.segmentation.res, attrs["lr"]["res"].template get<double>());
-        add(rest, attrs["lr"]["context_and_head"].template get<double>());
-    });
+    pfad::sgd<T, space> optimiser(ctx, options, std::get<1>(stages).groups(m));
     for (int i = steps; i < 2 * steps; ++i) {
-        pfad::tape<C> fixed(ctx, pfad::mode::eval), t(ctx, pfad::mode::train);
-        const auto logits = m.segmentation(t, m.similarity(fixed, input("noisy", i)));
-        const auto mask =
-            pfad::resize_bilinear(fixed, input("mask", i), logits.extent(1), logits.extent(2));
-        const auto loss = pfad::focal_l1_loss(t, logits, mask.value, attrs["gamma"]);
-        t.backward(loss.total);
+        pfad::tape<C> t(ctx, pfad::mode::train);
+        const auto found = std::get<1>(stages).losses(m, t, pictures(i, true));
+        pfad::backward(t, found);
         if (i == steps)
             record_gradients(file, m.segmentation, "stage2.");
         optimiser.step(ctx);
-        add_values(loss.parts, focal, l1);
+        add_values(found.parts, focal, l1);
     }
     record_state(file, m.segmentation, "stage2.");
     file.record("out.stage1.cosine", cosine);

@@ -15,7 +15,7 @@ TEST_CASE("flat_parameters: values stay and move into one block [optim]", "[opti
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     const auto before = values_of(m);
     const auto version = m.conv.weight.stamp.version();
-    flat_parameters<double> flat(ctx, [&](auto&& add) { add(m, 0.5); });
+    flat_parameters<double> flat(ctx, std::tuple(parameter_group(m, 0.5)));
     CHECK(values_of(m) == before);
     CHECK(m.conv.weight.stamp.version() > version);
     const double* last = flat.values.data();
@@ -44,7 +44,7 @@ TEST_CASE("flat_parameters: a copy made before keeps the old memory [optim]", "[
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     auto copy = m.conv.weight;
     const double kept = copy.value.data()[0];
-    flat_parameters<double> flat(ctx, [&](auto&& add) { add(m, 0.5); });
+    flat_parameters<double> flat(ctx, std::tuple(parameter_group(m, 0.5)));
     elements(m.conv.weight)[0] = kept + 1;
     CHECK(copy.value.data()[0] == kept);
 }
@@ -52,10 +52,7 @@ TEST_CASE("flat_parameters: a copy made before keeps the old memory [optim]", "[
 TEST_CASE("flat_parameters: groups cover the block, each with its rate [optim]", "[optim]") {
     cpu::context ctx(1);
     small_network m(ctx);
-    flat_parameters<double> flat(ctx, [&](auto&& add) {
-        add(m.out, 0.5);
-        add(m.conv, 0.25);
-    });
+    flat_parameters<double> flat(ctx, std::tuple(parameter_group(m.out, 0.5), parameter_group(m.conv, 0.25)));
     REQUIRE(flat.groups().size() == 2);
     const auto first = flat.groups()[0], second = flat.groups()[1];
     CHECK(first.offset == 0);
@@ -73,7 +70,7 @@ TEST_CASE("flat_parameters: gradients that nothing reached are completed with ze
           "[optim]") {
     cpu::context ctx(1);
     small_network m(ctx);
-    flat_parameters<double> flat(ctx, [&](auto&& add) { add(m, 0.5); });
+    flat_parameters<double> flat(ctx, std::tuple(parameter_group(m, 0.5)));
     std::fill_n(flat.gradients.data(), flat.gradients.size(), 5.0);
     const auto target = m.out.bias->slot->claim(ctx, m.out.bias->dims());
     target.to.data[0] = 3;

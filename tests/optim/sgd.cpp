@@ -48,10 +48,7 @@ TEST_CASE("sgd: four steps of two groups are those of a loop by hand [optim]", "
     by_hand front{0.5, 0.9, 0.01, values_of(m.conv), {}};
     by_hand back{0.125, 0.9, 0.01, values_of(m.out), {}};
     const auto untouched = values_of(m.norm);
-    sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01}, [&](auto&& add) {
-        add(m.conv, 0.5);
-        add(m.out, 0.125);
-    });
+    sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01}, std::tuple(parameter_group(m.conv, 0.5), parameter_group(m.out, 0.125)));
     for (const std::string step : {"a", "b", "c", "d"}) {
         const auto g = numbers(front.w.size(), step), h = numbers(back.w.size(), step + "2");
         set_gradients(ctx, m.conv, g);
@@ -72,7 +69,7 @@ TEST_CASE("sgd: a parameter without gradient still decays and keeps its momentum
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     by_hand conv{0.5, 0.9, 0.01, values_of(m.conv), {}};
     sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01},
-                          [&](auto&& add) { add(m.conv, 0.5); });
+                          std::tuple(parameter_group(m.conv, 0.5)));
     const auto g = numbers(conv.w.size(), "g");
     set_gradients(ctx, m.conv, g);
     optimiser.step(ctx);
@@ -88,7 +85,7 @@ TEST_CASE("sgd: gradients of several uses add up within a step and start anew af
     nn::conv2d<double> m(ctx, {.in = 1, .out = 1, .kernel = 1});
     elements(m.weight)[0] = 2;
     sgd<double> optimiser(ctx, {.momentum = 0, .weight_decay = 0},
-                          [&](auto&& add) { add(m, 0.25); });
+                          std::tuple(parameter_group(m, 0.25)));
     for (const double wanted : {2 - 0.25 * 4, 2 - 0.25 * 8}) {
         tape<cpu::context> t(ctx, mode::train);
         const auto x = constant(full(ctx, shape<4>{{1, 1, 2, 1}}, 1.0));
@@ -104,7 +101,7 @@ TEST_CASE("sgd: gradients of several uses add up within a step and start anew af
 TEST_CASE("sgd: an update marks the parameters as changed [optim]", "[optim]") {
     cpu::context ctx(1);
     small_network m(ctx);
-    sgd<double> optimiser(ctx, {}, [&](auto&& add) { add(m, 0.5); });
+    sgd<double> optimiser(ctx, {}, std::tuple(parameter_group(m, 0.5)));
     const auto before = m.conv.weight.stamp.version();
     optimiser.step(ctx);
     CHECK(m.conv.weight.stamp.version() > before);
@@ -115,7 +112,7 @@ TEST_CASE("sgd: velocities are what the next step continues from [optim]", "[opt
     small_network a(ctx), b(ctx);
     initialise(a, "m", initialiser::kaiming_fan_out, 1);
     const auto g = numbers(values_of(a).size(), "g");
-    const auto list = [](auto& m) { return [&m](auto&& add) { add(m, 0.5); }; };
+    const auto list = [](auto& m) { return std::tuple(parameter_group(m, 0.5)); };
     sgd<double> first(ctx, {}, list(a));
     set_gradients(ctx, a, g);
     first.step(ctx);
@@ -145,7 +142,7 @@ struct tiny_segmenter {
 
     template <class C>
     explicit tiny_segmenter(C& ctx)
-        : block(ctx, 3, 8, 1, {}), out(ctx, {.in = 8, .out = 1, .kernel = 1, .bias = true}) {}
+        : block(ctx, 3, 8, 1, {.pcar = true, .aff = true}), out(ctx, {.in = 8, .out = 1, .kernel = 1, .bias = true}) {}
     auto fields() { return pfad::fields("block", block, "out", out); }
 };
 
@@ -172,7 +169,7 @@ TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart [optim]", "[opti
         ();
         const auto x = upload<T>(ctx, random_array(shape<4>{{2, 8, 8, 3}}, "pictures"));
         const auto mask = upload<T>(ctx, random_mask(shape<4>{{2, 8, 8, 1}}, "mask"));
-        sgd<T, space> optimiser(ctx, {}, [&](auto&& add) { add(m, exact, 0.05); });
+        sgd<T, space> optimiser(ctx, {}, std::tuple(parameter_group(m, 0.05)), std::tuple(parameter_group(exact, 0.05)));
         double first = 0, last = 0;
         for (int step = 0; step < 200; ++step) {
             tape<TestType> t(ctx, mode::train);
@@ -201,7 +198,7 @@ TEMPLATE_LIST_TEST_CASE(
     copy_arrays(ctx, start, exact);
     tiny_segmenter<bf16, space> m(ctx);
     sgd<bf16, space> optimiser(ctx, {.momentum = 0, .weight_decay = 0},
-                               [&](auto&& add) { add(m, exact, 1.0); });
+                               std::tuple(parameter_group(m, 1.0)), std::tuple(parameter_group(exact, 1.0)));
     const auto same = [&] {
         visit_pairs(m, exact, [&](auto& p, auto& q) {
             const auto got = download(ctx, p.value), want = download(ctx, q.value);

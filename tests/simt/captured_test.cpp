@@ -58,7 +58,7 @@ public:
             start.initialise(initialiser::kaiming_fan_out, random);
             copy_arrays(ctx_, start, *each);
         }
-        optimiser_.emplace(ctx_, sgd_options{}, [&](auto&& add) { add(student_, 0.1); });
+        optimiser_.emplace(ctx_, sgd_options{}, std::tuple(parameter_group(student_, 0.1)));
     }
 
     /// The loss and the velocities after each step.

@@ -4,7 +4,9 @@
 #include "support/backends.hpp"
 #include "support/compare.hpp"
 
+#include <pfad/detectors/pfadseg.hpp>
 #include <pfad/nn/copy_arrays.hpp>
+#include <pfad/optim/sgd.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,7 +32,8 @@ using outcome = std::map<std::string, std::vector<T>>;
 template <class T, class C>
 class run_of_both_stages {
 public:
-    run_of_both_stages(C& ctx, pfadseg_options options) : ctx_(ctx), model_(ctx, options) {
+    run_of_both_stages(C& ctx, pfadseg_options options)
+        : ctx_(ctx), model_(ctx, options), stages_(pfadseg<T, space>::stages(options)) {
         cpu::context plain(1);
         pfadseg<T> start(plain, options);
         start.initialise(7);
@@ -37,8 +41,8 @@ public:
     }
 
     outcome<T> operator()() {
-        first_stage();
-        second_stage();
+        run_stage<0>(model_.student, "student", "cosine");
+        run_stage<1>(model_.segmentation, "segmentation", "focal and l1");
         tape<C> t(ctx_, mode::eval);
         record("map", model_(t, pictures("corrupted")).value);
         visit(model_, "", [&](const std::string& name, auto& p) { record(name, p.value); });
@@ -64,38 +68,25 @@ private:
         });
     }
 
-    void first_stage() {
-        sgd<T, space> optimiser(ctx_, {}, [&](auto&& add) { add(model_.student, 0.4); });
-        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = model_.teacher(fixed, pictures("clean"));
-        const auto found = model_.student(t, pictures("corrupted"));
-        auto loss = cosine_distance_loss(t, target[0], found[0]);
-        for (std::size_t level = 1; level < found.size(); ++level)
-            loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
-        t.backward(loss);
-        record("cosine", loss.value);
-        record_gradients(model_.student, "student");
-        optimiser.step(ctx_);
-    }
-
-    void second_stage() {
-        auto rest = model_.segmentation.context_and_head();
-        sgd<T, space> optimiser(ctx_, {}, [&](auto&& add) {
-            add(model_.segmentation.res, 0.1);
-            add(rest, 0.01);
-        });
-        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto logits = model_.segmentation(t, model_.similarity(fixed, pictures("corrupted")));
-        const auto mask = upload<T>(ctx_, random_mask(logits.dims(), "mask"));
-        const auto loss = focal_l1_loss(t, logits, mask);
-        t.backward(loss.total);
-        record("focal and l1", loss.parts);
-        record_gradients(model_.segmentation, "segmentation");
+    /// Stage I, whose trained part is m; the losses under this name.
+    template <std::size_t I, class M>
+    void run_stage(M& m, const char* part, const char* losses) {
+        const auto& stage = std::get<I>(stages_);
+        sgd<T, space> optimiser(ctx_, {}, stage.groups(model_));
+        tape<C> t(ctx_, mode::train);
+        const auto mask = upload<T>(ctx_, random_mask(shape<4>{{4, 8, 8, 1}}, "mask"));
+        const auto found = stage.losses(model_, t,
+                                        data::corrupted_pictures<T, space>{
+                                            pictures("clean").value, pictures("corrupted").value, mask});
+        backward(t, found);
+        record(losses, found.parts);
+        record_gradients(m, part);
         optimiser.step(ctx_);
     }
 
     C& ctx_;
     pfadseg<T, space> model_;
+    decltype(pfadseg<T, space>::stages({})) stages_;
     outcome<T> result_;
 };
 
@@ -166,10 +157,10 @@ class first_stage {
 public:
     first_stage() {
         cpu::context plain(1);
-        student<float> start(plain, {}, {});
+        student<float> start(plain, both, both);
         initialise(start, "student", initialiser::kaiming_fan_out, 7);
         copy_arrays(ctx_, start, first_);
-        resnet18<float> fixed(plain, 3, {.pcar = false, .aff = false});
+        resnet18<float> fixed(plain, 3);
         initialise(fixed, "teacher", initialiser::kaiming_fan_out, 7);
         copy_arrays(ctx_, fixed, teacher_);
     }
@@ -178,7 +169,7 @@ public:
     /// folded or not.
     outcome<float> operator()(int steps, bool captured, bool folded) {
         copy_arrays(ctx_, first_, student_);
-        sgd<float, gpu> optimiser(ctx_, {}, [&](auto&& add) { add(student_, 0.4); });
+        sgd<float, gpu> optimiser(ctx_, {}, std::tuple(parameter_group(student_, 0.4)));
         const auto fixed = folded ? cuda::make_fixed_networks(ctx_) : nullptr;
         cuda::captured run{ctx_, [&] { step(optimiser); }, fixed};
         ctx_.folded = captured ? nullptr : fixed.get();
@@ -204,6 +195,7 @@ public:
 
 private:
     static constexpr shape<4> dims = {{2, 32, 32, 3}};
+    static constexpr nn::block_kind both = {.pcar = true, .aff = true};
 
     void step(sgd<float, gpu>& optimiser) {
         tape<cuda::context> t(ctx_, mode::train);
@@ -219,8 +211,8 @@ private:
     }
 
     cuda::context ctx_;
-    resnet18<float, gpu> teacher_{ctx_, 3, {.pcar = false, .aff = false}};
-    student<float, gpu> first_{ctx_, {}, {}}, student_{ctx_, {}, {}};
+    resnet18<float, gpu> teacher_{ctx_, 3};
+    student<float, gpu> first_{ctx_, both, both}, student_{ctx_, both, both};
     tensor<float, 4, gpu> clean_ = empty<float>(ctx_, dims), corrupted_ = empty<float>(ctx_, dims);
     tensor<float, 1, gpu> loss_;
 };

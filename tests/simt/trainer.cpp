@@ -5,9 +5,9 @@
 #include "support/backends.hpp"
 #include "support/compare.hpp"
 
-#include <pfad/models/predictor.hpp>
-#include <pfad/train/evaluator.hpp>
-#include <pfad/train/two_stage_trainer.hpp>
+#include <pfad/detect/predictor.hpp>
+#include <pfad/evaluate/evaluator.hpp>
+#include <pfad/train/trainer.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -20,7 +20,7 @@ using namespace pfad;
 
 namespace {
 
-bool same(const inspect::inspection& a, const inspect::inspection& b) {
+bool same(const detect::inspection& a, const detect::inspection& b) {
     return a.score == b.score && a.defect == b.defect && a.regions == b.regions &&
            a.map.dims() == b.map.dims() &&
            std::equal(a.map.data(), a.map.data() + a.map.size(), b.map.data()) &&
@@ -48,8 +48,8 @@ TEST_CASE("inspector: eight threads with pictures, batches, tiles and watched fo
     // A picture is there and another arrives, from each of two threads.
     const auto watched = folder.picture("arrivals/square.png", square).parent_path();
     const auto watch = [&](const std::string& arriving) {
-        std::map<std::string, inspect::inspection> found;
-        std::vector<inspect::inspection> result;
+        std::map<std::string, detect::inspection> found;
+        std::vector<detect::inspection> result;
         program::picture_watch arrivals(watched);
         for (const bool arrived : {false, true}) {
             if (arrived)
@@ -66,7 +66,7 @@ TEST_CASE("inspector: eight threads with pictures, batches, tiles and watched fo
     };
     // All of them meet an inspector that has not inspected yet: plans and packed weights, too, are
     // made by whoever is first.
-    std::array<std::vector<inspect::inspection>, 8> found;
+    std::array<std::vector<detect::inspection>, 8> found;
     {
         std::vector<std::jthread> threads;
         for (std::size_t i = 0; i < found.size(); ++i)

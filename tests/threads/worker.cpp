@@ -1,13 +1,13 @@
 #include "support/catch.hpp"
 
-#include <pfad/inspect/worker.hpp>
+#include <pfad/detect/worker.hpp>
 
 #include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
-using pfad::inspect::worker;
+using pfad::detect::worker;
 
 TEST_CASE("worker: what eight threads ask for is done on one thread, one after the other "
           "[threads]") {

@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 
 #include <pfad/pfad.hpp>
-#include <pfad/train/two_stage_trainer.hpp>
+#include <pfad/train/trainer.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
-#include <pfad/data/test_sample.hpp>
+#include <pfad/evaluate/test_sample.hpp>
 #include <pfad/nn/named_arrays.hpp>
 #include <pfad/onednn.hpp>
 #include <pfad/train/teacher.hpp>

@@ -1,6 +1,6 @@
 #include "support/catch.hpp"
 
-#include <pfad/train/training_options.hpp>
+#include <pfad/train/run_options.hpp>
 
 #include <limits>
 #include <set>

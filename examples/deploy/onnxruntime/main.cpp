@@ -4,7 +4,7 @@
 // Of pfad it has what reads, resizes and draws pictures, headers that need stb alone: resized in
 // another way a picture has another score.
 #include <pfad/data/resample.hpp>
-#include <pfad/inspect/heatmap.hpp>
+#include <pfad/report/heat_map.hpp>
 
 #include <onnxruntime_cxx_api.h>
 
@@ -43,7 +43,7 @@ int inspect(int count, char** arguments) {
     for (int i = 2; i < count; ++i) {
         const auto picture = pfad::read_picture(arguments[i]);
         const auto small = pfad::data::resize(picture, {size, size});
-        auto pixels = pfad::inspect::to_rgb(small).pixels; // grey is RGB, too
+        auto pixels = pfad::report::to_rgb(small).pixels; // grey is RGB, too
         const std::int64_t dims[] = {1, size, size, 3};
         const auto input =
             Ort::Value::CreateTensor<std::uint8_t>(memory, pixels.data(), pixels.size(), dims, 4);
@@ -61,7 +61,7 @@ int inspect(int count, char** arguments) {
                     pfad::fail(pfad::errc::value, std::string(arguments[i]) + ": is to be read");
             const pfad::view<const float, 2> map{found[1].GetTensorData<float>(), {{size, size}}};
             pfad::write_png(arguments[i],
-                            pfad::inspect::render_inspection(picture, map, threshold));
+                            pfad::report::render_inspection(picture, map, threshold));
         }
         status = defect ? 1 : status;
     }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -52,12 +53,12 @@ public:
         closures_.push_back(std::make_unique<closure<F>>(std::move(f)));
     }
 
-    /// Computes every gradient of `loss`, whose own gradient is taken as 1. Once a tape.
+    /// Computes every gradient of `loss`, whose own gradient is `weight`. Once a tape.
     template <class T, int R>
-    void backward(const variable<T, R, space>& loss) {
+    void backward(const variable<T, R, space>& loss, std::type_identity_t<T> weight = T(1)) {
         expect(loss.slot != nullptr, "backward", "the loss depends on something recorded");
         const auto seed = loss.slot->claim(context, loss.dims());
-        fill_forward(context, T(1), seed.to.flat());
+        fill_forward(context, weight, seed.to.flat());
         run();
     }
 

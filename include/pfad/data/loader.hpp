@@ -5,8 +5,8 @@
 #include <pfad/core/host_memory.hpp>
 #include <pfad/core/pool.hpp>
 #include <pfad/core/tensor.hpp>
+#include <pfad/data/batches/batch.hpp>
 #include <pfad/data/sampler.hpp>
-#include <pfad/data/training_batch.hpp>
 
 #include <condition_variable>
 #include <cstddef>
@@ -21,7 +21,7 @@
 
 namespace pfad::data {
 
-/// How batches are made; what is in them is up to sampler_options.
+/// How batches are made; what is in them is up to recipe and sampler.
 struct loader_options {
     int threads = 1;                  ///< that make samples
     int ahead = 4;                    ///< batches made before they are asked for, at most
@@ -30,18 +30,21 @@ struct loader_options {
 };
 
 /// Batches first_iteration, first_iteration + 1, ... without end, the same whatever the number of
-/// threads. Dropping a batch gives its memory back. next() may be called from one thread at a time.
+/// threads, by a recipe. Dropping a batch gives its memory back. next() may be called from one thread at a time.
 /// A loader can be destroyed at any time.
+template <class Recipe>
 class loader {
 public:
-    /// Opens every picture before it returns. Throws errc::value for options out of range,
-    /// errc::io for a file that is not a picture.
-    loader(std::vector<std::filesystem::path> pictures,
-           std::vector<std::filesystem::path> textures,
-           const sampler_options& samples,
-           const loader_options& options = {})
-        : samples_(std::move(pictures), std::move(textures), samples), memory_(options.memory),
+    /// What next() returns.
+    using batch = training_batch<Recipe>;
+
+    /// The sampler outlives the loader. Throws errc::value for options out of range, and where the
+    /// recipe needs textures and there are none.
+    loader(const sampler& samples, Recipe recipe, const loader_options& options = {})
+        : samples_(samples), recipe_(recipe), memory_(options.memory),
           wanted_(options.first_iteration), iteration_(options.first_iteration) {
+        expect(!Recipe::needs_textures || samples.texture_count() > 0, "loader",
+               "there are textures to paint anomalies with");
         expect(options.threads > 0, "loader", "there is at least one thread");
         expect(options.ahead > 0, "loader", "there is at least one batch ahead");
         expect(options.first_iteration >= 0, "loader", "iterations count from 0");
@@ -61,7 +64,7 @@ public:
 
     /// The next batch; waits for it. Rethrows what went wrong while it was made, a file that has
     /// become unreadable for example, now and in every later call.
-    [[nodiscard]] training_batch<> next() {
+    [[nodiscard]] batch next() {
         std::unique_lock hold(mutex_);
         slot& place = at(wanted_);
         ready_.wait(hold, [&] {
@@ -69,7 +72,7 @@ public:
         });
         if (place.failure)
             std::rethrow_exception(place.failure);
-        training_batch<> result = std::exchange(place.batch, {});
+        batch result = std::exchange(place.batch, {});
         ++wanted_;
         hold.unlock();
         room_.notify_all();
@@ -79,7 +82,7 @@ public:
 private:
     /// A batch in the making.
     struct slot {
-        training_batch<> batch;
+        loader::batch batch;
         int left = 0; ///< samples that are not made yet
         std::exception_ptr failure;
     };
@@ -117,9 +120,9 @@ private:
             try {
                 if (place.batch.iteration != iteration)
                     begin(place, iteration);
-                const training_batch<> batch = place.batch; // shares the memory
+                const auto arrays = place.batch.arrays; // shares the memory
                 hold.unlock();
-                samples_.make(batch.iteration, index, scratch, batch);
+                recipe_.make(samples_, iteration, index, scratch, arrays);
             } catch (...) {
                 failure = std::current_exception();
             }
@@ -136,10 +139,11 @@ private:
         std::int64_t const n = samples_.options().batch;
         std::int64_t const size = samples_.options().size;
         place.left = samples_.options().batch;
-        place.batch = empty_batch(memory_, n, size, iteration);
+        place.batch = empty_batch<Recipe>(memory_, n, size, iteration);
     }
 
-    sampler samples_;
+    const sampler& samples_;
+    Recipe recipe_;
     host_memory memory_;
     std::vector<slot> slots_;
     std::vector<std::thread> workers_;

@@ -1,5 +1,5 @@
-// Training samples as the host prepares them: a good picture, turned, a texture, and what is drawn
-// at random about the anomaly.
+// What training samples are made of on the host: good pictures, turned, textures, and the order and the
+// random numbers of a run. Recipes in data/batches/ put samples together.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -8,14 +8,13 @@
 #include <pfad/data/augmentation.hpp>
 #include <pfad/data/picture_store.hpp>
 #include <pfad/data/rotate.hpp>
-#include <pfad/data/training_batch.hpp>
-#include <pfad/ops/synthesise_anomaly.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,18 +26,9 @@ struct sampler_options {
     int batch = 16;                                   ///< samples
     std::uint64_t seed = 0;                           ///< of every draw
     rotation rotate = rotation::none;                 ///< how pictures are turned
-    opacity_range opacity = paper_opacity;            ///< of textures in anomalies
     std::size_t picture_bytes = std::size_t(1) << 30; ///< memory for decoded good pictures
     std::size_t texture_bytes = std::size_t(1) << 30; ///< memory for decoded textures
     int decode_threads = 2;                           ///< while the pictures are opened
-};
-
-/// Everything random about one sample.
-struct sample_draw {
-    int picture = 0;      ///< number of the good picture
-    int texture = 0;      ///< number of the texture
-    rotation_draw turn;   ///< of the good picture
-    anomaly_draw anomaly; ///< where and how strongly the texture shows
 };
 
 /// Which picture takes which place in which batch. Every epoch is a permutation of its own, a pure
@@ -79,7 +69,8 @@ private:
     std::vector<int> order_;
 };
 
-/// Makes samples. A sample is a pure function of the files, the options and (iteration, index).
+/// The pictures of a training and its draws. What it gives is a pure function of the files, the options
+/// and (iteration, index).
 class sampler {
 public:
     /// What one thread needs to make samples: memory that is used again.
@@ -91,59 +82,57 @@ public:
         epoch_order order; ///< of the good pictures
         /// Pixels on their way.
         std::vector<std::uint8_t> picture, texture, quarter;
-        /// Of one sample's lattice.
-        std::vector<float> angles = std::vector<float>(lattice_capacity);
     };
 
-    /// Opens every file. Throws errc::value for options out of range, errc::io for a bad file.
+    /// Opens every file; no textures are fine for recipes that need none. Throws errc::value for
+    /// options out of range, errc::io for a bad file.
     sampler(std::vector<std::filesystem::path> pictures,
             std::vector<std::filesystem::path> textures,
             const sampler_options& options)
         : options_(checked(options)),
           pictures_(
-              std::move(pictures), options.size, options.picture_bytes, options.decode_threads),
-          textures_(
-              std::move(textures), options.size, options.texture_bytes, options.decode_threads) {}
+              std::move(pictures), options.size, options.picture_bytes, options.decode_threads) {
+        if (!textures.empty())
+            textures_.emplace(std::move(textures), options.size, options.texture_bytes,
+                              options.decode_threads);
+    }
 
     /// As given.
     [[nodiscard]] const sampler_options& options() const { return options_; }
-
-    /// The draws of a sample; leaves the lattice's angles in the scratch.
-    [[nodiscard]] sample_draw draw(std::int64_t iteration, int index, scratch& work) const {
-        random_stream random(options_.seed, "sample", static_cast<std::uint64_t>(iteration),
-                             static_cast<std::uint64_t>(index));
-        sample_draw result;
-        result.picture = work.order.picture(iteration, index);
-        result.texture =
-            static_cast<int>(random.below(static_cast<std::uint32_t>(textures_.count())));
-        result.turn = draw_rotation(options_.rotate, random);
-        result.anomaly = draw_anomaly(options_.opacity, random, work.angles.data());
-        return result;
+    /// Number of textures.
+    [[nodiscard]] int texture_count() const { return textures_ ? textures_->count() : 0; }
+    /// The random numbers of one sample.
+    [[nodiscard]] random_stream stream(std::int64_t iteration, int index) const {
+        return {options_.seed, "sample", static_cast<std::uint64_t>(iteration),
+                static_cast<std::uint64_t>(index)};
     }
 
-    /// Sample `index` of batch `iteration`, into place `index` of a batch of the options' size.
-    void
-    make(std::int64_t iteration, int index, scratch& work, const training_batch<>& batch) const {
-        const sample_draw drawn = draw(iteration, index, work);
-        std::size_t const bytes = pictures_.bytes();
-        const auto place = [&](const tensor<std::uint8_t, 4>& pictures) {
-            return pictures.data() + static_cast<std::size_t>(index) * bytes;
-        };
-        turn_into(pictures_.get(drawn.picture, work.picture), drawn.turn, work, place(batch.good));
-        std::copy_n(textures_.get(drawn.texture, work.texture).data, bytes, place(batch.texture));
-        batch.draws.data()[index] = drawn.anomaly;
-        std::copy_n(work.angles.data(), lattice_capacity,
-                    batch.angles.data() + index * lattice_capacity);
+    /// Good picture number `picture`, turned, into place `index` of a batch.
+    void good_into(int picture,
+                   const rotation_draw& turn,
+                   scratch& work,
+                   int index,
+                   const tensor<std::uint8_t, 4>& batch) const {
+        turn_into(pictures_.get(picture, work.picture), turn, work, place(batch, index));
+    }
+    /// Texture number `texture` into place `index` of a batch.
+    void texture_into(int texture,
+                      scratch& work,
+                      int index,
+                      const tensor<std::uint8_t, 4>& batch) const {
+        std::copy_n(textures_->get(texture, work.texture).data, pictures_.bytes(),
+                    place(batch, index));
     }
 
 private:
     static sampler_options checked(const sampler_options& options) {
         expect(options.batch > 0 && options.batch < (1 << 24), "sampler",
                "a batch holds 1 to 2^24 samples");
-        expect(options.opacity.low >= 0 && options.opacity.low <= options.opacity.high &&
-                   options.opacity.high <= 1,
-               "sampler", "opacities are a range within 0 and 1");
         return options;
+    }
+
+    std::uint8_t* place(const tensor<std::uint8_t, 4>& batch, int index) const {
+        return batch.data() + static_cast<std::size_t>(index) * pictures_.bytes();
     }
 
     void turn_into(picture_view picture,
@@ -165,7 +154,7 @@ private:
 
     sampler_options options_;
     picture_store pictures_;
-    picture_store textures_;
+    std::optional<picture_store> textures_;
 };
 
 } // namespace pfad::data

@@ -10,10 +10,10 @@
 
 namespace pfad::nn {
 
-/// Both off is ResNet18's block.
+/// ResNet18's block by default; both on is the paper's.
 struct block_kind {
-    bool pcar = true;                     ///< PCAR instead of the second 3x3
-    bool aff = true;                      ///< AFF instead of the addition
+    bool pcar = false;                    ///< PCAR instead of the second 3x3
+    bool aff = false;                     ///< AFF instead of the addition
     pcar_path path = pcar_path::measured; ///< how PCAR is computed
 };
 

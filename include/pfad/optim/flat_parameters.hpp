@@ -6,13 +6,28 @@
 #include <pfad/ops/cast.hpp>
 #include <pfad/ops/fill.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace pfad {
+
+/// A part of a network that trains at a learning rate of its own. The part is a module, or a view of one
+/// made for the occasion.
+template <class M>
+struct parameter_group {
+    M part;      ///< a reference where it was given an object that stays
+    double rate; ///< learning rate
+
+    parameter_group(M&& module, double learning_rate)
+        : part(std::forward<M>(module)), rate(learning_rate) {}
+};
+template <class M>
+parameter_group(M&&, double) -> parameter_group<M>;
 
 /// Moves parameters into three equally laid out blocks: values, gradients, velocities. Each
 /// parameter becomes a view into them; one that was copied before keeps its old memory.
@@ -36,16 +51,25 @@ public:
     tensor<exact, 1, S> values, gradients, velocities;
     tensor<T, 1, S> rounded; ///< of bf16 alone
 
-    /// `list(add)` calls add(part, rate) once for every part of the network to train; in bf16
-    /// add(part, the same part of the exact network, rate).
-    template <class C, class List>
-    flat_parameters(C& ctx, List&& list) {
+    /// Every part of the network to train, a tuple of parameter_group.
+    template <class C, class... M>
+    flat_parameters(C& ctx, std::tuple<parameter_group<M>...> groups)
+        : flat_parameters(ctx, groups, groups) {
+        static_assert(!mixed, "bf16 is trained beside exact values: the groups of both networks");
+    }
+
+    /// The same, in bf16 with the same parts of the exact network.
+    template <class C, class... M, class... E>
+    flat_parameters(C& ctx,
+                    std::tuple<parameter_group<M>...> groups,
+                    std::tuple<parameter_group<E>...> exact_groups) {
         std::int64_t total = 0;
-        list(adding([&](auto& part, auto&, double rate) {
+        const auto measure = [&](auto& one) {
             std::int64_t const begin = total;
-            visit_parameters(part, "", [&](auto const&, auto& p) { total += padded(p); });
-            groups_.push_back({begin, total - begin, rate});
-        }));
+            visit_parameters(one.part, "", [&](auto const&, auto& p) { total += padded(p); });
+            groups_.push_back({begin, total - begin, one.rate});
+        };
+        std::apply([&](auto&... all) { (measure(all), ...); }, groups);
         const shape<1> dims = {{total}};
         values = full(ctx, dims, exact(0));
         gradients = full(ctx, dims, exact(0));
@@ -53,8 +77,8 @@ public:
         if constexpr (mixed)
             rounded = full(ctx, dims, T(0));
         std::int64_t at = 0;
-        list(adding([&](auto& part, auto& source, double) {
-            visit_pairs(part, source, [&]<class P, class Q>(P& p, Q& q) {
+        const auto move = [&](auto& one, auto& source) {
+            visit_pairs(one.part, source.part, [&]<class P, class Q>(P& p, Q& q) {
                 if constexpr (requires { p.slot; }) {
                     place(ctx, p, q, at);
                     at += padded(p);
@@ -62,7 +86,11 @@ public:
                     p.value = q.value;
                 }
             });
-        }));
+        };
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (move(std::get<I>(groups), std::get<I>(exact_groups)), ...);
+        }
+        (std::index_sequence_for<M...>());
     }
 
     /// In the order of the blocks.
@@ -91,26 +119,6 @@ private:
         weight_stamp stamp;
         std::int64_t offset, size;
     };
-
-    // What `list` gets: a part stands for itself where nothing is rounded.
-    template <class F>
-    struct adder {
-        F f;
-        template <class P, class Q>
-        void operator()(P&& part, Q&& source, double rate) const {
-            f(part, source, rate);
-        }
-        template <class P>
-        void operator()(P&& part, double rate) const {
-            static_assert(!mixed, "bf16 is trained beside exact values: add(part, exact, rate)");
-            f(part, part, rate);
-        }
-    };
-    // clang 16 does not deduce a template inside a template.
-    template <class F>
-    static adder<F> adding(F f) {
-        return {std::move(f)};
-    }
 
     // Parameters start on cache lines.
     template <class P>

@@ -4,8 +4,6 @@
 #include <pfad/ops/sgd.hpp>
 #include <pfad/optim/flat_parameters.hpp>
 
-#include <utility>
-
 namespace pfad {
 
 /// v = momentum v + (g + decay w); w = w - rate v. Weight decay applies to every parameter, batch
@@ -13,11 +11,11 @@ namespace pfad {
 template <class T, class S = host>
 class sgd {
 public:
-    /// `list(add)` calls add(part of the network, learning rate) for each group; of a network of
-    /// bf16 add(part, the same part of the exact network, learning rate), see flat_parameters.
-    template <class C, class List>
-    sgd(C& ctx, sgd_options options, List&& list)
-        : flat_(ctx, std::forward<List>(list)), options_(options) {}
+    /// Trains the parts of a tuple of parameter_group; of a network of bf16 with the same parts of the
+    /// exact network behind, see flat_parameters.
+    template <class C, class... Groups>
+    sgd(C& ctx, sgd_options options, const Groups&... groups)
+        : flat_(ctx, groups...), options_(options) {}
 
     /// One update from the gradients that the last backward pass left.
     template <class C>

@@ -1,9 +1,9 @@
 // A teacher for those who have no ImageNet weights: random, with batch norm that fits the pictures.
 #pragma once
 
+#include <pfad/backbones/resnet18.hpp>
 #include <pfad/data/resample.hpp>
 #include <pfad/io/image.hpp>
-#include <pfad/models/resnet18.hpp>
 #include <pfad/nn/module.hpp>
 #include <pfad/ops/normalise_image.hpp>
 

@@ -1,0 +1,180 @@
+// Detectors in files: safetensors with PyTorch's names and order, and what is needed to run them.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/detectors/detector.hpp>
+#include <pfad/io/safetensors.hpp>
+#include <pfad/io/torch_checkpoint.hpp>
+#include <pfad/nn/weights.hpp>
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+namespace pfad {
+
+/// What a model file says beside the weights and the options.
+struct model_description {
+    std::string method;     ///< which detector it is, such as "pfadseg"
+    int size = 256;         ///< pictures are resized to size x size
+    double threshold = 0.5; ///< image and pixel scores from here on are defects
+    std::map<std::string, std::string, std::less<>> notes; ///< anything else, such as the command
+};
+
+/// `format` in the metadata of a model file.
+inline constexpr std::string_view model_format = "pfad";
+/// `format` of files from before there were several methods: those of PFADSeg.
+inline constexpr std::string_view first_model_format = "pfadseg";
+/// `version` in the metadata of a model file.
+inline constexpr std::string_view model_version = "1";
+
+namespace detail {
+
+inline const std::string& entry_of(const state_dict& file, std::string_view key) {
+    const auto found = file.metadata.find(key);
+    if (found == file.metadata.end())
+        fail(errc::io,
+             file.path + ": is not a pfad model (its metadata has no `" + std::string(key) + "`)");
+    return found->second;
+}
+[[noreturn]] inline void fail_value(const state_dict& file, std::string_view key) {
+    fail(errc::io, file.path + ": `" + std::string(key) + "` is `" + entry_of(file, key) +
+                       "`, which is no value in its range");
+}
+/// A number in its range, written in the C locale.
+inline double number_in(const state_dict& file, std::string_view key, double low, double high) {
+    const double value = number_of(entry_of(file, key));
+    if (!(value >= low && value <= high))
+        fail_value(file, key);
+    return value;
+}
+
+} // namespace detail
+
+/// The method of a model file. Throws errc::io where the file is not a pfad model, errc::unsupported
+/// where it is of another version.
+[[nodiscard]] inline std::string method_of(const state_dict& file) {
+    const auto& format = detail::entry_of(file, "format");
+    if (format != model_format && format != first_model_format)
+        fail(errc::io, file.path + ": is not a pfad model (its format is `" + format + "`)");
+    if (detail::entry_of(file, "version") != model_version)
+        fail(errc::unsupported, file.path + ": is a model of version " +
+                                    detail::entry_of(file, "version") +
+                                    ", and this pfad reads version " + std::string(model_version));
+    return format == model_format ? detail::entry_of(file, "method") : "pfadseg";
+}
+
+/// The options of a method of this name. Throws errc::unsupported where the detector has none, in the
+/// name of `who`.
+template <template <class, class> class D>
+[[nodiscard]] auto options_of(std::string_view name, const std::string& who) {
+    const auto methods = D<float, host>::methods();
+    for (const auto& one : methods)
+        if (one.name == name)
+            return one.options;
+    fail(errc::unsupported, who + ": is a model of the method `" + std::string(name) +
+                                "`, and what reads it is for `" + std::string(methods[0].name) +
+                                "`");
+}
+
+/// What the metadata of a model file says; `threshold` is in (0, the detector's highest score].
+/// Throws as method_of().
+template <template <class, class> class D>
+[[nodiscard]] model_description describe_model(const state_dict& file) {
+    model_description d;
+    d.method = method_of(file);
+    static_cast<void>(options_of<D>(d.method, file.path));
+    const option size{"size", &d.size, "", option_kind::network, 32, 4096};
+    if (!set_value(size, detail::entry_of(file, size.name)))
+        detail::fail_value(file, size.name);
+    d.threshold = detail::number_in(file, "threshold", 0, D<float, host>::scores.highest);
+    d.notes = file.metadata;
+    return d;
+}
+
+/// The options of the network in a model file. Throws as describe_model(), and errc::io for a value out
+/// of its range. Options of training may be absent, those of the network must be there.
+template <template <class, class> class D>
+[[nodiscard]] auto read_options(const state_dict& file) {
+    auto options = options_of<D>(method_of(file), file.path);
+    for (const auto& o : options.list()) {
+        const bool absent = !file.metadata.contains(o.name);
+        if (absent && o.kind == option_kind::training)
+            continue;
+        if (!set_value(o, detail::entry_of(file, o.name)))
+            detail::fail_value(file, o.name);
+    }
+    return options;
+}
+
+/// The metadata of a model file.
+[[nodiscard]] inline std::map<std::string, std::string, std::less<>>
+to_metadata(const model_description& d, const option_list& options) {
+    auto metadata = d.notes;
+    metadata["format"] = model_format;
+    metadata["method"] = d.method;
+    metadata["version"] = model_version;
+    for (const auto& o : options)
+        metadata[std::string(o.name)] = value_text(o);
+    metadata["size"] = std::to_string(d.size);
+    metadata["preprocessing"] = "RGB, antialiased bilinear to size x size, / 255, ImageNet mean "
+                                "0.485 0.456 0.406 and deviation 0.229 0.224 0.225";
+    metadata["threshold"] = exact_text(d.threshold);
+    return metadata;
+}
+
+/// A detector of a model file, and what the file says beside it.
+template <template <class, class> class D>
+struct loaded_model {
+    D<float, host> network;        ///< with the file's weights
+    model_description description; ///< and what else it says
+};
+
+/// The model of a file that has been read, in memory of the context, which is of the host. Throws as
+/// describe_model(), read_options() and from_state_dict() do.
+template <template <class, class> class D, class C>
+[[nodiscard]] loaded_model<D> load_model(C& memory, const state_dict& file) {
+    loaded_model<D> result{D<float, host>(memory, read_options<D>(file)), describe_model<D>(file)};
+    from_state_dict(result.network, file);
+    return result;
+}
+/// The same from a path.
+template <template <class, class> class D, class C>
+[[nodiscard]] loaded_model<D> load_model(C& memory, const std::string& path) {
+    return load_model<D>(memory, load_safetensors(path));
+}
+
+/// Writes the network, whole or not at all.
+template <template <class, class> class D>
+void save_model(const std::string& path, D<float, host>& m, const model_description& d) {
+    save_safetensors(path, to_state_dict(m), to_metadata(d, m.options.list()));
+}
+
+/// Writes a model that has been read with other metadata, such as a new threshold; the weights stay.
+inline void save_edited(const std::string& path, const state_dict& file) {
+    save_safetensors(path, file.tensors, file.metadata);
+}
+
+/// Calls f(part) for each part that is pretrained.
+template <class M, class F>
+void for_each_pretrained(M& detector, F&& f) {
+    auto list = detector.pretrained();
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (f(std::get<2 * I + 1>(list)), ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>());
+}
+
+/// What a detector has of ImageNet, each part from torchvision's resnet18: a .pth, or safetensors with
+/// the same names.
+template <class M>
+void load_pretrained(M& detector, const std::string& path) {
+    const bool torch = path.ends_with(".pth") || path.ends_with(".pt");
+    const auto file = torch ? load_torch_checkpoint(path) : load_safetensors(path);
+    for_each_pretrained(detector, [&](auto& part) { from_state_dict(part, file); });
+}
+
+} // namespace pfad

@@ -1,0 +1,57 @@
+// Every detector, sorted by name: the one list of them. Each knows the names and options of its methods.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/detectors/pfadseg.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pfad {
+
+/// Stands for a detector where a value is needed.
+template <template <class, class> class D>
+struct detector_type {
+    /// The detector on the host.
+    using network = D<float, host>;
+};
+
+/// Calls f(detector_type<D>()) for every detector.
+template <class F>
+void for_each_detector(F&& f) {
+    f(detector_type<pfadseg>());
+}
+
+/// The names of all methods, sorted by detector.
+[[nodiscard]] inline std::vector<std::string> method_names() {
+    std::vector<std::string> names;
+    for_each_detector([&]<class Type>(Type) {
+        for (const auto& one : Type::network::methods())
+            names.emplace_back(one.name);
+    });
+    return names;
+}
+
+/// Calls f(detector_type<D>()) for the detector that has a method of this name. Throws errc::value where
+/// none has.
+template <class F>
+void with_detector(std::string_view method, F&& f) {
+    bool known = false;
+    for_each_detector([&]<class Type>(Type type) {
+        for (const auto& one : Type::network::methods())
+            if (one.name == method) {
+                known = true;
+                f(type);
+            }
+    });
+    if (known)
+        return;
+    std::string names;
+    for (const auto& name : method_names())
+        names += (names.empty() ? "" : ", ") + name;
+    fail(errc::value,
+         "`" + std::string(method) + "` is no method of this pfad, which has " + names);
+}
+
+} // namespace pfad

@@ -1,0 +1,88 @@
+// A trained network over pictures: maps, scores, metrics and the threshold of training.
+#pragma once
+
+#include <pfad/core/host_memory.hpp>
+#include <pfad/detect/predictor.hpp>
+#include <pfad/evaluate/test_sample.hpp>
+#include <pfad/evaluate/threshold.hpp>
+#include <pfad/metrics/evaluation.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pfad {
+
+/// The protocol, in words, for every place that prints a metric.
+[[nodiscard]] inline std::string evaluation_protocol(int size) {
+    std::string const s = std::to_string(size);
+    return "Pictures and maps at " + s + "x" + s +
+           "; masks resized with antialiased bilinear interpolation and cut at one half; image "
+           "score: mean "
+           "of the 100 highest pixels; regions 8-connected; AUPRO up to a false positive rate of "
+           "0.3; "
+           "IAP at an overlap of one half.";
+}
+
+/// Everything that an evaluation finds.
+struct evaluation {
+    metrics::metrics_result result;     ///< the metrics
+    std::vector<data::test_item> items; ///< what was evaluated
+    std::vector<double> scores;         ///< of the items
+    tensor<float, 3> maps;              ///< (n, size, size)
+    std::vector<std::uint8_t> masks;    ///< n size size
+    std::vector<std::uint8_t> labels;   ///< 1 where the item is anomalous
+};
+
+/// Tests the predictor's network on pictures. Where those with a defect have no mask, the metrics of
+/// pixels and instances are undefined; errc::value where only some have. report(done, total) after each picture.
+template <class Context, template <class, class> class D, class T, class F>
+[[nodiscard]] evaluation evaluate(Context& ctx,
+                                  predictor<Context, D, T>& predict,
+                                  int size,
+                                  std::vector<data::test_item> items,
+                                  F&& report) {
+    evaluation e;
+    e.items = std::move(items);
+    const auto count = [&](auto&& wanted) { return std::ranges::count_if(e.items, wanted); };
+    const auto masked =
+        count([](const auto& item) { return item.anomalous() && !item.mask.empty(); });
+    expect(masked == 0 || masked == count([](const auto& item) { return item.anomalous(); }),
+           "evaluate", "all pictures with a defect have a mask, or none has");
+    std::int64_t const n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
+    auto memory = host_memory::beside(ctx);
+    e.maps = empty<float>(memory, shape<3>{{n, s, s}});
+    for (std::int64_t i = 0; i < n; ++i) {
+        const auto sample = load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size);
+        const auto found = predict(sample.pixels);
+        std::copy_n(on_host(ctx, found.maps).data(), area, e.maps.data() + i * area);
+        e.masks.insert(e.masks.end(), sample.mask.begin(), sample.mask.end());
+        e.scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
+        e.labels.push_back(sample.anomalous ? 1 : 0);
+        report(static_cast<int>(i) + 1, static_cast<int>(n));
+    }
+    e.result = metrics::evaluate_maps(view<const float, 3>(e.maps),
+                                      view<std::uint8_t const, 3>{e.masks.data(), {{n, s, s}}},
+                                      e.scores, e.labels);
+    return e;
+}
+
+/// The threshold from the good pictures of a folder.
+template <class Context, template <class, class> class D, class T>
+[[nodiscard]] double calibrate_threshold(Context& ctx,
+                                         predictor<Context, D, T>& predict,
+                                         int size,
+                                         const std::vector<std::filesystem::path>& pictures) {
+    auto memory = host_memory::beside(ctx);
+    std::vector<double> scores;
+    for (const auto& path : pictures) {
+        const auto found = predict(detect::model_pixels(memory, read_picture(path), size));
+        scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
+    }
+    return threshold_of_good(scores, D<float, host>::scores);
+}
+
+} // namespace pfad

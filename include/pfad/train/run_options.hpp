@@ -1,0 +1,49 @@
+// What a training run is beside the detector's own options.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/data/augmentation.hpp>
+#include <pfad/detectors/option.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace pfad::train {
+
+/// Of every method.
+struct run_options {
+    int size = 256;                               ///< pictures are size x size
+    data::rotation rotate = data::rotation::none; ///< how training pictures are turned
+    std::uint64_t seed = 0;                       ///< of weights and samples
+    int loader_threads = 1;                       ///< prepare batches beside the training
+    int checkpoint_every = 500;                   ///< iterations; 0 writes none
+    std::string start; ///< names the weights that the network has at the start; empty: initial ones
+
+    /// Throws errc::value for a number out of its range.
+    void check() const {
+        expect(size >= 32 && size <= 4096, "training", "the size is 32 to 4096 pixels");
+        expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
+        expect(loader_threads >= 1, "training", "there is at least one loader thread");
+    }
+};
+
+/// All that a resumed run must have in common with the one it continues, by name.
+using fingerprint = std::map<std::string, std::string, std::less<>>;
+
+/// Of the options of a run and its detector.
+[[nodiscard]] inline fingerprint fingerprint_of(const run_options& run,
+                                                const option_list& options) {
+    fingerprint result;
+    for (const auto& o : options)
+        result[std::string(o.name)] = value_text(o);
+    result["size"] = std::to_string(run.size);
+    result["rotate"] = run.rotate == data::rotation::none     ? "none"
+                       : run.rotate == data::rotation::slight ? "slight"
+                                                              : "full";
+    result["seed"] = std::to_string(run.seed);
+    result["start"] = run.start;
+    return result;
+}
+
+} // namespace pfad::train

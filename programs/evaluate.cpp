@@ -1,0 +1,158 @@
+// pfad_evaluate: the metrics of a trained model on a category, its maps and a report page.
+#include "session/options.hpp"
+#include "support/evaluation_record.hpp"
+
+#include <pfad/data/labelled.hpp>
+
+namespace {
+
+using pfad::evaluation;
+
+/// Where the test pictures are: one of three ways to say it.
+struct test_options {
+    std::string data, good, bad, masks, csv;
+
+    void add_to(CLI::App& app) {
+        app.add_option("--data", data, "folder of the category, in the MVTec AD layout");
+        app.add_option("--good", good, "or: folder of good pictures, with --bad");
+        app.add_option("--bad", bad, "folder of pictures with defects");
+        app.add_option("--masks", masks, "of the bad pictures: MASKS/NAME.png or NAME_mask.png");
+        app.add_option("--csv", csv, "or: file with the columns path, label (good or bad), mask");
+    }
+
+    [[nodiscard]] std::vector<pfad::data::test_item> list() const {
+        const bool folders = !good.empty() || !bad.empty() || !masks.empty();
+        if (!data.empty() + folders + !csv.empty() != 1 ||
+            (folders && (good.empty() || bad.empty())))
+            pfad::fail(pfad::errc::value,
+                       "the pictures are given by --data, by --good and --bad, or "
+                       "by --csv; give one of the three");
+        return folders       ? pfad::data::list_labelled_folders(good, bad, masks)
+               : csv.empty() ? pfad::data::list_test_items(data)
+                             : pfad::data::list_labelled_csv(csv);
+    }
+
+    /// The folder's name, or the CSV file's, or that of the folder which holds the good pictures.
+    [[nodiscard]] std::string name() const {
+        if (!csv.empty())
+            return std::filesystem::path(csv).stem().string();
+        auto folder = std::filesystem::absolute(data.empty() ? good : data).lexically_normal();
+        if (!folder.has_filename())
+            folder = folder.parent_path();
+        return (data.empty() ? folder.parent_path() : folder).filename().string();
+    }
+};
+
+struct arguments {
+    std::string model, json, maps, report;
+    bool record = false;
+    test_options test;
+    program::device_options device;
+};
+
+nlohmann::json
+to_json(const evaluation& e, const pfad::model_description& d, const program::evaluation_run& run) {
+    nlohmann::json j;
+    for (const auto& m : program::metrics) {
+        const auto& value = e.result.*m.value;
+        j[m.key] = value ? nlohmann::json(*value) : nlohmann::json(nullptr);
+    }
+    j["images"] = e.items.size();
+    j["good"] = e.result.good;
+    j["anomalous"] = e.result.anomalous;
+    j["instances"] = e.result.instances;
+    j["seconds"] = run.seconds;
+    j["protocol"] = pfad::evaluation_protocol(d.size);
+    j["category"] = run.name;
+    j["threshold"] = d.threshold;
+    j["pictures"] = nlohmann::json::array();
+    for (std::size_t i = 0; i < e.items.size(); ++i)
+        j["pictures"].push_back({{"picture", program::picture_name(e.items[i])},
+                                 {"path", e.items[i].picture.string()},
+                                 {"anomalous", e.labels[i] != 0},
+                                 {"score", e.scores[i]}});
+    if (!e.result.reason.empty())
+        j["undefined"] = e.result.reason;
+    return j;
+}
+
+void write_text(const std::string& path, const std::string& text) {
+    pfad::write_atomically(
+        path, pfad::byte_span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+// Each picture with its heat map at its own size, in folders by kind.
+void write_maps(const evaluation& e,
+                const pfad::model_description& d,
+                double brightest,
+                const std::string& folder) {
+    std::vector<std::filesystem::path> sources;
+    for (const auto& item : e.items)
+        sources.push_back(item.picture);
+    program::result_paths paths(std::move(sources));
+    for (std::size_t i = 0; i < e.items.size(); ++i) {
+        const auto kind = std::filesystem::path(folder) / e.items[i].kind;
+        std::error_code problem;
+        std::filesystem::create_directories(kind, problem);
+        if (problem)
+            pfad::fail(pfad::errc::io, kind.string() + ": cannot be made: " + problem.message());
+        const auto picture = pfad::read_picture(e.items[i].picture.string());
+        pfad::write_png(paths.next(kind, e.items[i].picture),
+                        pfad::report::render_inspection(picture, program::map_of(e, i, d.size),
+                                                        d.threshold, brightest));
+    }
+}
+
+int evaluate(const arguments& a, const std::string& command) {
+    auto items = a.test.list();
+    const auto file = pfad::load_safetensors(a.model);
+    const auto work = program::make_session(a.device, pfad::method_of(file));
+    const auto description = work->describe(file);
+    work->load(file);
+    const double brightest = work->scores().brightest(description.threshold);
+    program::progress progress(static_cast<int>(items.size()));
+    const auto e = work->evaluate(description.size, std::move(items),
+                                  [&](int done, int) { progress.show(done, 1, "evaluating"); });
+    const program::evaluation_run run{a.test.name(),  a.model,   work->title(), work->options(),
+                                      work->stages(), brightest, command,       progress.seconds()};
+    for (const auto& m : program::metrics) {
+        const auto& value = e.result.*m.value;
+        if (value)
+            std::printf("%-12s %.4f\n", m.title, *value);
+        else
+            std::printf("%-12s undefined\n", m.title);
+    }
+    if (!e.result.reason.empty())
+        std::printf("%s\n", e.result.reason.c_str());
+    std::printf("%s\n", pfad::evaluation_protocol(description.size).c_str());
+    if (!a.maps.empty())
+        write_maps(e, description, brightest, a.maps);
+    if (!a.report.empty())
+        program::write_page(a.report, e, description, run);
+    if (!a.json.empty())
+        write_text(a.json, program::to_text(to_json(e, description, run), 2) + "\n");
+    if (a.record)
+        program::record_evaluation(file, e, description, run);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+        pfad::fail(pfad::errc::io, "standard output: cannot be written");
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    arguments a;
+    CLI::App app{"Tests a model on labelled pictures and prints the metrics."};
+    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+    a.test.add_to(app);
+    app.add_option("--json", a.json, "write the metrics to this file");
+    app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
+    app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
+    app.add_flag("--record", a.record,
+                 "keep the metrics and a preview in the model file, for pfad_info");
+    a.device.add_to(app);
+    if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
+        return status;
+    return program::run("pfad_evaluate",
+                        [&] { return evaluate(a, program::command_line(argc, argv)); });
+}

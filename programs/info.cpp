@@ -1,0 +1,115 @@
+// pfad_info: what a model file says of itself.
+#include "support/metrics.hpp"
+#include "support/program.hpp"
+
+#include <pfad/detect/detector_file.hpp>
+#include <pfad/detectors/all.hpp>
+#include <pfad/io/base64.hpp>
+#include <pfad/io/image.hpp>
+
+#include <cctype>
+#include <charconv>
+
+namespace {
+
+struct arguments {
+    std::string model, preview;
+    bool json = false;
+};
+
+const char* const advice = "pfad_evaluate --record adds metrics and a preview";
+
+/// What a model file says.
+struct model_facts {
+    pfad::model_description description;
+    nlohmann::json options; ///< by name, as values
+};
+
+model_facts read_facts(const pfad::state_dict& file) {
+    model_facts facts;
+    const auto method = pfad::method_of(file);
+    pfad::with_detector(method, [&]<template <class, class> class D>(pfad::detector_type<D>) {
+        facts.description = pfad::describe_model<D>(file);
+        auto options = pfad::read_options<D>(file);
+        for (const auto& o : options.list())
+            if (file.metadata.contains(o.name))
+                std::visit([&](const auto* value) { facts.options[std::string(o.name)] = *value; },
+                           o.value);
+    });
+    facts.description.notes["method"] = method; // files from before there were several have none
+    return facts;
+}
+
+/// The metadata under the names that they have in the file, options, threshold and metrics as values.
+nlohmann::json to_json(const model_facts& facts) {
+    const auto& d = facts.description;
+    nlohmann::json j;
+    for (const auto& [key, text] : d.notes)
+        j[key] = text;
+    j.update(facts.options);
+    j["size"] = d.size;
+    j["threshold"] = d.threshold;
+    for (const auto& m : program::metrics)
+        if (const auto found = d.notes.find(m.key); found != d.notes.end()) {
+            double value = 0;
+            const char* const end = found->second.data() + found->second.size();
+            const bool defined = std::from_chars(found->second.data(), end, value).ptr == end;
+            j[m.key] = defined ? nlohmann::json(value) : nlohmann::json(nullptr);
+        }
+    j["preview"] = d.notes.contains("preview");
+    return j;
+}
+
+void print(const pfad::model_description& d) {
+    for (auto [key, text] : d.notes) {
+        if (key == "preview")
+            text = "a picture; --preview FILE writes it";
+        // A command may have been given a line break.
+        for (char& c : text)
+            if (std::iscntrl(static_cast<unsigned char>(c)))
+                c = ' ';
+        std::string line = key;
+        line.resize(std::max<std::size_t>(line.size() + 1, 20), ' ');
+        program::print_line(line + text);
+    }
+    if (!d.notes.contains("evaluation_command"))
+        program::print_line(std::string("No evaluation is recorded in it; ") + advice + ".");
+}
+
+void write_preview(const arguments& a, const pfad::model_description& d) {
+    const auto found = d.notes.find("preview");
+    if (found == d.notes.end())
+        pfad::fail(pfad::errc::io, a.model + ": has no preview; " + advice);
+    const auto png = pfad::from_base64(found->second);
+    if (!png)
+        pfad::fail(pfad::errc::io, a.model + ": its preview is damaged");
+    static_cast<void>(pfad::decode_picture(*png, a.model + ": its preview"));
+    program::keep_apart(a.preview, a.model);
+    pfad::write_atomically(a.preview, pfad::byte_span(*png));
+}
+
+int info(const arguments& a) {
+    const auto facts = read_facts(pfad::load_safetensors(a.model));
+    if (!a.preview.empty())
+        write_preview(a, facts.description);
+    if (a.json)
+        program::print_line(program::to_text(to_json(facts), 2));
+    else
+        print(facts.description);
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    arguments a;
+    CLI::App app{
+        "Shows a model's method, options, its threshold, how it was trained, and the metrics that "
+        "pfad_evaluate --record left in it."};
+    app.add_option("model", a.model, "model.safetensors of pfad_train")->required();
+    app.add_flag("--json", a.json, "as JSON");
+    app.add_option("--preview", a.preview, "write the recorded preview to this file, a PNG");
+    if (const int status = program::parse("pfad_info", app, argc, argv); status >= 0)
+        return status;
+    return program::run("pfad_info", [&] { return info(a); });
+}

@@ -1,0 +1,57 @@
+// The command line's say in where a program computes.
+#pragma once
+
+#include "session.hpp"
+#include "support/program.hpp"
+
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace program {
+
+/// The options --device, --precision and --threads.
+struct device_options {
+    std::string name = "cpu";
+    std::string precision = "float";
+    int threads = 0;
+
+    void add_to(CLI::App& app) {
+        app.add_option("--device", name, "cpu, or cuda for a GPU")
+            ->check(CLI::IsMember({"cpu", "cuda"}))
+            ->capture_default_str();
+        app.add_option("--precision", precision,
+                       "of activations: float (TF32 in a GPU's convolutions) or bf16")
+            ->check(CLI::IsMember({"float", "bf16"}))
+            ->capture_default_str();
+        app.add_option("--threads", threads, "of the CPU; 0: one per processor")
+            ->check(thread_range)
+            ->capture_default_str();
+    }
+};
+
+/// The option --tiles.
+struct tiles_option {
+    std::optional<int> side; ///< as inspector::inspect_tiles takes it; none: the whole picture
+
+    void add_to(CLI::App& app) {
+        app.add_option("--tiles", side,
+                       "inspect in overlapping tiles of this side, in pixels of the picture; 0: of "
+                       "the model's size")
+            ->check([](const std::string& text) {
+                int value = 0; // what is no number is told by CLI11
+                std::from_chars(text.data(), text.data() + text.size(), value);
+                return value == 0 || value >= 32 ? "" : "a tile's side is 0 or at least 32 pixels";
+            });
+    }
+};
+
+/// A session of a method. Throws errc::value where there is no such method, errc::unsupported for what
+/// this program or machine has not got.
+std::unique_ptr<session> make_session(const device_options& o, const std::string& method);
+
+/// A session of the method of a model file.
+std::unique_ptr<session> open_session(const device_options& o, const std::string& model);
+
+} // namespace program

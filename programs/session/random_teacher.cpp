@@ -1,0 +1,13 @@
+#include "session.hpp"
+
+#include <pfad/onednn.hpp>
+#include <pfad/train/teacher.hpp>
+
+void program::make_random_teacher(pfad::resnet18<float>& teacher,
+                                  int size,
+                                  std::uint64_t seed,
+                                  const pictures& good,
+                                  int threads) {
+    pfad::onednn::context ctx(threads);
+    pfad::train::make_random_teacher(ctx, teacher, size, seed, good);
+}

@@ -1,0 +1,125 @@
+// What is the same for every method on every device.
+#pragma once
+
+#include "session.hpp"
+
+#include <pfad/detect/predictor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace program {
+
+/// The number says what a context of the device is made of, see inspector::load.
+template <class Context, template <class, class> class D, class T>
+class session_of final : public session {
+public:
+    session_of(const std::string& method, int number) : number_(number) {
+        for (const auto& one : network::methods())
+            if (one.name == method) {
+                title_ = one.title;
+                options_ = one.options;
+            }
+    }
+
+    [[nodiscard]] std::string title() const override { return title_; }
+    pfad::option_list options() override {
+        return model_ ? model_->options.list() : options_.list();
+    }
+    [[nodiscard]] std::vector<pfad::stage_facts> stages() const override {
+        return pfad::facts_of(network::stages(model_ ? model_->options : options_));
+    }
+    [[nodiscard]] pfad::score_range scores() const override { return network::scores; }
+    [[nodiscard]] bool needs_textures() const override {
+        return std::apply(
+            [](const auto&... one) { return (decltype(one.recipe)::needs_textures || ...); },
+            network::stages(options_));
+    }
+    void check(int size) const override { (model_ ? model_->options : options_).check(size); }
+
+    [[nodiscard]] pfad::model_description describe(const pfad::state_dict& file) const override {
+        return pfad::describe_model<D>(file);
+    }
+
+    void make(std::uint64_t seed) override {
+        model_ = std::make_unique<network>(memory_, options_);
+        model_->initialise(seed);
+    }
+    void load(const pfad::state_dict& file) override {
+        model_ = std::make_unique<network>(pfad::load_model<D>(memory_, file).network);
+    }
+    void load_pretrained(const std::string& file) override { pfad::load_pretrained(*model_, file); }
+    void make_pretrained(int size, std::uint64_t seed, const pictures& good, int threads) override {
+        pfad::for_each_pretrained(*model_, [&](auto& part) {
+            program::make_random_teacher(part, size, seed, good, threads);
+        });
+    }
+    std::int64_t trained_values() override {
+        std::int64_t sum = 0;
+        const auto count = [&](auto& group) { sum += pfad::parameter_count(group.part); };
+        const auto of_stage = [&](const auto& one) {
+            std::apply([&](auto&&... group) { (count(group), ...); }, one.groups(*model_));
+        };
+        std::apply([&](const auto&... one) { (of_stage(one), ...); },
+                   network::stages(model_->options));
+        return sum;
+    }
+    void save(const std::string& path, const pfad::model_description& description) override {
+        pfad::save_model<D>(path, *model_, description);
+    }
+
+    void train(const training_input& input,
+               const std::function<void(int)>& begin,
+               const std::function<void(const pfad::train::training_step&)>& report) override {
+        pfad::train::trainer<Context, D, T> trainer(context(), *model_, input.run, input.good,
+                                                    input.textures, input.checkpoint);
+        if (input.resume)
+            trainer.resume();
+        begin(trainer.iteration());
+        trainer.run(report);
+    }
+    double calibrate_threshold(int size, const pictures& good) override {
+        pfad::predictor<Context, D, T> predict(context(), *model_);
+        return pfad::calibrate_threshold(context(), predict, size, good);
+    }
+    pfad::evaluation evaluate(int size,
+                              std::vector<pfad::data::test_item> items,
+                              const std::function<void(int, int)>& report) override {
+        pfad::predictor<Context, D, T> predict(context(), *model_);
+        return pfad::evaluate(context(), predict, size, std::move(items), report);
+    }
+
+    double open(const std::string& model) override {
+        inspector_.emplace(inspector::load(model, {number_}));
+        return inspector_->threshold();
+    }
+    void set_threshold(double threshold) override { inspector_->set_threshold(threshold); }
+    pfad::detect::inspection inspect(const pfad::picture_view& picture,
+                                     std::optional<int> tiles) override {
+        return tiles ? inspector_->inspect_tiles(picture, *tiles) : inspector_->inspect(picture);
+    }
+
+private:
+    using network = D<float, pfad::host>;
+    using inspector = pfad::detect::inspector<Context, D, T>;
+
+    Context& context() {
+        if (!context_)
+            context_ = std::make_unique<Context>(number_);
+        return *context_;
+    }
+
+    std::string title_;
+    decltype(network::methods().front().options) options_; // of the network to be made
+    pfad::host_memory memory_{std::make_shared<pfad::pool>()};
+    std::unique_ptr<network> model_;
+    int number_;
+    std::unique_ptr<Context> context_;
+    std::optional<inspector> inspector_;
+};
+
+} // namespace program

@@ -1,0 +1,139 @@
+// Where pfad_opencv_inspect gets its pictures from: files, a video, a camera.
+#pragma once
+
+#include "support/video_file.hpp"
+
+#include <pfad/data/files.hpp>
+#include <pfad/io/image.hpp>
+
+#include <opencv2/videoio.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace program {
+
+/// A picture that its source owns, until the next one is asked for.
+struct frame {
+    std::string name;           ///< for people
+    std::filesystem::path file; ///< what its results are named after
+    pfad::picture_view picture;
+};
+
+/// Pictures one after the other.
+struct frame_source {
+    virtual ~frame_source() = default;
+    /// Returns false at the end.
+    virtual bool next(frame& f) = 0;
+    /// Throws errc::io where next() returned false before the source's proper end.
+    virtual void expect_end() const {}
+    /// Frames a second; 0 for single pictures.
+    [[nodiscard]] virtual double rate() const { return 0; }
+};
+
+/// Picture files, read as pfad_train reads them.
+class picture_files final : public frame_source {
+public:
+    explicit picture_files(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)) {}
+
+    bool next(frame& f) override {
+        if (at_ == paths_.size())
+            return false;
+        const auto& path = paths_[at_++];
+        picture_ = pfad::read_picture(path.string());
+        f = {path.string(), path, picture_};
+        return true;
+    }
+
+private:
+    std::vector<std::filesystem::path> paths_;
+    std::size_t at_ = 0;
+    pfad::image_u8 picture_;
+};
+
+/// Frames that OpenCV captures. They stay where they are: a cv::Mat is seen as a picture_view.
+class captured_frames : public frame_source {
+public:
+    bool next(frame& f) override {
+        if (!capture_.read(mat_))
+            return false;
+        if (mat_.type() != CV_8UC3)
+            pfad::fail(pfad::errc::unsupported, name_ + ": its frames are not BGR in 8 bits");
+        char number[24];
+        std::snprintf(number, sizeof number, "_%06lld", static_cast<long long>(++count_));
+        f.name = name_ + " frame " + std::to_string(count_);
+        f.file = stem_ + number;
+        f.picture = {mat_.data, mat_.cols, mat_.rows, pfad::pixel_format::bgr,
+                     static_cast<std::ptrdiff_t>(mat_.step)};
+        return true;
+    }
+    /// 25 where the source does not know.
+    [[nodiscard]] double rate() const override {
+        const double rate = capture_.get(cv::CAP_PROP_FPS);
+        return rate >= 1 && rate <= 1000 ? rate : 25;
+    }
+
+protected:
+    captured_frames(std::string name, std::string stem)
+        : name_(std::move(name)), stem_(std::move(stem)) {}
+
+    cv::VideoCapture capture_;
+    std::string name_, stem_;
+    std::int64_t count_ = 0;
+
+private:
+    cv::Mat mat_;
+};
+
+/// A camera by OpenCV's number. It has no end but that the caller stops.
+class camera final : public captured_frames {
+public:
+    explicit camera(int number)
+        : captured_frames("camera " + std::to_string(number), "camera" + std::to_string(number)) {
+        if (!capture_.open(number))
+            pfad::fail(pfad::errc::io, name_ + ": cannot be opened");
+    }
+    void expect_end() const override {
+        pfad::fail(pfad::errc::io,
+                   name_ + ": gives no frame after " + std::to_string(count_) + " of them");
+    }
+};
+
+/// A video file.
+class video final : public captured_frames {
+public:
+    explicit video(const std::string& path)
+        : captured_frames(path, std::filesystem::path(path).stem().string()) {
+        const std::uint64_t size = std::filesystem::file_size(path);
+        const auto whole = whole_size(path);
+        if (whole && *whole > size)
+            cut_ = path + ": is truncated, " + std::to_string(size) + " of at least " +
+                   std::to_string(*whole) + " bytes are there: ";
+        // No other of OpenCV's readers: the options that silence_opencv() sets are FFmpeg's.
+        if (!capture_.open(path, cv::CAP_FFMPEG))
+            pfad::fail(pfad::errc::io, cut_.empty() ? path + ": is no video that OpenCV reads"
+                                                    : cut_ + "no frame of it can be read");
+    }
+    void expect_end() const override {
+        if (cut_.empty() && count_ == 0)
+            pfad::fail(pfad::errc::io, name_ + ": has no frame that OpenCV reads");
+        if (cut_.empty())
+            return;
+        // The head knows the number, or lets it be estimated.
+        const auto claimed = static_cast<std::int64_t>(capture_.get(cv::CAP_PROP_FRAME_COUNT));
+        const std::string next = std::to_string(count_ + 1);
+        pfad::fail(pfad::errc::io,
+                   cut_ + (claimed > count_ ? "frame " + next + " of " + std::to_string(claimed) +
+                                                  " is not whole"
+                                            : "there is no whole frame " + next));
+    }
+
+private:
+    std::string cut_; ///< the beginning of the sentence; empty where nothing is known to be missing
+};
+
+} // namespace program

@@ -1,0 +1,204 @@
+// What the programs share: errors as one sentence and exit status 2, lines of text and JSON, progress
+// on a terminal, run logs.
+#pragma once
+
+#include <pfad/core/error.hpp>
+#include <pfad/detectors/detector.hpp>
+#include <pfad/io/file.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace program {
+
+/// What --threads may be; 0: one a processor.
+inline const CLI::Range thread_range(0, 1024);
+
+/// Runs f; prints what it throws as one sentence. The value is main's, 2 after an error: 1 is the
+/// verdict of pfad_inspect.
+template <class F>
+int run(const char* name, F&& f) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        std::fprintf(stderr, "%s: out of memory\n", name);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "%s: %s\n", name, e.what());
+    }
+    return 2;
+}
+
+/// Reads the command line. Returns -1 to go on, else main's value: 0 after --help, 2 for arguments
+/// that are wrong, which are told in one sentence.
+inline int parse(const char* name, CLI::App& app, int argc, char** argv) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0)
+            return app.exit(e);
+        std::fprintf(stderr, "%s: %s\n", name, e.what());
+        return 2;
+    }
+    return -1;
+}
+
+/// A line on standard output, at once: whoever reads it may wait for it.
+inline void print_line(const std::string& line) {
+    if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
+        std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0)
+        pfad::fail(pfad::errc::io, "standard output: cannot be written");
+}
+
+/// A score for people: probabilities in four decimals, others in three digits, as they may be tiny.
+inline std::string score_text(double score, const pfad::score_range& range) {
+    char text[32];
+    std::snprintf(text, sizeof text, range.probability ? "%.4f" : "%.3g", score);
+    return text;
+}
+
+/// JSON as text, on one line or indented. A path that is no UTF-8 has replacement characters.
+inline std::string to_text(const nlohmann::json& j, int indent = -1) {
+    return j.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Where a picture's result goes: FOLDER/STEM.png, numbered where several pictures of a folder
+/// share a stem. Throws errc::io rather than name one of the pictures that are read.
+class result_paths {
+public:
+    explicit result_paths(std::vector<std::filesystem::path> sources)
+        : sources_(std::move(sources)) {}
+
+    [[nodiscard]] std::string next(const std::filesystem::path& folder,
+                                   const std::filesystem::path& picture) {
+        const auto stem = (folder / picture.stem()).string();
+        std::string path = stem + ".png";
+        int& last = last_[stem]; // a watch meets the same name for ever
+        while (!taken_.insert(path).second)
+            path = stem + "_" + std::to_string(last = std::max(last + 1, 2)) + ".png";
+        std::error_code absent;
+        for (const auto& source : sources_)
+            if (std::filesystem::equivalent(path, source, absent))
+                pfad::fail(pfad::errc::io,
+                           path + ": is a picture to be read; choose another folder for results");
+        return path;
+    }
+
+private:
+    std::vector<std::filesystem::path> sources_;
+    std::set<std::string> taken_;
+    std::map<std::string, int> last_;
+};
+
+/// Throws errc::io where a file to be written is the one that is read.
+inline void keep_apart(const std::string& written, const std::string& read) {
+    std::error_code absent;
+    if (std::filesystem::equivalent(written, read, absent))
+        pfad::fail(pfad::errc::io, written + ": is the file that is read; choose another file");
+}
+
+/// The command line as one line, for files that say how they were made.
+inline std::string command_line(int argc, char** argv) {
+    std::string text = std::filesystem::path(argv[0]).filename().string();
+    for (int i = 1; i < argc; ++i)
+        text += std::string(" ") + argv[i];
+    return text;
+}
+
+/// A line that rewrites itself on a terminal; elsewhere a plain line now and then. Speed and time
+/// left are those of the last steps: the two stages of training differ.
+class progress {
+public:
+    explicit progress(int total) : total_(total) {}
+
+    /// Once a step. `done` of the total; `rate` items a step; `text` what to show beside.
+    void show(int done, int rate, const std::string& text) {
+        const double now = seconds();
+        pace_ += (now - before_ - pace_) / std::min(++steps_, 20);
+        before_ = now;
+        const bool last = done == total_;
+        if (!last && now - shown_ < (terminal_ ? 0.2 : 15))
+            return;
+        shown_ = now;
+        const double speed = pace_ > 0 ? 1 / pace_ : 0, left = (total_ - done) * pace_;
+        const int width = 24, filled = total_ > 0 ? width * done / total_ : width;
+        std::string const bar = std::string(static_cast<std::size_t>(filled), '#') +
+                                std::string(static_cast<std::size_t>(width - filled), '.');
+        char line[256];
+        std::snprintf(line, sizeof line, "%d/%d  %s  %.1f images/s  %d:%02d left", done, total_,
+                      text.c_str(), speed * rate, static_cast<int>(left) / 60,
+                      static_cast<int>(left) % 60);
+        if (terminal_)
+            std::printf("\r[%s] %s\033[K%s", bar.c_str(), line, last ? "\n" : "");
+        else
+            std::printf("%s\n", line);
+        std::fflush(stdout);
+    }
+
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
+private:
+    int total_;
+    int steps_ = 0;
+    double before_ = 0, pace_ = 0; // of the last step; seconds a step
+    bool terminal_ = isatty(STDOUT_FILENO) != 0;
+    double shown_ = -1e9;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// log.jsonl: one line an iteration. A resumed run keeps the lines before its checkpoint.
+class run_log {
+public:
+    run_log(std::string path, int keep) : path_(std::move(path)) {
+        if (keep > 0)
+            cut(keep);
+        file_ = std::fopen(path_.c_str(), keep > 0 ? "ab" : "wb");
+        if (!file_)
+            pfad::fail(pfad::errc::io, path_ + ": cannot be written");
+    }
+    run_log(const run_log&) = delete;
+    run_log& operator=(const run_log&) = delete;
+    ~run_log() { std::fclose(file_); }
+
+    /// `flush`: a checkpoint follows, which must not be on the disk before its lines are.
+    void add(const nlohmann::json& line, bool flush) {
+        std::string const text = line.dump() + "\n";
+        if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() ||
+            std::fflush(file_) != 0 || (flush && fsync(fileno(file_)) != 0))
+            pfad::fail(pfad::errc::io, path_ + ": cannot be written, the disk may be full");
+    }
+
+private:
+    // Leaves the first `lines` lines, whole at every moment.
+    void cut(int lines) {
+        const auto content = pfad::read_file(path_);
+        const auto bytes = content.bytes();
+        std::size_t size = 0;
+        int found = 0;
+        while (size < bytes.size() && found < lines)
+            found += bytes[size++] == '\n';
+        if (found < lines)
+            pfad::fail(pfad::errc::io, path_ + ": has only " + std::to_string(found) + " of the " +
+                                           std::to_string(lines) +
+                                           " lines that go with the checkpoint");
+        pfad::write_atomically(path_, bytes.first(size));
+    }
+
+    std::string path_;
+    std::FILE* file_ = nullptr;
+};
+
+} // namespace program

@@ -1,0 +1,81 @@
+#include "support/catch.hpp"
+
+#include <pfad/evaluate/threshold.hpp>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+using namespace pfad;
+
+TEST_CASE("threshold: three deviations above the mean of good scores [train]") {
+    // Mean 0.3, deviation 0.1.
+    CHECK(threshold_of_good({0.2, 0.4, 0.2, 0.4}) == Approx(0.6));
+    CHECK(threshold_of_good({0.25}) == Approx(0.25));
+}
+
+TEST_CASE("threshold: not below the highest good score [train]") {
+    std::vector<double> scores(99, 0.1);
+    scores.push_back(0.9); // mean 0.108, deviation 0.0796
+    CHECK(threshold_of_good(scores) == 0.9);
+}
+
+TEST_CASE("threshold: stays in (0, 1] [train]") {
+    CHECK(threshold_of_good({0, 0}) > 0);
+    CHECK(threshold_of_good({0, 1}) == 1);
+    CHECK(threshold_of_false_alarms({0, 0}, 0) > 0);
+    CHECK(threshold_of_best_f1({0, 0}, {0, 0}) > 0);
+    CHECK(threshold_of_best_f1({0.25}, {1}) == 0.625);
+}
+
+TEST_CASE("threshold: no score and scores that are not finite are refused [train]") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK_THROWS_AS(threshold_of_good({}), error);
+    CHECK_THROWS_AS(threshold_of_good({0.5, nan}), error);
+    CHECK_THROWS_AS(threshold_of_false_alarms({}, 0.1), error);
+    CHECK_THROWS_AS(threshold_of_false_alarms({nan}, 0.1), error);
+    CHECK_THROWS_AS(threshold_of_best_f1({0.5}, {}), error);
+    CHECK_THROWS_AS(threshold_of_best_f1({}, {0.5}), error);
+    CHECK_THROWS_AS(threshold_of_best_f1({0.5}, {nan}), error);
+}
+
+TEST_CASE("threshold: a rate of false alarms is kept, and no lower threshold keeps it [train]") {
+    std::vector<double> scores;
+    for (int i = 0; i < 100; ++i)
+        scores.push_back(static_cast<double>(static_cast<float>((i * 37 % 100 + 1) / 128.0)));
+    for (const int allowed : {0, 1, 7, 29, 57, 99}) {
+        const double threshold = threshold_of_false_alarms(scores, allowed / 100.0);
+        CHECK(defects_from(threshold, scores) == static_cast<std::size_t>(allowed));
+        const double lower =
+            static_cast<double>(std::nextafter(static_cast<float>(threshold), 0.0f));
+        CHECK(defects_from(lower, scores) == static_cast<std::size_t>(allowed) + 1);
+    }
+}
+
+TEST_CASE("threshold: equal scores are false alarms together or not at all [train]") {
+    const std::vector<double> scores = {0.5, 0.5, 0.5, 0.25};
+    CHECK(defects_from(threshold_of_false_alarms(scores, 0.5), scores) == 0);
+    CHECK(defects_from(threshold_of_false_alarms(scores, 0.75), scores) == 3);
+}
+
+TEST_CASE("threshold: a rate that is out of range or cannot be kept is refused [train]") {
+    CHECK_THROWS_AS(threshold_of_false_alarms({0.5}, 1), error);
+    CHECK_THROWS_AS(threshold_of_false_alarms({0.5}, -0.1), error);
+    CHECK_THROWS_AS(threshold_of_false_alarms({1, 1}, 0.5), error);
+}
+
+TEST_CASE("threshold: the best F1 is half-way between what it separates [train]") {
+    CHECK(threshold_of_best_f1({0.125, 0.25}, {0.75, 1}) == 0.5);
+    // One bad picture is below the highest good one: F1 is 0.8 at 0.5625, 6 / 7 at 0.375.
+    const std::vector<double> good = {0.125, 0.25, 0.5}, bad = {0.5 - 0.0625, 0.625, 0.75};
+    CHECK(f1_of(0.5625, good, bad) == Approx(0.8));
+    CHECK(threshold_of_best_f1(good, bad) == (0.25 + 0.4375) / 2);
+    CHECK(f1_of((0.25 + 0.4375) / 2, good, bad) == Approx(6.0 / 7));
+}
+
+TEST_CASE("threshold: of several with the best F1 the lowest [train]") {
+    // 0.6875: one hit of two, no false alarm, 2 / 3. 0.25: two hits, two false alarms, 2 / 3.
+    const std::vector<double> good = {0.5, 0.5}, bad = {0.25, 0.875};
+    CHECK(f1_of(0.6875, good, bad) == Approx(f1_of(0.25, good, bad)));
+    CHECK(threshold_of_best_f1(good, bad) == 0.25);
+}

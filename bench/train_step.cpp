@@ -51,9 +51,8 @@ public:
             else
                 return begin(m.segmentation);
         };
-        network_->with_groups(groups, [&](const auto&... all) {
-            optimiser_.emplace(ctx_, sgd_options{}, all...);
-        });
+        network_->with_groups(
+            groups, [&](const auto&... all) { optimiser_.emplace(ctx_, sgd_options{}, all...); });
         (void)step();
     }
 

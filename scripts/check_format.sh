@@ -17,6 +17,6 @@ if [[ -z $formatter ]]; then
 fi
 # Folders that are not there yet are no error.
 shopt -s nullglob
-find include* kernels* tests* bench* examples* \
+find include* kernels* tests* bench* programs* examples* \
     \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) -print0 |
     xargs -0 "$formatter" --dry-run --Werror

@@ -27,6 +27,8 @@ MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 PREPROCESSING = ("RGB, antialiased bilinear to size x size, / 255, ImageNet mean 0.485 0.456 0.406 and deviation "
                  "0.229 0.224 0.225")
+# Methods whose network this is.
+METHODS = ("pfadseg", "destseg")
 SWITCHES = ("rcm", "aff", "pcar", "plain_decoder")
 # The numbers in a model's metadata with their ranges.
 NUMBERS = {"rcm_band": (int, 1, 1023), "rcm_mlp_ratio": (int, 1, 64), "size": (int, 32, 4096),
@@ -51,8 +53,11 @@ def describe(path, metadata):
             raise ProblemError(f"{path}: is not a pfad model (its metadata has no `{key}`)")
         return metadata[key]
 
-    if text("format") != "pfadseg":
+    # Files from before there were several methods have the format `pfadseg`.
+    if text("format") not in ("pfad", "pfadseg"):
         raise ProblemError(f"{path}: is not a pfad model (its format is `{text('format')}`)")
+    if text("format") == "pfad" and text("method") not in METHODS:
+        raise ProblemError(f"{path}: is a model of the method `{text('method')}`, and this reads {' and '.join(METHODS)}")
     if text("version") != "1":
         raise ProblemError(f"{path}: is a model of version {text('version')}, and this reads version 1")
     values = {}
@@ -100,7 +105,8 @@ def load(path):
 
 def save(model, path):
     """Writes a model file that pfad reads, whole or not at all."""
-    metadata = model.notes | {"format": "pfadseg", "version": "1", "preprocessing": PREPROCESSING}
+    method = model.notes.get("method", "pfadseg")
+    metadata = model.notes | {"format": "pfad", "method": method, "version": "1", "preprocessing": PREPROCESSING}
     for key in SWITCHES:
         metadata[key] = "on" if getattr(model.options, key) else "off"
     metadata |= {"rcm_band": str(model.options.rcm_band), "rcm_mlp_ratio": str(model.options.rcm_mlp_ratio),

@@ -11,13 +11,13 @@
 using namespace pfad;
 
 // The real weights, where they are: features of a picture as PyTorch computes them in double.
-TEST_CASE("load_teacher: ImageNet weights give torchvision's features [models]", "[models]") {
+TEST_CASE("resnet18: ImageNet weights give torchvision's features [models]", "[models]") {
     const auto folder = std::filesystem::path(PFAD_SHARED_DIR) / "data" / "teacher";
     if (!std::filesystem::exists(folder / "golden-features.safetensors"))
         return;
     cpu::context ctx(2);
     resnet18<float> teacher(ctx, 3, {false, false});
-    load_teacher(teacher, (folder / "resnet18-imagenet.safetensors").string());
+    from_state_dict(teacher, load_safetensors((folder / "resnet18-imagenet.safetensors").string()));
     const auto golden = load_safetensors((folder / "golden-features.safetensors").string());
 
     // (1, c, h, w) in the file.

@@ -1,8 +1,8 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 
-#include <pfad/cpu/context.hpp>
 #include <pfad/backbones/resnet18.hpp>
+#include <pfad/cpu/context.hpp>
 #include <pfad/nn/named_arrays.hpp>
 
 using namespace pfad;

@@ -12,9 +12,9 @@ int main() {
         pfad::context ctx(2);
         pfad::pfadseg<float> model(ctx, {.rcm = false, .aff = false, .pcar = false});
         model.initialise(1);
-        pfad::save_model(file, model, {.options = model.options, .size = 64});
+        pfad::save_model(file, model, {.method = "pfadseg", .size = 64});
     }
-    const auto inspector = pfad::inspector::load(file, 2);
+    const auto inspector = pfad::inspector::load(file, {.threads = 2});
     std::remove(file);
 
     // Every row has four bytes more than its pixels need.

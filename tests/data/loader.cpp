@@ -36,7 +36,8 @@ using batch = training_batch<perlin>;
 
 bool same(const batch& a, const batch& b) {
     cpu::context ctx(1);
-    const auto x = perlin::pictures<float>(ctx, a.arrays), y = perlin::pictures<float>(ctx, b.arrays);
+    const auto x = perlin::pictures<float>(ctx, a.arrays),
+               y = perlin::pictures<float>(ctx, b.arrays);
     return a.iteration == b.iteration && same(a.arrays.good, b.arrays.good) &&
            same(a.arrays.texture, b.arrays.texture) && same(x.clean, y.clean) &&
            same(x.corrupted, y.corrupted) && same(x.mask, y.mask);
@@ -166,7 +167,9 @@ TEST_CASE("loader: a file that vanishes during training is named by next() [data
 TEST_CASE("loader: options out of range are refused [data]") {
     const small_set set;
     const auto refused = [&](const loader_options& lead) {
-        return !sentence_of([&] { set_loader l(set.pictures, set.textures, options, lead); }).empty();
+        return !sentence_of([&] {
+                    set_loader l(set.pictures, set.textures, options, lead);
+                }).empty();
     };
     CHECK(refused({.threads = 0}));
     CHECK(refused({.ahead = 0}));

@@ -42,11 +42,10 @@ struct made_sample : corrupted_pictures<float> {
         const shape<4> picture = {1, size, size, 3};
         std::int64_t const at = index * picture.size();
         static_cast<corrupted_pictures&>(*this) = perlin::pictures<float>(
-            ctx,
-            perlin::arrays<>{
-                batch.good.slice(at, picture), batch.texture.slice(at, picture),
-                batch.draws.slice(index, shape<1>{1}),
-                batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
+            ctx, perlin::arrays<>{
+                     batch.good.slice(at, picture), batch.texture.slice(at, picture),
+                     batch.draws.slice(index, shape<1>{1}),
+                     batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
     }
     bool operator==(const made_sample& other) const {
         return std::equal(clean.data(), clean.data() + clean.size(), other.clean.data()) &&

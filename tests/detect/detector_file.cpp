@@ -3,7 +3,9 @@
 
 #include <pfad/cpu/context.hpp>
 #include <pfad/detect/detector_file.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace pfad;
@@ -19,24 +21,31 @@ std::vector<std::vector<float>> copy_of(M& m) {
     return all;
 }
 
-state_dict described(const model_description& d) {
-    return {"some.safetensors", {}, to_metadata(d)};
+state_dict described(const model_description& d, pfadseg_options options = {}) {
+    return {"some.safetensors", {}, to_metadata(d, options.list())};
+}
+
+void read(const state_dict& file) {
+    static_cast<void>(describe_model<pfadseg>(file));
+    static_cast<void>(read_options<pfadseg>(file));
 }
 
 std::string refusal(state_dict file, const std::string& key, const std::string& value) {
     file.metadata[key] = value;
-    return sentence_of([&] { (void)describe_model(file); });
+    return sentence_of([&] { read(file); });
 }
 
 } // namespace
 
-TEST_CASE("model_file: a model comes back from its file, weights and all it says [models]") {
+TEST_CASE("detector_file: a model comes back from its file, weights and all it says [models]") {
     const picture_folder folder;
     const auto path = (folder.path() / "m.safetensors").string();
     cpu::context ctx(1);
-    model_description d{{.rcm = false, .aff = false, .pcar = false}, 96, 0.1234567890123456789, {}};
+    model_description d{"destseg", 96, 0.1234567890123456789, {}};
     d.notes["command"] = "some \"quoted\" words";
-    pfadseg<float> model(ctx, d.options);
+    pfadseg_options options{.rcm = false, .aff = false, .pcar = false};
+    options.student_rate = 0.1 + 0.2;
+    pfadseg<float> model(ctx, options);
     // Every value its own, statistics too.
     float next = 0;
     for (auto& array : named_arrays<float>(model))
@@ -45,62 +54,91 @@ TEST_CASE("model_file: a model comes back from its file, weights and all it says
     save_model(path, model, d);
 
     const auto file = load_safetensors(path);
-    const auto back = describe_model(file);
-    CHECK(back.size == 96);
-    CHECK(back.threshold == d.threshold);
-    CHECK(back.notes.at("command") == d.notes["command"]);
-    CHECK_FALSE((back.options.rcm || back.options.aff || back.options.pcar));
+    CHECK(method_of(file) == "destseg");
     CHECK(file.at("teacher.bn1.num_batches_tracked").type == dtype::i64);
-
-    const auto want = copy_of(model);
-    for (auto& array : named_arrays<float>(model))
-        std::fill_n(array.values.data, array.size(), -1.0f);
-    from_state_dict(model, file);
-    CHECK(copy_of(model) == want);
+    auto back = load_model<pfadseg>(ctx, path);
+    CHECK(back.description.method == "destseg");
+    CHECK(back.description.size == 96);
+    CHECK(back.description.threshold == d.threshold);
+    CHECK(back.description.notes.at("command") == d.notes["command"]);
+    const auto& kept = back.network.options;
+    CHECK_FALSE((kept.rcm || kept.aff || kept.pcar));
+    CHECK(kept.student_rate == options.student_rate);
+    CHECK(copy_of(back.network) == copy_of(model));
 }
 
-TEST_CASE("model_file: each option is kept [models]") {
+TEST_CASE("detector_file: each option is kept [models]") {
     for (int bits = 0; bits < 16; ++bits) {
-        model_description d;
-        d.options = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
-        d.options.rcm_detail.band = 7;
-        d.options.rcm_detail.mlp_ratio = 3;
-        const auto back = describe_model(described(d)).options;
-        CHECK(back.rcm == d.options.rcm);
-        CHECK(back.aff == d.options.aff);
-        CHECK(back.pcar == d.options.pcar);
-        CHECK(back.plain_decoder == d.options.plain_decoder);
-        CHECK(back.rcm_detail.band == 7);
-        CHECK(back.rcm_detail.mlp_ratio == 3);
+        pfadseg_options options{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
+        options.rcm_detail.band = 7;
+        options.rcm_detail.mlp_ratio = 3;
+        auto back = read_options<pfadseg>(described({"pfadseg"}, options));
+        const auto want = options.list(), got = back.list();
+        REQUIRE(got.size() == want.size());
+        for (std::size_t i = 0; i < want.size(); ++i)
+            CHECK(value_text(got[i]) == value_text(want[i]));
     }
 }
 
-TEST_CASE("model_file: what a file must not say is told in one sentence [models]") {
-    const auto good = described({});
+TEST_CASE("detector_file: what a file must not say is told in one sentence [models]") {
+    const auto good = described({"pfadseg"});
     CHECK(refusal(good, "version", "2") ==
           "some.safetensors: is a model of version 2, and this pfad reads version 1");
     CHECK(contains(refusal(good, "format", "pt"), "is not a pfad model (its format is `pt`)"));
-    CHECK(contains(refusal(good, "rcm", "yes"), "`rcm` is neither on nor off"));
-    for (const char* const size : {"", "12", "-64", "64 pixels", "1e9", "nan"})
-        CHECK(contains(refusal(good, "size", size), "no number in its range"));
+    CHECK(refusal(good, "method", "other") ==
+          "some.safetensors: is a model of the method `other`, and what reads it is for `pfadseg`");
+    CHECK(contains(refusal(good, "rcm", "yes"), "`rcm` is `yes`, which is no value in its range"));
+    CHECK(contains(refusal(good, "student_rate", "0"), "no value in its range"));
+    for (const char* const size : {"", "12", "-64", "64 pixels", "1e9", "nan", "64.5"})
+        CHECK(contains(refusal(good, "size", size), "no value in its range"));
     for (const char* const threshold : {"1.5", "-0.1", "nan", "inf"})
-        CHECK(contains(refusal(good, "threshold", threshold), "no number in its range"));
-    model_description all_defects;
-    all_defects.threshold = 0;
-    CHECK(describe_model(described(all_defects)).threshold == 0);
-    for (const auto& [key, value] : to_metadata({})) {
+        CHECK(contains(refusal(good, "threshold", threshold), "no value in its range"));
+    CHECK(describe_model<pfadseg>(described({"pfadseg", 256, 0, {}})).threshold == 0);
+    for (const auto& [key, value] : good.metadata) {
         auto file = good;
         file.metadata.erase(key);
-        const auto said = sentence_of([&, name = key] { (void)describe_model(file); });
-        CHECK((key == "preprocessing" || contains(said, "its metadata has no `" + key + "`")));
+        const auto said = sentence_of([&] { read(file); });
+        const auto options = pfadseg_options().list();
+        const bool training = std::ranges::any_of(options, [&, name = key](const option& o) {
+            return o.name == name && o.kind == option_kind::training;
+        });
+        if (training || key == "preprocessing") // a default is as good, or nobody reads it
+            CHECK(said.empty());
+        else
+            CHECK(contains(said, "its metadata has no `" + key + "`"));
     }
 }
 
-TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models]") {
+TEST_CASE("detector_file: a file from before there were several methods is PFADSeg's [models]") {
+    state_dict file{"old.safetensors",
+                    {},
+                    {{"format", "pfadseg"},
+                     {"version", "1"},
+                     {"rcm", "on"},
+                     {"aff", "off"},
+                     {"pcar", "on"},
+                     {"plain_decoder", "off"},
+                     {"rcm_band", "11"},
+                     {"rcm_mlp_ratio", "2"},
+                     {"size", "64"},
+                     {"threshold", "0.25"}}};
+    CHECK(method_of(file) == "pfadseg");
+    const auto d = describe_model<pfadseg>(file);
+    CHECK(d.size == 64);
+    CHECK(d.threshold == 0.25);
+    const auto options = read_options<pfadseg>(file);
+    CHECK(options.rcm);
+    CHECK_FALSE(options.aff);
+    CHECK(options.batch == 16); // what the file does not say
+    file.metadata.erase("aff");
+    CHECK(contains(sentence_of([&] { read(file); }), "its metadata has no `aff`"));
+}
+
+TEST_CASE("detector_file: a teacher from torchvision's names, or not at all [models]") {
     const picture_folder folder;
     const auto path = (folder.path() / "t.safetensors").string();
     cpu::context ctx(1);
-    resnet18<float> teacher(ctx, 3, {}), other(ctx, 3, {});
+    resnet18<float> teacher(ctx, 3), other(ctx, 3);
     initialise(teacher, "t", initialiser::kaiming_fan_out, 1);
     auto entries = to_state_dict(teacher);
     CHECK(entries.at("conv1.weight").dims == std::vector<std::int64_t>{64, 3, 7, 7});
@@ -108,7 +146,7 @@ TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models
     // What torchvision's file has besides is passed over.
     entries["fc.bias"] = owned_entry(std::vector<float>(10), {10});
     save_safetensors(path, entries);
-    load_teacher(other, path);
+    from_state_dict(other, load_safetensors(path));
     CHECK(copy_of(other) == copy_of(teacher));
 
     // (k, c, r, s) in the file, (k, r, s, c) in the network.
@@ -116,19 +154,19 @@ TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models
     first[7 * 7 + 1] = 5; // k 0, c 1, r 0, s 1
     entries["conv1.weight"] = owned_entry(first, {64, 3, 7, 7});
     save_safetensors(path, entries);
-    load_teacher(other, path);
+    from_state_dict(other, load_safetensors(path));
     CHECK(other.conv1.weight.value.data()[1 * 3 + 1] == 5);
 
     const auto before = copy_of(other);
     entries = to_state_dict(teacher);
     entries["layer3.1.bn2.running_var"] = owned_entry(std::vector<float>(128), {128});
     save_safetensors(path, entries);
-    CHECK(contains(sentence_of([&] { load_teacher(other, path); }),
+    CHECK(contains(sentence_of([&] { from_state_dict(other, load_safetensors(path)); }),
                    "t.safetensors: tensor `layer3.1.bn2.running_var` has shape (128), not (256)"));
     CHECK(copy_of(other) == before);
     entries.erase("layer3.1.bn2.running_var");
     save_safetensors(path, entries);
-    CHECK(contains(sentence_of([&] { load_teacher(other, path); }),
+    CHECK(contains(sentence_of([&] { from_state_dict(other, load_safetensors(path)); }),
                    "t.safetensors: has no tensor `layer3.1.bn2.running_var`"));
     CHECK(copy_of(other) == before);
 
@@ -137,9 +175,25 @@ TEST_CASE("model_file: a teacher from torchvision's names, or not at all [models
         values[77] = bad;
         entries["layer3.1.bn2.running_var"] = owned_entry(values, {256});
         save_safetensors(path, entries);
-        CHECK(contains(sentence_of(errc::value, [&] { load_teacher(other, path); }),
-                       "t.safetensors: tensor `layer3.1.bn2.running_var` holds a value that is not "
-                       "finite"));
+        CHECK(contains(
+            sentence_of(errc::value, [&] { from_state_dict(other, load_safetensors(path)); }),
+            "t.safetensors: tensor `layer3.1.bn2.running_var` holds a value that is not "
+            "finite"));
         CHECK(copy_of(other) == before);
     }
+}
+
+TEST_CASE("detector_file: what is pretrained is filled, and nothing else [models]") {
+    const picture_folder folder;
+    const auto path = folder / "t.safetensors";
+    cpu::context ctx(1);
+    resnet18<float> source(ctx, 3);
+    initialise(source, "t", initialiser::kaiming_fan_out, 1);
+    save_safetensors(path, to_state_dict(source));
+    pfadseg<float> model(ctx, {.rcm = false, .aff = false, .pcar = false});
+    model.initialise(2);
+    const auto student = copy_of(model.student);
+    load_pretrained(model, path);
+    CHECK(copy_of(model.teacher) == copy_of(source));
+    CHECK(copy_of(model.student) == student);
 }

@@ -1,4 +1,4 @@
-#include "inspect/loaded_inspector.hpp"
+#include "detect/loaded_inspector.hpp"
 
 #include <limits>
 #include <thread>
@@ -11,8 +11,8 @@ TEST_CASE("inspector: finds what the evaluator finds [inspect]") {
     CHECK(inspector.threshold() == 0.25);
     const auto picture = some_picture(64, 64, 3);
     const auto found = inspector.inspect(picture);
-    predictor predict(net.ctx, net.model);
-    const auto want = predict(data::model_pixels(net.ctx, picture, 64));
+    predictor<context, pfadseg> predict(net.ctx, net.model);
+    const auto want = predict(detect::model_pixels(net.ctx, picture, 64));
     CHECK(found.score == static_cast<double>(want.scores.data()[0]));
     REQUIRE(found.map.dims() == shape<2>{{64, 64}});
     CHECK(std::equal(found.map.data(), found.map.data() + 64 * 64, want.maps.data()));
@@ -109,7 +109,7 @@ TEST_CASE("inspector: what is no picture is refused in one sentence [inspect]") 
 }
 
 TEST_CASE("inspector: mask and regions are the map's at the threshold [inspect]") {
-    auto own = inspector::load(loaded_inspector::path(), 1);
+    auto own = inspector::load(loaded_inspector::path(), {.threads = 1});
     const auto picture = some_picture(90, 70, 3, 5);
     const auto map = own.inspect(picture).map;
     std::vector<float> values(map.data(), map.data() + map.size());
@@ -178,8 +178,8 @@ TEST_CASE("inspector: the threshold can be overridden within its range [inspect]
     auto& net = small_network::get();
     const temporary_folder folder;
     const auto path = (folder.path() / "model.safetensors").string();
-    save_model(path, net.model, {net.model.options, 64, 0.25, {}});
-    auto own = inspector::load(path, 1);
+    save_model(path, net.model, {"pfadseg", 64, 0.25, {}});
+    auto own = inspector::load(path, {.threads = 1});
     const auto picture = some_picture(32, 32, 3);
     own.set_threshold(1e-9);
     CHECK(own.inspect(picture).defect);
@@ -190,4 +190,31 @@ TEST_CASE("inspector: the threshold can be overridden within its range [inspect]
     CHECK(own.threshold() == 1);
     CHECK(
         contains(sentence_of([&] { (void)inspector::load(path + "x"); }), "there is no such file"));
+}
+
+TEST_CASE("inspector: a file from before there were several methods keeps its scores [detect]") {
+    auto& net = small_network::get();
+    const temporary_folder folder;
+    const auto path = folder / "old.safetensors";
+    save_safetensors(path, to_state_dict(net.model),
+                     {{"format", "pfadseg"},
+                      {"version", "1"},
+                      {"rcm", "off"},
+                      {"aff", "off"},
+                      {"pcar", "off"},
+                      {"plain_decoder", "off"},
+                      {"rcm_band", "11"},
+                      {"rcm_mlp_ratio", "2"},
+                      {"size", "64"},
+                      {"threshold", "0.25"},
+                      {"preprocessing", "as it was"}});
+    const auto old = pfad::inspector::load(path, {.threads = 2});
+    std::vector<std::uint8_t> pixels(std::size_t{70} * 50 * 3);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+        pixels[i] = static_cast<std::uint8_t>(i * i / 7 + i);
+    const auto found = old.inspect({pixels.data(), 70, 50, 3, 70 * 3});
+    // Computed before the change; processors differ by rounding.
+    CHECK(found.score == Approx(0.493775934).margin(2e-6));
+    CHECK(found.map.data()[0] == Approx(0.493646681).margin(2e-6));
+    CHECK(found.map.data()[3499] == Approx(0.493655682).margin(2e-6));
 }

@@ -13,14 +13,14 @@ struct loaded_inspector {
 
     loaded_inspector() {
         auto& net = small_network::get();
-        pfad::save_model(file, net.model, {net.model.options, 64, 0.25, {}});
+        pfad::save_model(file, net.model, {"pfadseg", 64, 0.25, {}});
     }
     static const std::string& path() {
         static loaded_inspector files;
         return files.file;
     }
     static const pfad::inspector& get() {
-        static const pfad::inspector loaded = pfad::inspector::load(path(), 2);
+        static const pfad::inspector loaded = pfad::inspector::load(path(), {.threads = 2});
         return loaded;
     }
 };

@@ -1,5 +1,5 @@
 // Pictures that find no room.
-#include "inspect/loaded_inspector.hpp"
+#include "detect/loaded_inspector.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -64,7 +64,7 @@ void operator delete(void* block, std::size_t) noexcept {
 
 TEST_CASE("inspector: a picture larger than memory is one sentence, and the next is inspected "
           "[inspect]") {
-    const auto inspector = pfad::inspector::load(loaded_inspector::path(), 1);
+    const auto inspector = pfad::inspector::load(loaded_inspector::path(), {.threads = 1});
     const auto small = some_picture(64, 64, 3);
     const auto want = inspector.inspect(small);
     // 20 MB of pixels with a map of 80 MB; a narrow picture of a million rows, each of 64 pixels at
@@ -89,7 +89,7 @@ TEST_CASE("inspector: a picture larger than memory is one sentence, and the next
 TEST_CASE("inspector: a model that cannot be used is one sentence [inspect]") {
     const temporary_folder folder;
     const auto path = folder / "model.safetensors";
-    const auto load = [&] { (void)pfad::inspector::load(path, 1); };
+    const auto load = [&] { (void)pfad::inspector::load(path, {.threads = 1}); };
     auto file = load_safetensors(loaded_inspector::path());
     file.metadata["version"] = "2";
     save_safetensors(path, file.tensors, file.metadata);

@@ -3,6 +3,7 @@
 
 #include <pfad/cpu/context.hpp>
 #include <pfad/detect/predictor.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -72,11 +73,11 @@ void check_bf16(pfadseg_options options) {
     m.initialise(7);
     const auto x = pictures(ctx, 32);
     stretch(ctx, m, x);
-    predictor<cpu::context> predict(ctx, m);
-    predictor<cpu::context, bf16> coarse(ctx, m);
+    predictor<cpu::context, pfadseg> predict(ctx, m);
+    predictor<cpu::context, pfadseg, bf16> coarse(ctx, m);
     const auto exact = predict(x), found = coarse(x);
 
-    device_network<bf16, cpu::context> network(ctx, m);
+    network_copy<pfadseg, bf16, cpu::context> network(ctx, m);
     int shared = 0, rounded = 0;
     visit_pairs(m, network.get(), [&]<class P, class Q>(P& from, Q& to) {
         if constexpr (std::is_same_v<P, Q>)
@@ -113,12 +114,12 @@ void check_bf16(pfadseg_options options) {
 
 } // namespace
 
-TEST_CASE("device_network: PFADSeg in bf16 gives the map of float within its rounding [models]",
+TEST_CASE("network_copy: PFADSeg in bf16 gives the map of float within its rounding [models]",
           "[models]") {
     check_bf16({});
 }
 
-TEST_CASE("device_network: DeSTSeg in bf16 gives the map of float within its rounding [models]",
+TEST_CASE("network_copy: DeSTSeg in bf16 gives the map of float within its rounding [models]",
           "[models]") {
     check_bf16({.rcm = false, .aff = false, .pcar = false});
 }

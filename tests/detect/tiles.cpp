@@ -1,4 +1,4 @@
-#include "inspect/loaded_inspector.hpp"
+#include "detect/loaded_inspector.hpp"
 
 #include <sys/resource.h>
 

@@ -1,5 +1,5 @@
 // The code of docs/embedding.md, on a small model.
-#include "inspect/loaded_inspector.hpp"
+#include "detect/loaded_inspector.hpp"
 
 #include <pfad/pfadseg.hpp>
 
@@ -28,7 +28,7 @@ void embed(pfad::inspector& inspector,
 TEST_CASE("embedding: the page's code runs [documents]") {
     const temporary_folder folder;
     const auto before = std::filesystem::current_path();
-    auto inspector = pfad::inspector::load(loaded_inspector::path(), 1);
+    auto inspector = pfad::inspector::load(loaded_inspector::path(), {.threads = 1});
     const std::vector<std::uint8_t> frame(90 * 310, 120);
     const std::vector<std::uint16_t> mono12(100 * 90, 1920);
     const std::vector<pfad::picture_view> good = {

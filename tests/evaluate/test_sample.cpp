@@ -9,7 +9,7 @@
 #include <vector>
 
 using namespace pfad;
-using namespace pfad::data;
+using data::resize;
 
 TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]") {
     cpu::context ctx(1);

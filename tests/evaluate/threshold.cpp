@@ -79,3 +79,13 @@ TEST_CASE("threshold: of several with the best F1 the lowest [train]") {
     CHECK(f1_of(0.6875, good, bad) == Approx(f1_of(0.25, good, bad)));
     CHECK(threshold_of_best_f1(good, bad) == 0.25);
 }
+
+TEST_CASE("threshold: another range has its own ends [train]") {
+    const score_range range{1e-30, 8, false};
+    CHECK(threshold_of_good({1e-9, 3e-9}, range) == Approx(5e-9).epsilon(1e-6));
+    CHECK(threshold_of_good({0, 0}, range) == 1e-30);
+    CHECK(threshold_of_good({7, 9}, range) == 8);
+    CHECK(threshold_of_false_alarms({1e-9, 3e-9}, 0.5, range) == Approx(1e-9).epsilon(1e-6));
+    CHECK(threshold_of_false_alarms({1.5, 1}, 0, range) > 1.5);
+    CHECK(threshold_of_best_f1({1e-9}, {3e-9}, range) == Approx(2e-9));
+}

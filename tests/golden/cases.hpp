@@ -4,8 +4,8 @@
 #include "case_run.hpp"
 #include "trajectory.hpp"
 
-#include <pfad/metrics/evaluation.hpp>
 #include <pfad/detectors/pfadseg.hpp>
+#include <pfad/metrics/evaluation.hpp>
 
 #include <algorithm>
 #include <optional>

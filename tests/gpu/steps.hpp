@@ -6,7 +6,9 @@
 #include <pfad/pfad.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -69,41 +71,26 @@ public:
                 place_network(ctx_, start_, *exact_);
             }
         optimiser_.reset();
-        auto& values = exact_network();
-        if (stage == 1) {
-            optimiser_.emplace(ctx_, sgd_options{}, [&](auto&& add) {
-                add(model_.student, values.student, rates.first);
-            });
-        } else {
-            auto to = model_.segmentation.context_and_head();
-            auto from = values.segmentation.context_and_head();
-            optimiser_.emplace(ctx_, sgd_options{}, [&](auto&& add) {
-                add(model_.segmentation.res, values.segmentation.res, rates.first);
-                add(to, from, rates.rest);
-            });
-        }
+        options_.student_rate = options_.residual_rate = rates.first;
+        options_.head_rate = rates.rest;
+        const auto start = [&](const auto& groups) {
+            optimiser_.emplace(ctx_, sgd_options{}, groups(model_), groups(exact_network()));
+        };
+        if (stage == 1)
+            start(std::get<0>(stages_of(options_)).groups);
+        else
+            start(std::get<1>(stages_of(options_)).groups);
     }
 
     /// Stage 1 up to the gradients; the loss.
     tensor<exact, 1, space> student_gradients(const picture& clean, const picture& corrupted) {
-        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto target = model_.teacher(fixed, clean);
-        const auto found = model_.student(t, corrupted);
-        auto loss = cosine_distance_loss(t, target[0], found[0]);
-        for (std::size_t level = 1; level < found.size(); ++level)
-            loss = add(t, loss, cosine_distance_loss(t, target[level], found[level]));
-        t.backward(loss);
-        return loss.value;
+        return gradients<0>({clean.value, corrupted.value, {}});
     }
 
     /// Stage 2 up to the gradients; the focal and the L1 loss.
     tensor<exact, 1, space> segmentation_gradients(const picture& corrupted,
                                                    const tensor<T, 4, space>& mask) {
-        tape<C> fixed(ctx_, mode::eval), t(ctx_, mode::train);
-        const auto logits = model_.segmentation(t, model_.similarity(fixed, corrupted));
-        const auto loss = focal_l1_loss(t, logits, mask);
-        t.backward(loss.total);
-        return loss.parts;
+        return gradients<1>({corrupted.value, corrupted.value, mask});
     }
 
     /// The optimiser's part of a step.
@@ -121,6 +108,17 @@ public:
 private:
     static constexpr bool rounded = !std::is_same_v<T, exact>;
 
+    static auto stages_of(const pfadseg_options& o) { return pfadseg<T, space>::stages(o); }
+
+    template <std::size_t I>
+    tensor<exact, 1, space> gradients(const data::corrupted_pictures<T, space>& x) {
+        tape<C> t(ctx_, mode::train);
+        const auto found = std::get<I>(stages_of(options_)).losses(model_, t, x);
+        backward(t, found);
+        return found.parts;
+    }
+
+    pfadseg_options options_;
     C& ctx_;
     pfadseg<float>& start_;
     pfadseg<T, space> model_;

@@ -4,15 +4,16 @@
 // with "N passed, N failed". Or the iterations of a category at the paper's size, timed from pictures
 // in files to weights on the host.
 //   gpu_train [category]
-#include "device/device.hpp"
 #include "gpu/no_gpu.hpp"
+#include "session/session.hpp"
 
 #include <pfad/cpu/queue.hpp>
 #include <pfad/data/mvtec.hpp>
 #include <pfad/data/synthetic.hpp>
 #include <pfad/data/synthetic_textures.hpp>
 #include <pfad/data/textures.hpp>
-#include <pfad/pfad.hpp>
+#include <pfad/detectors/pfadseg.hpp>
+#include <pfad/io/safetensors.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -20,7 +21,9 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -46,65 +49,78 @@ struct outcome {
 
 class trial {
 public:
-    trial(program::device& device, const fs::path& folder)
-        : device_(device), folder_(folder),
-          good_(pfad::data::list_training_pictures(folder / "flange")),
-          textures_(pfad::data::list_textures(folder / "textures")) {
-        options.size = 64;
-        options.batch = 8;
-        options.student_rate = options.residual_rate = options.head_rate = 0.05;
-        options.checkpoint_every = 0;
+    trial(program::session& device, const fs::path& folder) : device_(device), folder_(folder) {
+        input.good = pfad::data::list_training_pictures(folder / "flange");
+        input.textures = pfad::data::list_textures(folder / "textures");
+        input.run.size = 64;
+        input.run.checkpoint_every = 0;
+        set({{"batch", 8}, {"student_rate", 0.05}, {"residual_rate", 0.05}, {"head_rate", 0.05}});
     }
 
-    pfad::train::training_options options;
+    program::training_input input;
+
+    /// Sets options of the network that the next run begins with.
+    void set(const std::vector<std::pair<std::string, double>>& values) {
+        for (const auto& [name, value] : values)
+            for (const auto& o : device_.options())
+                if (o.name == name && !pfad::set_value(o, pfad::exact_text(value)))
+                    throw std::runtime_error(name + " cannot be set");
+    }
+    /// Of both stages.
+    void iterate(int student, int segmentation) {
+        set({{"student_iterations", student}, {"segmentation_iterations", segmentation}});
+    }
+    int iterations() { return static_cast<int>(pfad::iterations_of(device_.stages())); }
 
     /// `pieces`: stopped and resumed after every second iteration.
     outcome run(bool pieces) {
-        pfad::cpu::context plain;
-        pfad::pfadseg<float> model(plain, options.model);
-        model.initialise(1);
+        device_.make(1);
         outcome result;
-        options.checkpoint_every = pieces ? 2 : 0;
+        input.run.checkpoint_every = pieces ? 2 : 0;
         const std::string file = (folder_ / "checkpoint.safetensors").string();
+        input.checkpoint = pieces ? file : "";
+        input.resume = false;
         fs::remove(file);
         struct stopped {};
-        bool resume = false;
         int last = -1;
-        while (last + 1 < options.iterations()) {
+        while (last + 1 < iterations()) {
             int in_piece = 0;
             try {
                 device_.train(
-                    model, options, good_, textures_, pieces ? file : "", resume, [](int) {},
+                    input, [](int) {},
                     [&](const training_step& step) {
                         if (pieces && in_piece++ == 2)
                             throw stopped();
                         last = step.iteration;
-                        result.losses.push_back(step.cosine + step.focal + step.l1);
+                        result.losses.push_back(0);
+                        for (const auto& loss : step.losses)
+                            result.losses.back() += loss.value;
                         result.seconds += step.seconds;
                     });
             } catch (const stopped&) {
             }
-            resume = true;
+            input.resume = true;
         }
-        for (const auto& array : pfad::named_arrays<float>(model))
-            result.weights.insert(result.weights.end(), array.values.data,
-                                  array.values.data + array.size());
+        const std::string weights = (folder_ / "weights.safetensors").string();
+        device_.save(weights, {"pfadseg", input.run.size, 0.5, {}});
+        for (const auto& [name, entry] : pfad::load_safetensors(weights).tensors)
+            if (entry.type == pfad::dtype::f32) {
+                const auto values = entry.values<float>();
+                result.weights.insert(result.weights.end(), values.begin(), values.end());
+            }
         return result;
     }
 
     double evaluate() {
-        pfad::cpu::context plain;
-        pfad::pfadseg<float> model(plain, options.model);
-        model.initialise(1);
+        device_.make(1);
         const auto e = device_.evaluate(
-            model, options.size, pfad::data::list_test_items(folder_ / "flange"), [](int, int) {});
+            input.run.size, pfad::data::list_test_items(folder_ / "flange"), [](int, int) {});
         return e.result.pixel_auroc.value_or(-1);
     }
 
 private:
-    program::device& device_;
+    program::session& device_;
     fs::path folder_;
-    program::pictures good_, textures_;
 };
 
 double mean(const std::vector<double>& x, std::size_t from, std::size_t count) {
@@ -119,9 +135,9 @@ std::string number(double x) {
     return std::isfinite(x) ? std::to_string(x) : "null";
 }
 
-void try_device(program::device& device, const std::string& type, const fs::path& folder) {
+void try_device(program::session& device, const std::string& type, const fs::path& folder) {
     trial it(device, folder);
-    it.options.student_iterations = it.options.segmentation_iterations = 40;
+    it.iterate(40, 40);
     const auto whole = it.run(false);
     for (const int stage : {1, 2}) {
         const std::size_t begin = stage == 1 ? 0 : 40;
@@ -134,7 +150,7 @@ void try_device(program::device& device, const std::string& type, const fs::path
         check(falls, type + ": the losses of stage " + std::to_string(stage) + " fall");
     }
     check(it.run(false) == whole, type + ": another run gives the same bits");
-    it.options.student_iterations = it.options.segmentation_iterations = 6;
+    it.iterate(6, 6);
     check(it.run(true) == it.run(false), type + ": captured steps give the bits of eager ones");
     const double area = it.evaluate();
     check(area >= 0 && area <= 1, type + ": an evaluation has a pixel AUROC");
@@ -144,26 +160,28 @@ void try_device(program::device& device, const std::string& type, const fs::path
 void time_category(const fs::path& folder) {
     pfad::data::make_demo_category(folder / "flange", 1, {.size = 256});
     pfad::data::make_demo_textures(folder / "textures", 1);
-    const auto device = program::make_gpu(true);
+    const auto device = program::make_gpu<pfad::pfadseg>("pfadseg", true);
     trial it(*device, folder);
-    const pfad::train::training_options paper;
-    it.options.size = paper.size;
-    it.options.batch = paper.batch;
-    it.options.student_iterations = paper.student_iterations;
-    it.options.segmentation_iterations = paper.segmentation_iterations;
-    it.options.loader_threads = 4;
+    const pfad::pfadseg_options paper;
+    it.input.run.size = 256;
+    it.input.run.loader_threads = 4;
+    it.set({{"batch", paper.batch},
+            {"student_rate", paper.student_rate},
+            {"residual_rate", paper.residual_rate},
+            {"head_rate", paper.head_rate}});
+    it.iterate(paper.student_iterations, paper.segmentation_iterations);
     const auto begin = std::chrono::steady_clock::now();
     const auto done = it.run(false);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const auto last = static_cast<std::size_t>(it.options.iterations());
+    const auto last = static_cast<std::size_t>(it.iterations());
     check(done.losses.size() == last && std::isfinite(done.losses.back()),
           "category: every iteration has a loss");
     std::printf("{\"job\": \"category\", \"dtype\": \"bfloat16\", \"size\": 256, \"batch\": 16, "
                 "\"iterations\": [%d, %d], \"seconds\": %.2f}\n",
-                it.options.student_iterations, it.options.segmentation_iterations, seconds);
-    std::printf("bf16 x16: %d + %d iterations in %.1f s\n", it.options.student_iterations,
-                it.options.segmentation_iterations, seconds);
+                paper.student_iterations, paper.segmentation_iterations, seconds);
+    std::printf("bf16 x16: %d + %d iterations in %.1f s\n", paper.student_iterations,
+                paper.segmentation_iterations, seconds);
 }
 
 } // namespace
@@ -181,7 +199,7 @@ int main(int argc, char** argv) {
             return failed == 0 ? 0 : 1;
         }
         for (const bool bf16 : {false, true}) {
-            const auto device = program::make_gpu(bf16);
+            const auto device = program::make_gpu<pfad::pfadseg>("pfadseg", bf16);
             if (!bf16) {
                 pfad::data::make_demo_category(folder / "flange", 1);
                 pfad::data::make_demo_textures(folder / "textures", 1);

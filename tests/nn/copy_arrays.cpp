@@ -8,6 +8,8 @@ using namespace pfad::test;
 
 namespace {
 
+constexpr nn::block_kind both = {.pcar = true, .aff = true};
+
 template <class M>
 std::vector<double> values_of(M& m) {
     std::vector<double> values;
@@ -23,8 +25,8 @@ TEMPLATE_LIST_TEST_CASE("copy_arrays: to a backend's memory and back [nn]", "[nn
     using block = nn::residual_block<float>;
     cpu::context plain(1);
     auto ctx = make_context<TestType>(1);
-    block from(plain, 4, 6, 2, {}), back(plain, 4, 6, 2, {});
-    nn::residual_block<float, typename TestType::space> there(ctx, 4, 6, 2, {});
+    block from(plain, 4, 6, 2, both), back(plain, 4, 6, 2, both);
+    nn::residual_block<float, typename TestType::space> there(ctx, 4, 6, 2, both);
     fill(from);
     const auto wanted = values_of(from);
     CHECK(values_of(back) != wanted);
@@ -41,7 +43,7 @@ TEMPLATE_LIST_TEST_CASE("copy_arrays: to a backend's memory and back [nn]", "[nn
 
 TEST_CASE("copy_arrays: networks of other parts or extents are refused [nn]", "[nn]") {
     cpu::context ctx(1);
-    nn::residual_block<float> from(ctx, 4, 4, 1, {}), wider(ctx, 6, 6, 1, {});
+    nn::residual_block<float> from(ctx, 4, 4, 1, both), wider(ctx, 6, 6, 1, both);
     nn::residual_block<float> without(ctx, 4, 4, 1, {.pcar = false, .aff = true});
     CHECK(error_code([&] { copy_arrays(ctx, from, wider); }) == errc::shape);
     CHECK(error_code([&] { copy_arrays(ctx, from, without); }) == errc::value);
@@ -49,8 +51,8 @@ TEST_CASE("copy_arrays: networks of other parts or extents are refused [nn]", "[
 
 TEST_CASE("visit_pairs: the same parts in the order of the lists [nn]", "[nn]") {
     cpu::context ctx(1);
-    nn::stage<float> a(ctx, 4, 6, 2, {});
-    nn::stage<double> b(ctx, 4, 6, 2, {});
+    nn::stage<float> a(ctx, 4, 6, 2, both);
+    nn::stage<double> b(ctx, 4, 6, 2, both);
     std::vector<const void*> first, second, firsts, seconds;
     visit(a, "", [&](const std::string&, auto& p) { first.push_back(p.value.data()); });
     visit(b, "", [&](const std::string&, auto& p) { second.push_back(p.value.data()); });

@@ -52,7 +52,8 @@ TEST_CASE("module: names are the fields joined by dots, in their order [nn]", "[
 
 TEST_CASE("module: initialise depends on seed and name alone [nn]", "[nn]") {
     cpu::context ctx(1), other(2);
-    nn::residual_block<float> a(ctx, 8, 16, 2, {}), b(other, 8, 16, 2, {});
+    constexpr nn::block_kind both = {.pcar = true, .aff = true};
+    nn::residual_block<float> a(ctx, 8, 16, 2, both), b(other, 8, 16, 2, both);
     initialise(a, "block", initialiser::kaiming_fan_out, 5);
     fill(b); // what stood there before does not matter
     initialise(b, "block", initialiser::kaiming_fan_out, 5);

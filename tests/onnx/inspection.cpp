@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <pfad/detectors/pfadseg.hpp>
 #include <pfad/onnx/inspection.hpp>
 
 #include <filesystem>
@@ -13,9 +14,9 @@ TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file s
     const temporary_folder folder;
     const auto path = (folder.path() / "m.onnx").string();
     cpu::context ctx(1);
-    model_description d{{.rcm = true, .aff = false, .pcar = false}, 33, 0.123456789, {}};
+    model_description d{"pfadseg", 33, 0.123456789, {}};
     d.notes["command"] = "some \"quoted\" words";
-    pfadseg<float> model(ctx, d.options);
+    pfadseg<float> model(ctx, {.rcm = true, .aff = false, .pcar = false});
     model.initialise(1);
     save_onnx(path, model, d);
 
@@ -39,7 +40,7 @@ TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file s
     std::map<std::string, std::string, std::less<>> said;
     for (const auto& entry : file.metadata_props())
         said[entry.key()] = entry.value();
-    CHECK(said == to_metadata(d));
+    CHECK(said == to_metadata(d, model.options.list()));
 
     // Every array of the network is in it, once, under its name.
     std::map<std::string, std::int64_t> sizes;
@@ -55,6 +56,6 @@ TEST_CASE("onnx: a file that cannot be written is an error and leaves nothing [o
     cpu::context ctx(1);
     pfadseg<float> model(ctx, {.rcm = true, .aff = false, .pcar = false});
     const auto path = (folder.path() / "nowhere" / "m.onnx").string();
-    CHECK_THROWS_AS(save_onnx(path, model, {model.options, 32, 0.5, {}}), error);
+    CHECK_THROWS_AS(save_onnx(path, model, {"pfadseg", 32, 0.5, {}}), error);
     CHECK(std::filesystem::is_empty(folder.path()));
 }

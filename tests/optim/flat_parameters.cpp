@@ -52,7 +52,8 @@ TEST_CASE("flat_parameters: a copy made before keeps the old memory [optim]", "[
 TEST_CASE("flat_parameters: groups cover the block, each with its rate [optim]", "[optim]") {
     cpu::context ctx(1);
     small_network m(ctx);
-    flat_parameters<double> flat(ctx, std::tuple(parameter_group(m.out, 0.5), parameter_group(m.conv, 0.25)));
+    flat_parameters<double> flat(
+        ctx, std::tuple(parameter_group(m.out, 0.5), parameter_group(m.conv, 0.25)));
     REQUIRE(flat.groups().size() == 2);
     const auto first = flat.groups()[0], second = flat.groups()[1];
     CHECK(first.offset == 0);

@@ -48,7 +48,8 @@ TEST_CASE("sgd: four steps of two groups are those of a loop by hand [optim]", "
     by_hand front{0.5, 0.9, 0.01, values_of(m.conv), {}};
     by_hand back{0.125, 0.9, 0.01, values_of(m.out), {}};
     const auto untouched = values_of(m.norm);
-    sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01}, std::tuple(parameter_group(m.conv, 0.5), parameter_group(m.out, 0.125)));
+    sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01},
+                          std::tuple(parameter_group(m.conv, 0.5), parameter_group(m.out, 0.125)));
     for (const std::string step : {"a", "b", "c", "d"}) {
         const auto g = numbers(front.w.size(), step), h = numbers(back.w.size(), step + "2");
         set_gradients(ctx, m.conv, g);
@@ -142,7 +143,8 @@ struct tiny_segmenter {
 
     template <class C>
     explicit tiny_segmenter(C& ctx)
-        : block(ctx, 3, 8, 1, {.pcar = true, .aff = true}), out(ctx, {.in = 8, .out = 1, .kernel = 1, .bias = true}) {}
+        : block(ctx, 3, 8, 1, {.pcar = true, .aff = true}),
+          out(ctx, {.in = 8, .out = 1, .kernel = 1, .bias = true}) {}
     auto fields() { return pfad::fields("block", block, "out", out); }
 };
 
@@ -169,7 +171,8 @@ TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart [optim]", "[opti
         ();
         const auto x = upload<T>(ctx, random_array(shape<4>{{2, 8, 8, 3}}, "pictures"));
         const auto mask = upload<T>(ctx, random_mask(shape<4>{{2, 8, 8, 1}}, "mask"));
-        sgd<T, space> optimiser(ctx, {}, std::tuple(parameter_group(m, 0.05)), std::tuple(parameter_group(exact, 0.05)));
+        sgd<T, space> optimiser(ctx, {}, std::tuple(parameter_group(m, 0.05)),
+                                std::tuple(parameter_group(exact, 0.05)));
         double first = 0, last = 0;
         for (int step = 0; step < 200; ++step) {
             tape<TestType> t(ctx, mode::train);
@@ -198,7 +201,8 @@ TEMPLATE_LIST_TEST_CASE(
     copy_arrays(ctx, start, exact);
     tiny_segmenter<bf16, space> m(ctx);
     sgd<bf16, space> optimiser(ctx, {.momentum = 0, .weight_decay = 0},
-                               std::tuple(parameter_group(m, 1.0)), std::tuple(parameter_group(exact, 1.0)));
+                               std::tuple(parameter_group(m, 1.0)),
+                               std::tuple(parameter_group(exact, 1.0)));
     const auto same = [&] {
         visit_pairs(m, exact, [&](auto& p, auto& q) {
             const auto got = download(ctx, p.value), want = download(ctx, q.value);

@@ -158,7 +158,7 @@ done
 
 # Options: every one that a page names, outside of what is no code, is one of a program's or script's; the
 # table of pfad_train's has all.
-known=$(for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/examples/conformance.cpp)
+known=$(for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/programs/conformance.cpp)
 while read -r option; do
     grep -qE -e "$option([^a-z-]|$)" <<<"$known"
     say $? "an option that nothing has: $option"

@@ -72,7 +72,8 @@ class Files(InFolder):
         path, copy = self.folder / "a.safetensors", self.folder / "b.safetensors"
         pfadseg.save(model, path)
         self.assertEqual(json.loads(run("pfad_info", "--json", path)), {
-            "format": "pfadseg", "version": "1", "rcm": True, "aff": False, "pcar": True, "plain_decoder": True,
+            "format": "pfad", "method": "pfadseg", "version": "1", "rcm": True, "aff": False, "pcar": True,
+            "plain_decoder": True,
             "rcm_band": 9, "rcm_mlp_ratio": 3, "size": 96, "threshold": 0.1 + 0.2, "teacher": "random",
             "command": "none", "preprocessing": pfadseg.PREPROCESSING, "preview": False})
         self.assertEqual(list(self.folder.iterdir()), [path])
@@ -111,6 +112,9 @@ class Refusals(InFolder):
     def test_files_that_are_no_model(self):
         self.refuses("is not a pfad model .its metadata has no `format`", None)
         self.refuses("is not a pfad model .its format is `other`", self.GOOD | {"format": "other"})
+        self.refuses("its metadata has no `method`", self.GOOD | {"format": "pfad"})
+        self.refuses("is a model of the method `stpm`, and this reads pfadseg and destseg",
+                     self.GOOD | {"format": "pfad", "method": "stpm"})
         self.refuses("is a model of version 2, and this reads version 1", self.GOOD | {"version": "2"})
         self.refuses("`aff` is neither on nor off", self.GOOD | {"aff": "yes"})
         for key, value in (("size", "16"), ("size", "64.5"), ("rcm_band", "10"), ("threshold", "nan")):

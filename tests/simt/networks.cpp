@@ -75,9 +75,10 @@ private:
         sgd<T, space> optimiser(ctx_, {}, stage.groups(model_));
         tape<C> t(ctx_, mode::train);
         const auto mask = upload<T>(ctx_, random_mask(shape<4>{{4, 8, 8, 1}}, "mask"));
-        const auto found = stage.losses(model_, t,
-                                        data::corrupted_pictures<T, space>{
-                                            pictures("clean").value, pictures("corrupted").value, mask});
+        const auto found =
+            stage.losses(model_, t,
+                         data::corrupted_pictures<T, space>{pictures("clean").value,
+                                                            pictures("corrupted").value, mask});
         backward(t, found);
         record(losses, found.parts);
         record_gradients(m, part);

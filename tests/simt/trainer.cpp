@@ -6,6 +6,7 @@
 #include "support/compare.hpp"
 
 #include <pfad/detect/predictor.hpp>
+#include <pfad/detectors/pfadseg.hpp>
 #include <pfad/evaluate/evaluator.hpp>
 #include <pfad/train/trainer.hpp>
 
@@ -23,7 +24,8 @@ namespace {
 struct training {
     picture_folder folder;
     std::vector<std::filesystem::path> good, textures;
-    train::training_options options;
+    pfadseg_options network{.rcm = false, .aff = false, .pcar = false};
+    train::run_options options;
     std::string checkpoint = (folder.path() / "checkpoint.safetensors").string();
 
     training() {
@@ -32,13 +34,12 @@ struct training {
             good.push_back(folder.picture("good/" + name, some_picture(40, 32, 3, i)));
             textures.push_back(folder.picture("textures/" + name, some_picture(30, 30, 3, 9 + i)));
         }
-        options.model = {.rcm = false, .aff = false, .pcar = false};
         options.size = 32;
-        options.batch = 4;
-        options.student_iterations = 4; // two as they are, one captured, one replayed
-        options.segmentation_iterations = 1;
+        network.batch = 4;
+        network.student_iterations = 4; // two as they are, one captured, one replayed
+        network.segmentation_iterations = 1;
         // Tiny: on four small pictures gradients are so large that rounding would decide the rest.
-        options.student_rate = options.residual_rate = options.head_rate = 1e-7;
+        network.student_rate = network.residual_rate = network.head_rate = 1e-7;
         options.seed = 3;
     }
 
@@ -49,15 +50,15 @@ struct training {
         struct stopped {};
         const auto piece = [&](bool resume, int until) {
             C ctx;
-            train::two_stage_trainer<C> trainer(ctx, model, options, good, textures,
-                                                until < 1000 || resume ? checkpoint : "");
+            train::trainer<C, pfadseg> trainer(ctx, model, options, good, textures,
+                                               until < 1000 || resume ? checkpoint : "");
             if (resume)
                 trainer.resume();
             trainer.run([&](const train::training_step& step) {
                 if (step.iteration == until)
                     throw stopped();
                 CHECK(step.iteration == static_cast<int>(losses.size()));
-                losses.push_back(step.cosine + step.focal + step.l1);
+                losses.push_back(step.loss("cosine") + step.loss("focal") + step.loss("l1"));
             });
         };
         options.checkpoint_every = std::max(stop < 1000 ? stop : 0, 0);
@@ -71,7 +72,7 @@ struct training {
 
     pfadseg<float> start() {
         cpu::context plain(1);
-        pfadseg<float> model(plain, options.model);
+        pfadseg<float> model(plain, network);
         model.initialise(options.seed);
         return model;
     }
@@ -103,9 +104,9 @@ TEST_CASE("trainer: on a GPU as on the host, also when it is stopped and resumed
 
     cpu::context plain(2);
     cuda::context ctx;
-    predictor<cpu::context> host_predict(plain, on_gpu);
-    predictor<cuda::context> predict(ctx, on_gpu);
-    const auto pixels = data::model_pixels(plain, some_picture(40, 32, 3, 5), 32);
+    predictor<cpu::context, pfadseg> host_predict(plain, on_gpu);
+    predictor<cuda::context, pfadseg> predict(ctx, on_gpu);
+    const auto pixels = detect::model_pixels(plain, some_picture(40, 32, 3, 5), 32);
     const auto expected = host_predict(pixels);
     std::vector<float> first;
     for (int call = 0; call < 4; ++call) { // the third is captured, the fourth replayed

@@ -1,6 +1,6 @@
 // Inspection from many threads, as ThreadSanitizer can follow it: a barrier of OpenMP is none to it, so
 // each of them computes alone.
-#include "../../examples/watch.hpp"
+#include "../../programs/support/watch.hpp"
 #include "data/picture_folder.hpp"
 #include "support/catch.hpp"
 
@@ -32,8 +32,8 @@ pfad::inspector load_small(const picture_folder& folder) {
     pfad::context ctx(1);
     pfadseg<float> model(ctx, {});
     model.initialise(3);
-    save_model(path, model, {model.options, 64, 0.25, {}});
-    return pfad::inspector::load(path, 1);
+    save_model(path, model, {"pfadseg", 64, 0.25, {}});
+    return pfad::inspector::load(path, {.threads = 1});
 }
 
 } // namespace

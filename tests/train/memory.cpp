@@ -150,13 +150,13 @@ double gibibytes(int batch, int stage) {
     const std::vector<std::filesystem::path> pictures = {
         folder.picture("good.png", some_picture(16, 16, 3))};
     host_memory memory(std::make_shared<pool>());
-    pfadseg<float> model(memory, {});
-    counting::context ctx;
-    train::training_options options;
+    pfadseg_options options;
     options.batch = batch;
     options.student_iterations = stage == 1 ? 3 : 0;
     options.segmentation_iterations = stage == 2 ? 3 : 0;
-    train::two_stage_trainer<counting::context, T> trainer(ctx, model, options, pictures, pictures);
+    pfadseg<float> model(memory, options);
+    counting::context ctx;
+    train::trainer<counting::context, pfadseg, T> trainer(ctx, model, {}, pictures, pictures);
     trainer.run([](const train::training_step&) {});
     return static_cast<double>(ctx.memory->reserved_bytes()) / (1 << 30);
 }

@@ -56,14 +56,15 @@ struct small_pictures {
     }
 };
 
-inline pfad::train::training_options small_options(int student, int segmentation) {
-    pfad::train::training_options options;
-    options.model = {.rcm = false, .aff = false, .pcar = false};
-    options.size = 64;
-    options.batch = 2;
-    options.student_iterations = student;
-    options.segmentation_iterations = segmentation;
-    options.seed = 3;
-    options.checkpoint_every = 0;
-    return options;
+/// Sets how many iterations the shared network's stages have; how it is trained besides.
+inline pfad::train::run_options
+small_run(pfad::pfadseg<float>& model, int student, int segmentation) {
+    model.options.batch = 2;
+    model.options.student_iterations = student;
+    model.options.segmentation_iterations = segmentation;
+    pfad::train::run_options run;
+    run.size = 64;
+    run.seed = 3;
+    run.checkpoint_every = 0;
+    return run;
 }

@@ -17,7 +17,7 @@ TEST_CASE("teacher: a random one repeats, and its features neither vanish nor ex
         folder.picture("a.png", some_picture(40, 40, 3)),
         folder.picture("b.png", some_picture(33, 50, 3, 1))};
     onednn::context ctx(2);
-    resnet18<float> first(ctx, 3, {}), second(ctx, 3, {});
+    resnet18<float> first(ctx, 3), second(ctx, 3);
     train::make_random_teacher(ctx, first, 32, 5, pictures);
     train::make_random_teacher(ctx, second, 32, 5, pictures);
     const auto a = named_arrays<float>(first), b = named_arrays<float>(second);
@@ -26,7 +26,7 @@ TEST_CASE("teacher: a random one repeats, and its features neither vanish nor ex
 
     tape t(ctx, mode::eval);
     const auto input = normalise_image<float>(
-        ctx, data::model_pixels(ctx, read_picture(pictures[1].string()), 32));
+        ctx, detect::model_pixels(ctx, read_picture(pictures[1].string()), 32));
     for (const auto& level : first(t, constant(input))) {
         double square = 0;
         for (std::int64_t i = 0; i < level.value.size(); ++i)

@@ -27,9 +27,17 @@ int arrays_of(const arrays& all, const std::string& part) {
     return count;
 }
 
+double sum_of(const training_step& step) {
+    double sum = 0;
+    for (const auto& loss : step.losses)
+        sum += loss.value;
+    return sum;
+}
+
 std::vector<training_step>
-run(small_network& net, const small_pictures& pictures, const train::training_options& options) {
+run(small_network& net, const small_pictures& pictures, int student, int segmentation) {
     std::vector<training_step> steps;
+    const auto options = small_run(net.model, student, segmentation);
     trainer all(net.ctx, net.model, options, pictures.good, pictures.textures);
     all.run([&](const training_step& step) { steps.push_back(step); });
     return steps;
@@ -37,13 +45,13 @@ run(small_network& net, const small_pictures& pictures, const train::training_op
 
 } // namespace
 
-TEST_CASE("two_stage_trainer: a stage changes its own network only, all of it [train]") {
+TEST_CASE("trainer: a stage changes its own network only, all of it [train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
-    (void)run(net, pictures, small_options(1, 0));
+    (void)run(net, pictures, 1, 0);
     const auto first = snapshot(net.model);
-    (void)run(net, pictures, small_options(0, 1));
+    (void)run(net, pictures, 0, 1);
     const auto second = snapshot(net.model);
     // Batch norm statistics are among the arrays.
     const auto in_one = changed(start, first), in_two = changed(first, second);
@@ -54,35 +62,36 @@ TEST_CASE("two_stage_trainer: a stage changes its own network only, all of it [t
     restore(net.model, start);
 }
 
-TEST_CASE("two_stage_trainer: both losses fall; steps say stage and iteration [train]") {
+TEST_CASE("trainer: both losses fall; steps say stage and iteration [train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
-    const auto steps = run(net, pictures, small_options(6, 6));
+    const auto steps = run(net, pictures, 6, 6);
     REQUIRE(steps.size() == 12);
     for (int i = 0; i < 12; ++i) {
         const auto& step = steps[static_cast<std::size_t>(i)];
         CHECK(step.iteration == i);
         CHECK(step.stage == (i < 6 ? 1 : 2));
         CHECK_FALSE(step.saved);
-        CHECK((step.cosine > 0) == (i < 6));
-        CHECK((step.focal > 0) == (i >= 6));
+        CHECK(step.losses.size() == (i < 6 ? 1 : 2));
+        CHECK((step.loss("cosine") > 0) == (i < 6));
+        CHECK((step.loss("focal") > 0) == (i >= 6));
         CHECK(step.seconds > 0);
     }
-    CHECK(steps[5].cosine < 0.9 * steps[0].cosine);
-    CHECK(steps[11].focal < 0.9 * steps[6].focal);
+    CHECK(steps[5].loss("cosine") < 0.9 * steps[0].loss("cosine"));
+    CHECK(steps[11].loss("focal") < 0.9 * steps[6].loss("focal"));
     restore(net.model, start);
 }
 
-TEST_CASE("two_stage_trainer: a checkpoint between the stages resumes to the same bits [train]") {
+TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits [train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
-    auto options = small_options(1, 2);
-    (void)run(net, pictures, options);
+    (void)run(net, pictures, 1, 2);
     const auto want = snapshot(net.model);
     restore(net.model, start);
 
+    auto options = small_run(net.model, 1, 2);
     options.checkpoint_every = 1;
     const auto file = (pictures.folder.path() / "checkpoint.safetensors").string();
     struct stopped {};
@@ -107,14 +116,18 @@ TEST_CASE("two_stage_trainer: a checkpoint between the stages resumes to the sam
     others.pop_back();
     trainer fed_otherwise(net.ctx, net.model, options, pictures.good, others, file);
     CHECK(contains(sentence_of([&] { fed_otherwise.resume(); }),
-                   "checkpoint.safetensors: was written by a run with other options or pictures"));
-    options.momentum = 0.9 + 1e-9;
+                   "checkpoint.safetensors: was written by a run with other options or pictures: "
+                   "`textures` was"));
+    net.model.options.momentum = 0.9 + 1e-9;
     trainer other(net.ctx, net.model, options, pictures.good, pictures.textures, file);
-    CHECK(contains(sentence_of([&] { other.resume(); }), "with other options"));
+    CHECK(
+        contains(sentence_of([&] { other.resume(); }),
+                 "with other options or pictures: `momentum` was `0.9` and is now `0.900000001`"));
+    net.model.options.momentum = 0.9;
     restore(net.model, start);
 }
 
-TEST_CASE("two_stage_trainer: what is not finite stops the run in one sentence [train]") {
+TEST_CASE("trainer: what is not finite stops the run in one sentence [train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
@@ -126,7 +139,7 @@ TEST_CASE("two_stage_trainer: what is not finite stops the run in one sentence [
             }
     };
     const auto file = (pictures.folder.path() / "checkpoint.safetensors").string();
-    auto options = small_options(3, 0);
+    auto options = small_run(net.model, 3, 0);
     options.checkpoint_every = 1;
     trainer all(net.ctx, net.model, options, pictures.good, pictures.textures, file);
 
@@ -158,9 +171,9 @@ namespace {
 /// its second stage and resumed.
 std::vector<double> run_in_bf16(small_network& net,
                                 const small_pictures& pictures,
-                                train::training_options options,
                                 const std::string& checkpoint = "") {
-    using bf16_trainer = train::two_stage_trainer<pfad::context, bf16>;
+    using bf16_trainer = train::trainer<pfad::context, pfadseg, bf16>;
+    auto options = small_run(net.model, 3, 3);
     options.checkpoint_every = checkpoint.empty() ? 0 : 4;
     std::vector<double> losses;
     struct stopped {};
@@ -169,16 +182,14 @@ std::vector<double> run_in_bf16(small_network& net,
         all.run([&](const training_step& step) {
             if (!checkpoint.empty() && step.iteration == 4)
                 throw stopped();
-            losses.push_back(step.cosine + step.focal + step.l1);
+            losses.push_back(sum_of(step));
         });
     } catch (const stopped&) {
         bf16_trainer rest(net.ctx, net.model, options, pictures.good, pictures.textures,
                           checkpoint);
         rest.resume();
         CHECK(rest.iteration() == 4);
-        rest.run([&](const training_step& step) {
-            losses.push_back(step.cosine + step.focal + step.l1);
-        });
+        rest.run([&](const training_step& step) { losses.push_back(sum_of(step)); });
     }
     return losses;
 }
@@ -194,31 +205,29 @@ double relative_distance(const std::vector<double>& a, const std::vector<double>
 
 } // namespace
 
-TEST_CASE(
-    "two_stage_trainer: bf16 on the CPU follows float, and resumes to the same bits [train]") {
+TEST_CASE("trainer: bf16 on the CPU follows float, and resumes to the same bits [train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
-    const auto options = small_options(3, 3);
     if (!onednn::has_bf16()) { // then it is refused
-        CHECK(test::error_code([&] { run_in_bf16(net, pictures, options); }) == errc::unsupported);
+        CHECK(test::error_code([&] { run_in_bf16(net, pictures); }) == errc::unsupported);
         restore(net.model, start);
         return;
     }
     const auto losses_in_float = [&] {
         std::vector<double> losses;
-        for (const auto& step : run(net, pictures, options))
-            losses.push_back(step.cosine + step.focal + step.l1);
+        for (const auto& step : run(net, pictures, 3, 3))
+            losses.push_back(sum_of(step));
         return losses;
     };
     const auto want = losses_in_float();
     restore(net.model, start);
-    const auto found = run_in_bf16(net, pictures, options);
+    const auto found = run_in_bf16(net, pictures);
     const auto trained = snapshot(net.model);
     CHECK_FALSE(changed(start, trained).empty());
     restore(net.model, start);
     const auto file = (pictures.folder.path() / "bf16.safetensors").string();
-    CHECK(run_in_bf16(net, pictures, options, file) == found);
+    CHECK(run_in_bf16(net, pictures, file) == found);
     CHECK(changed(trained, snapshot(net.model)).empty());
 
     // What a training in float makes of weights that start rounded; the rule is the one of

@@ -60,8 +60,7 @@ int inspect(int count, char** arguments) {
                 if (k != i && std::filesystem::equivalent(arguments[k], arguments[i], absent))
                     pfad::fail(pfad::errc::value, std::string(arguments[i]) + ": is to be read");
             const pfad::view<const float, 2> map{found[1].GetTensorData<float>(), {{size, size}}};
-            pfad::write_png(arguments[i],
-                            pfad::report::render_inspection(picture, map, threshold));
+            pfad::write_png(arguments[i], pfad::report::render_inspection(picture, map, threshold));
         }
         status = defect ? 1 : status;
     }

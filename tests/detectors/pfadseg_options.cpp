@@ -1,0 +1,80 @@
+#include "support/catch.hpp"
+#include "support/sentence.hpp"
+
+#include <pfad/detectors/pfadseg.hpp>
+
+#include <limits>
+#include <string>
+
+using namespace pfad;
+
+TEST_CASE("pfadseg_options: the defaults are the paper's [models]") {
+    const pfadseg_options o;
+    o.check(256);
+    CHECK(o.batch == 16);
+    CHECK(iterations_of(facts_of(pfadseg<float>::stages(o))) == 7000);
+    CHECK((o.rcm && o.aff && o.pcar));
+    const auto methods = pfadseg<float>::methods();
+    REQUIRE(methods.size() == 2);
+    CHECK(methods[1].name == "destseg");
+    CHECK_FALSE((methods[1].options.rcm || methods[1].options.aff || methods[1].options.pcar));
+}
+
+TEST_CASE("pfadseg_options: every number out of its range is refused [models]") {
+    const auto said = [](auto&& change, int size = 256) {
+        pfadseg_options o;
+        change(o);
+        return sentence_of([&] { o.check(size); });
+    };
+    CHECK(said([](auto& o) { o.batch = 1; }) ==
+          "training: `batch` is 1, but must be a whole number from 2 to 1048576");
+    CHECK(contains(said([](auto& o) { o.batch = 3; }, 32), "needs four values or more"));
+    CHECK_FALSE(said([](auto& o) { o.student_iterations = 2147483647; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.student_iterations = -1; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.segmentation_iterations = -1; }).empty());
+    CHECK(said([](auto& o) { o.student_rate = 0; }) ==
+          "training: `student_rate` is 0, but must be a number above 0");
+    CHECK_FALSE(said([](auto& o) { o.residual_rate = -1; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.head_rate = 0; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.momentum = 1; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.opacity = {0.5, 0.2}; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.opacity = {0.5, 1.2}; }).empty());
+    CHECK_FALSE(said([](auto& o) { o.rcm_detail.band = 4; }).empty());
+    const double infinite = std::numeric_limits<double>::infinity();
+    const double nothing = std::numeric_limits<double>::quiet_NaN();
+    for (const double no : {-0.1, infinite, nothing}) {
+        CHECK_FALSE(said([no](auto& o) { o.student_rate = no; }).empty());
+        CHECK_FALSE(said([no](auto& o) { o.residual_rate = no; }).empty());
+        CHECK_FALSE(said([no](auto& o) { o.head_rate = no; }).empty());
+        CHECK_FALSE(said([no](auto& o) { o.momentum = no; }).empty());
+        CHECK_FALSE(said([no](auto& o) { o.weight_decay = no; }).empty());
+        CHECK_FALSE(said([no](auto& o) { o.focal_gamma = no; }).empty());
+    }
+}
+
+TEST_CASE("option: a value as text and back, or refused [models]") {
+    pfadseg_options o;
+    const auto named = [&](std::string_view name) {
+        for (const auto& one : o.list())
+            if (one.name == name)
+                return one;
+        throw std::runtime_error("no such option");
+    };
+    CHECK(value_text(named("rcm")) == "on");
+    CHECK(set_value(named("rcm"), "off"));
+    CHECK_FALSE(o.rcm);
+    CHECK_FALSE(set_value(named("rcm"), "0"));
+    CHECK(set_value(named("batch"), "8"));
+    CHECK(o.batch == 8);
+    for (const char* const no : {"", "8.5", "1", "eight", "8 ", "1e99", "nan"}) {
+        INFO(no);
+        CHECK_FALSE(set_value(named("batch"), no));
+    }
+    CHECK(o.batch == 8);
+    o.student_rate = 0.1 + 0.2;
+    const auto text = value_text(named("student_rate"));
+    o.student_rate = 1;
+    CHECK(set_value(named("student_rate"), text));
+    CHECK(o.student_rate == 0.1 + 0.2);
+    CHECK_FALSE(set_value(named("student_rate"), "inf"));
+}

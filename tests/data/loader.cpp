@@ -32,12 +32,12 @@ bool same(const tensor<T, R>& a, const tensor<T, R>& b) {
     return a.dims() == b.dims() && std::equal(a.data(), a.data() + a.size(), b.data());
 }
 
-using batch = training_batch<perlin>;
+using batch = training_batch<data::perlin>;
 
 bool same(const batch& a, const batch& b) {
     cpu::context ctx(1);
-    const auto x = perlin::pictures<float>(ctx, a.arrays),
-               y = perlin::pictures<float>(ctx, b.arrays);
+    const auto x = data::perlin::pictures<float>(ctx, a.arrays),
+               y = data::perlin::pictures<float>(ctx, b.arrays);
     return a.iteration == b.iteration && same(a.arrays.good, b.arrays.good) &&
            same(a.arrays.texture, b.arrays.texture) && same(x.clean, y.clean) &&
            same(x.corrupted, y.corrupted) && same(x.mask, y.mask);
@@ -50,12 +50,12 @@ public:
                const std::vector<std::filesystem::path>& textures,
                const sampler_options& samples,
                const loader_options& options = {})
-        : sampler_(pictures, textures, samples), loader_(sampler_, perlin(), options) {}
+        : sampler_(pictures, textures, samples), loader_(sampler_, data::perlin(), options) {}
     batch next() { return loader_.next(); }
 
 private:
     sampler sampler_;
-    loader<perlin> loader_;
+    loader<data::perlin> loader_;
 };
 
 const sampler_options options = {.size = 16, .batch = 3, .seed = 5, .rotate = rotation::full};
@@ -80,9 +80,9 @@ TEST_CASE("loader: a batch holds the sampler's samples [data]") {
     const sampler samples(set.pictures, set.textures, options);
     sampler::scratch work(samples);
     cpu::context ctx(1);
-    const auto want = empty_batch<perlin>(ctx, 3, 16, 1);
+    const auto want = empty_batch<data::perlin>(ctx, 3, 16, 1);
     for (int index = 0; index < 3; ++index)
-        perlin().make(samples, 1, index, work, want.arrays);
+        data::perlin().make(samples, 1, index, work, want.arrays);
     set_loader batches(set.pictures, set.textures, options, {.threads = 2});
     (void)batches.next();
     CHECK(same(batches.next(), want));

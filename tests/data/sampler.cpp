@@ -37,12 +37,12 @@ struct made_sample : corrupted_pictures<float> {
     made_sample(const sampler& from, sampler::scratch& work, std::int64_t iteration, int index) {
         cpu::context ctx(1);
         std::int64_t const n = from.options().batch, size = from.options().size;
-        const auto batch = perlin::empty(ctx, n, size);
-        perlin().make(from, iteration, index, work, batch);
+        const auto batch = data::perlin::empty(ctx, n, size);
+        data::perlin().make(from, iteration, index, work, batch);
         const shape<4> picture = {1, size, size, 3};
         std::int64_t const at = index * picture.size();
-        static_cast<corrupted_pictures&>(*this) = perlin::pictures<float>(
-            ctx, perlin::arrays<>{
+        static_cast<corrupted_pictures&>(*this) = data::perlin::pictures<float>(
+            ctx, data::perlin::arrays<>{
                      batch.good.slice(at, picture), batch.texture.slice(at, picture),
                      batch.draws.slice(index, shape<1>{1}),
                      batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
@@ -123,7 +123,7 @@ TEST_CASE("sampler: without rotation the clean sample is the picture, normalised
     const sampler samples(set.pictures, set.textures, {.size = 16, .batch = 4});
     sampler::scratch work(samples);
     std::vector<float> angles(lattice_capacity);
-    const auto drawn = perlin().draw(samples, 5, 1, work, angles.data());
+    const auto drawn = data::perlin().draw(samples, 5, 1, work, angles.data());
     const made_sample made(samples, work, 5, 1);
     const auto picture = read_picture(set.pictures[static_cast<std::size_t>(drawn.picture)]);
     for (std::int64_t i = 0; i < made.clean.size(); ++i) {

@@ -1,5 +1,5 @@
+#include "data/picture_folder.hpp"
 #include "support/catch.hpp"
-#include "support/sentence.hpp"
 
 #include <pfad/detectors/pfadseg.hpp>
 

@@ -21,7 +21,7 @@ struct model_description {
     std::string method;     ///< which detector it is, such as "pfadseg"
     int size = 256;         ///< pictures are resized to size x size
     double threshold = 0.5; ///< image and pixel scores from here on are defects
-    std::map<std::string, std::string, std::less<>> notes; ///< anything else, such as the command
+    std::map<std::string, std::string, std::less<>> notes = {}; ///< anything else, such as the command
 };
 
 /// `format` in the metadata of a model file.

@@ -173,11 +173,15 @@ struct state_dict {
         return found->second;
     }
 
-    /// The array of that name and those extents; errc::shape when they differ.
+    /// The array of that name and those extents, of which -1 fits any; errc::shape when they
+    /// differ.
     [[nodiscard]] const state_entry& at(std::string_view name,
                                         std::span<const std::int64_t> dims) const {
         const state_entry& found = at(name);
-        if (!std::equal(found.dims.begin(), found.dims.end(), dims.begin(), dims.end()))
+        const auto fits = [](std::int64_t has, std::int64_t wanted) {
+            return wanted == -1 || has == wanted;
+        };
+        if (!std::equal(found.dims.begin(), found.dims.end(), dims.begin(), dims.end(), fits))
             fail(errc::shape, path + ": tensor `" + std::string(name) + "` has shape " +
                                   to_string(found.dims) + ", not " + to_string(dims));
         return found;

@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "support/sentence.hpp"
 
+#include <pfad/cuda/copy.hpp>
+#include <pfad/cuda/queue.hpp>
 #include <pfad/cudnn/conv2d.hpp>
 
 #include <algorithm>
@@ -12,6 +14,8 @@
 
 using namespace pfad;
 using namespace pfad::cudnn;
+
+static_assert(queued_context<cudnn::context>);
 
 namespace {
 

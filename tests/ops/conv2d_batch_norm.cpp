@@ -125,13 +125,13 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops
             CHECK(same_bits(fused<T>(ctx, z, o), got)); // of what a backend keeps
 #if defined(PFAD_TEST_GPU)
             // Of a network that stays as it is.
-            cuda::folded_weights kept;
-            ctx.folded = &kept;
+            cuda::fixed_networks kept;
+            ctx.fixed = &kept;
             const auto folded = fused<T>(ctx, z, o);
             check_close(folded, want, tolerance<T>(terms, 4));
             CHECK(same_bits(fused<T>(ctx, z, o), folded));
             CHECK(kept.size() == 1);
-            ctx.folded = nullptr;
+            ctx.fixed = nullptr;
 #endif
         };
         check(double());
@@ -231,8 +231,8 @@ TEMPLATE_LIST_TEST_CASE(
     "[ops]",
     backends) {
     auto ctx = make_context<TestType>(1);
-    cuda::folded_weights kept;
-    ctx.folded = &kept;
+    cuda::fixed_networks kept;
+    ctx.fixed = &kept;
     const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, true, tail::relu, true};
     channels norm(z.filters), other(z.filters);
     other.mean.data[3] += 1;
@@ -256,13 +256,13 @@ TEMPLATE_LIST_TEST_CASE(
 
 TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN [ops]", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
-    cuda::folded_weights kept;
+    cuda::fixed_networks kept;
     const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::relu, false};
     auto w = weights(z, "w");
     w.data[5 * 144] = std::numeric_limits<double>::quiet_NaN();
     const auto o = place<float>(ctx, z, w, channels(z.filters));
     for (const bool folded : {false, true}) {
-        ctx.folded = folded ? &kept : nullptr;
+        ctx.fixed = folded ? &kept : nullptr;
         const auto y = fused<float>(ctx, z, o);
         CHECK(std::isnan(y.data[5 + 16 * 7]));
         CHECK_FALSE(std::isnan(y.data[4 + 16 * 7]));

@@ -181,7 +181,7 @@ public:
         sgd<float, gpu> optimiser(ctx_, {}, [&](auto&& add) { add(student_, 0.4); });
         const auto fixed = folded ? cuda::make_fixed_networks(ctx_) : nullptr;
         cuda::captured run{ctx_, [&] { step(optimiser); }, fixed};
-        ctx_.folded = captured ? nullptr : fixed.get();
+        ctx_.fixed = captured ? nullptr : fixed.get();
         outcome<float> all;
         for (int i = 0; i < steps; ++i) {
             const auto number = std::to_string(i);
@@ -193,7 +193,7 @@ public:
                 step(optimiser);
             all["loss " + number] = read_elements(ctx_, loss_);
         }
-        ctx_.folded = nullptr;
+        ctx_.fixed = nullptr;
         CHECK(run.is_captured() == captured);
         CHECK((!folded || fixed->size() > 0));
         all["velocities"] = read_elements(ctx_, optimiser.velocities());

@@ -3,6 +3,7 @@
 
 #include <pfad/autograd/parameter.hpp>
 #include <pfad/autograd/variable.hpp>
+#include <pfad/core/context.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -18,7 +19,7 @@ enum class recording : bool { off, on };
 
 /// One forward pass. Recording order is already topological, so backward just pops closures;
 /// each is destroyed after it ran, which returns its activations to the pool.
-template <class Context>
+template <any_context Context>
 class tape {
 public:
     using space = typename Context::space;

@@ -1,6 +1,7 @@
 // A value with a place for its gradient.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/element.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/tensor.hpp>
@@ -44,7 +45,7 @@ public:
 
     /// The place to write a gradient of these extents to, allocated the first time. Throws
     /// errc::shape where an earlier claim had other extents, errc::memory as empty().
-    template <class Context>
+    template <memory_source Context>
     [[nodiscard]] gradient_target<T, R>
     claim(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
         if (!gradient_)

@@ -1,6 +1,7 @@
 // The owning array: a shared handle to dense memory in one space.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/shape.hpp>
 #include <pfad/core/space.hpp>
@@ -76,7 +77,7 @@ private:
 /// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws
 /// errc::memory where there is none, in the name of `who`: an op, or a source file, by default the
 /// caller's, whose stem is the op; errc::shape for a negative extent or a size beyond 64 bits.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
     // Extents of zero do not excuse the others.
@@ -95,7 +96,7 @@ empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()
 }
 
 /// Memory filled with one value.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 full(Context& context, const shape<R>& dims, T value, const char* who = __builtin_FILE()) {
     auto result = empty<T>(context, dims, who);
@@ -107,7 +108,7 @@ full(Context& context, const shape<R>& dims, T value, const char* who = __builti
 }
 
 /// A copy of the elements in memory of its own.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, host>
 clone(Context& context, const tensor<T, R, host>& from, const char* who = __builtin_FILE()) {
     auto result = empty<T>(context, from.dims(), who);

@@ -21,7 +21,7 @@ struct aff_branch {
     conv2d<T, S> expand;
     batch_norm<T, S> expand_bn; ///< behind expand
 
-    template <class C>
+    template <memory_source C>
     aff_branch(C& ctx, int channels, int hidden)
         : reduce(ctx, {.in = channels, .out = hidden, .kernel = 1, .bias = true}),
           reduce_bn(ctx, hidden),
@@ -46,7 +46,7 @@ struct aff {
     /// Attention by pixel, and by the mean over the picture.
     aff_branch<T, S> local_branch, global_branch;
 
-    template <class C>
+    template <memory_source C>
     aff(C& ctx, int channels, int reduction = 4)
         : local_branch(ctx, channels, std::max(1, channels / reduction)),
           global_branch(ctx, channels, std::max(1, channels / reduction)) {}

@@ -13,7 +13,7 @@ template <class T, class S = host>
 struct batch_norm {
     batch_norm_parameters<T, S> parameters; ///< what it owns
 
-    template <class C>
+    template <memory_source C>
     batch_norm(C& ctx, int channels) {
         using A = accumulator_t<T>;
         const shape<1> dims = {{channels}};

@@ -36,7 +36,7 @@ namespace detail {
 template <class C, class P, class S = typename decltype(P::value)::space>
 inline constexpr bool in_reach = std::is_same_v<S, host> || std::is_same_v<S, typename C::space>;
 
-template <class C, class T, int R, class S>
+template <any_context C, class T, int R, class S>
 void make_room(C& ctx, tensor<T, R, S>& value, const shape<R>& dims) {
     if constexpr (std::is_same_v<S, typename C::space>) {
         value = empty<T>(ctx, dims);
@@ -53,7 +53,7 @@ void make_room(C& ctx, tensor<T, R, S>& value, const shape<R>& dims) {
 /// and loaded on the host, then copied to the device, and back to be saved. A state without memory
 /// is left out, or gets memory where the one that it is copied to has none. Throws errc::value
 /// where their parts differ, errc::shape where an extent does.
-template <class C, module A, module B>
+template <any_context C, module A, module B>
 void copy_arrays(C& ctx, A& from, B& to) {
     visit_pairs(from, to, [&]<class P, class Q>(P& source, Q& target) {
         static_assert(detail::in_reach<C, P> && detail::in_reach<C, Q>,

@@ -28,7 +28,7 @@ struct pcar {
     nn::spr<T, S> spr; ///< says how much each branch counts
     pcar_path path;    ///< how it is computed
 
-    template <class C>
+    template <memory_source C>
     pcar(C& ctx, int channels, pcar_path way = pcar_path::measured)
         : convs(ctx, {.in = channels, .out = branches * channels, .parts = branches}),
           spr(ctx, channels), path(way) {}

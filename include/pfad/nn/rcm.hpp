@@ -33,7 +33,7 @@ struct rcm {
     conv2d<T, S> fc1, fc2;
     parameter<accumulator_t<T>, 1, S> layer_scale; ///< (c), of the branch
 
-    template <class C>
+    template <memory_source C>
     rcm(C& ctx, int c, rcm_options o = {})
         : square(ctx, c, 3, 3), horizontal(ctx, c, 1, o.band), horizontal_bn(ctx, c),
           vertical(ctx, c, o.band, 1), norm(ctx, c),

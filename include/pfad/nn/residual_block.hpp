@@ -32,7 +32,7 @@ struct residual_block {
     std::optional<batch_norm<T, S>> downsample_bn; ///< behind downsample_conv
     std::optional<nn::aff<T, S>> aff; ///< joins the two paths; without it they are added
 
-    template <class C>
+    template <memory_source C>
     residual_block(C& ctx, int in, int out, int stride, block_kind kind)
         : conv1(ctx, {.in = in, .out = out, .stride = stride}), bn1(ctx, out), bn2(ctx, out) {
         if (kind.pcar)
@@ -73,7 +73,7 @@ struct stage {
     /// The blocks; the first has the stride.
     residual_block<T, S> first, second;
 
-    template <class C>
+    template <memory_source C>
     stage(C& ctx, int in, int out, int stride, block_kind kind)
         : first(ctx, in, out, stride, kind), second(ctx, out, out, 1, kind) {}
 

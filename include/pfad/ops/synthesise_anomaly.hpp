@@ -213,7 +213,7 @@ struct synthesised_anomaly {
 
 /// Checks the extents (errc::shape), allocates and runs. What the draws hold is the caller's to
 /// check: they may live on another device.
-template <class C, class T, class S>
+template <any_context C, class T, class S>
 [[nodiscard]] synthesised_anomaly<T, S> synthesise_anomaly(C& ctx,
                                                            const tensor<T, 4, S>& good,
                                                            const tensor<T, 4, S>& texture,

@@ -38,7 +38,7 @@ public:
 
     /// `list(add)` calls add(part, rate) once for every part of the network to train; in bf16
     /// add(part, the same part of the exact network, rate).
-    template <class C, class List>
+    template <any_context C, class List>
     flat_parameters(C& ctx, List&& list) {
         std::int64_t total = 0;
         list(adding([&](auto& part, auto&, double rate) {
@@ -69,7 +69,7 @@ public:
     [[nodiscard]] const std::vector<group>& groups() const { return groups_; }
 
     /// Before an update: parameters that no gradient reached count as having a zero one.
-    template <class C>
+    template <any_context C>
     void complete_gradients(C& ctx) {
         for (const auto& p : members_)
             if (!p.slot->written())

@@ -15,12 +15,12 @@ class sgd {
 public:
     /// `list(add)` calls add(part of the network, learning rate) for each group; of a network of
     /// bf16 add(part, the same part of the exact network, learning rate), see flat_parameters.
-    template <class C, class List>
+    template <any_context C, class List>
     sgd(C& ctx, sgd_options options, List&& list)
         : flat_(ctx, std::forward<List>(list)), options_(options) {}
 
     /// One update from the gradients that the last backward pass left.
-    template <class C>
+    template <any_context C>
     void step(C& ctx) {
         flat_.complete_gradients(ctx);
         for (const auto& group : flat_.groups()) {

@@ -4,7 +4,7 @@
 // first element has its offset, too. Bytes: 2 w, once in the life of the network.
 #pragma once
 
-#include <pfad/cuda/folded.hpp>
+#include <pfad/cuda/fixed_networks.hpp>
 #include <pfad/device/map.cuh>
 #include <pfad/ops/conv2d_batch_norm.hpp>
 
@@ -73,17 +73,17 @@ void conv2d_batch_norm_forward(C& ctx,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
                                const batch_norm_epilogue<T>& e) {
-    if (!ctx.folded || !stamp.identity()) {
+    if (!ctx.fixed || !stamp.identity()) {
         pfad::conv2d_batch_norm_forward<C, T>(ctx, x, w, b, y, g, stamp, e);
         return;
     }
-    const folded_weights::key key = {
+    const fixed_networks::key key = {
         stamp.identity(),
         stamp.version(),
         {w.data, b.data, e.weight.data, e.bias.data, e.mean.data, e.variance.data},
         e.epsilon,
         &ctx};
-    const auto& copy = ctx.folded->template of<T>(key, [&] {
+    const auto& copy = ctx.fixed->template of<T>(key, [&] {
         folded_filter<T> made = {empty<T>(ctx, w.dims), empty<T>(ctx, e.mean.dims)};
         fold_batch_norm(ctx, w, b, e, made.weight.view(), made.bias.view());
         return made;

@@ -25,7 +25,7 @@ struct layer {
         return bench::draw<accumulator_t<T>>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
     }
     void forward() {
-        batch_norm_forward(ctx, x, weight, bias, mean, variance, epsilon, {}, tail::relu, y.view());
+        batch_norm_forward(ctx, x, weight, bias, mean, variance, epsilon, {}, post::relu, y.view());
     }
 };
 
@@ -52,7 +52,7 @@ void batch_norm_residual_forward(benchmark::State& state) {
     const auto residual = bench::draw<T>(l.ctx, l.x.dims());
     bench::measure(l.ctx, state, bench::operations(4, l.x), bench::bytes(l.x, residual, l.y), [&] {
         batch_norm_forward(l.ctx, l.x, l.weight, l.bias, l.mean, l.variance, l.epsilon, residual,
-                           tail::relu, l.y.view());
+                           post::relu, l.y.view());
     });
 }
 template <class T>
@@ -62,7 +62,7 @@ void batch_norm_residual_forward_unfused(benchmark::State& state) {
     const auto normal = empty<T>(l.ctx, l.x.dims()), sum = empty<T>(l.ctx, l.x.dims());
     bench::measure(l.ctx, state, bench::operations(4, l.x), bench::bytes(l.x, residual, l.y), [&] {
         batch_norm_forward(l.ctx, l.x, l.weight, l.bias, l.mean, l.variance, l.epsilon, {},
-                           tail::none, normal.view());
+                           post::none, normal.view());
         add_forward(l.ctx, normal.flat(), residual.flat(), sum.flat().view());
         activation_forward(l.ctx, relu{}, sum.flat(), l.y.flat().view());
     });
@@ -76,9 +76,9 @@ void batch_norm_backward(benchmark::State& state) {
     bench::measure(l.ctx, state, bench::operations(10, gy),
                    bench::bytes(l.x, l.y, gy, l.x, l.y, gy, gx), [&] {
                        batch_norm_backward_sums<T>(l.ctx, l.x, l.y, gy, l.mean, l.variance,
-                                                   l.epsilon, tail::relu, sums.view());
+                                                   l.epsilon, post::relu, sums.view());
                        batch_norm_backward_input(l.ctx, l.x, l.y, gy, l.weight, l.mean, l.variance,
-                                                 l.epsilon, tail::relu, sums, true, gx.view(),
+                                                 l.epsilon, post::relu, sums, true, gx.view(),
                                                  store::set, {}, store::set);
                    });
 }

@@ -32,7 +32,7 @@ struct normalised {
 template <class T>
 void conv2d_batch_norm_forward(benchmark::State& state) {
     normalised<T> m(state);
-    const batch_norm_epilogue<T> e = {m.one, m.one, m.one, m.one, 1e-5, tail::relu, {}};
+    const batch_norm_epilogue<T> e = {m.one, m.one, m.one, m.one, 1e-5, post::relu, {}};
     bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
         conv2d_batch_norm_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp, e);
     });
@@ -42,7 +42,7 @@ void conv2d_batch_norm_forward_unfused(benchmark::State& state) {
     normalised<T> m(state);
     bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
         conv2d_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp);
-        batch_norm_forward(m.ctx, m.y, m.one, m.one, m.one, m.one, 1e-5, {}, tail::relu,
+        batch_norm_forward(m.ctx, m.y, m.one, m.one, m.one, m.one, 1e-5, {}, post::relu,
                            m.y.view());
     });
 }
@@ -57,7 +57,7 @@ void fold_batch_norm(benchmark::State& state) {
     std::int64_t const c = bench::maps(state)[3];
     const auto w = bench::draw<T>(ctx, shape<4>{{c, 3, 3, c}});
     const auto one = bench::draw<accumulator_t<T>>(ctx, shape<1>{{c}}, 0.5, 1.5);
-    const batch_norm_epilogue<T> e = {one, one, one, one, 1e-5, tail::relu, {}};
+    const batch_norm_epilogue<T> e = {one, one, one, one, 1e-5, post::relu, {}};
     const auto folded = empty<T>(ctx, w.dims());
     const auto offset = empty<T>(ctx, one.dims());
     bench::measure(ctx, state, bench::operations(1, w), bench::bytes(w, folded),

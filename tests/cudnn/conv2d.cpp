@@ -157,7 +157,7 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
     others[6].g.dilation = 2;
     others[7].epilogue.residual = true;
     others[8].epilogue.bias = true;
-    others[9].epilogue.after = tail::relu;
+    others[9].epilogue.after = post::relu;
     std::set<plan_key> keys = {base.key(limits)};
     for (const auto& other : others)
         CHECK(keys.insert(other.key(limits)).second);

@@ -42,7 +42,7 @@ struct network {
     }
     template <class C>
     image<float, S> operator()(tape<C>& t, const image<float, S>& x) const {
-        return norm(t, conv(t, x), tail::relu);
+        return norm(t, conv(t, x), post::relu);
     }
 };
 
@@ -94,7 +94,7 @@ private:
             target = fixed(f);
             found = trained(t);
         } else if (how_ == branch::side) {
-            std::tie(target, found) = side_by_side(t, fixed, trained);
+            std::tie(target, found) = fork_join(t, fixed, trained);
         } else {
             // Wrong on purpose.
             auto& side = cuda::fork(ctx_);
@@ -278,9 +278,9 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     bool fails = false;
     const auto evaluate = [&] {
         tape<cuda::context> t(ctx, mode::eval);
-        const auto [a, b] = side_by_side(
+        const auto [a, b] = fork_join(
             t, [&](auto& side) { return one.conv(side, x, one.norm); },
-            [&](auto& own) { return other.conv(own, x, other.norm, tail::relu); });
+            [&](auto& own) { return other.conv(own, x, other.norm, post::relu); });
         y = add(t, a, b).value;
         if (fails)
             throw std::logic_error("not today");
@@ -383,7 +383,7 @@ TEST_CASE("side: is made once, by itself, and joined where a branch throws [simt
         return 0;
     };
     REQUIRE(cudaStreamBeginCapture(ctx.stream(), cudaStreamCaptureModeThreadLocal) == cudaSuccess);
-    CHECK_THROWS_AS(side_by_side(t, f, [](auto&) -> int { throw std::logic_error("not today"); }),
+    CHECK_THROWS_AS(fork_join(t, f, [](auto&) -> int { throw std::logic_error("not today"); }),
                     std::logic_error);
     cudaGraph_t graph = nullptr;
     CHECK(cudaStreamEndCapture(ctx.stream(), &graph) == cudaSuccess); // joined

@@ -207,7 +207,7 @@ private:
 
     void step(sgd<float, gpu>& optimiser) {
         tape<cuda::context> t(ctx_, mode::train);
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& fixed) { return teacher_(fixed, constant(clean_)); },
             [&](auto& trained) { return student_(trained, constant(corrupted_)); });
         auto loss = cosine_distance_loss(t, target[0], found[0]);

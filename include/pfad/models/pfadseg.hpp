@@ -1,7 +1,7 @@
 // PFADSeg: teacher, student and segmentation network (figure 2 of the paper).
 #pragma once
 
-#include <pfad/autograd/side_by_side.hpp>
+#include <pfad/autograd/fork_join.hpp>
 #include <pfad/models/resnet18.hpp>
 #include <pfad/models/segmentation.hpp>
 #include <pfad/models/student.hpp>
@@ -62,7 +62,7 @@ struct pfadseg {
         // A gradient goes through both; where none is wanted they may run at the same time.
         if (t.phase == mode::train || t.record_ops == recording::on)
             return cosine_similarity_map(t, teacher(t, x), student(t, x));
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& side) { return teacher(side, x); },
             [&](auto& own) { return student(own, x); });
         return cosine_similarity_map(t, target, found);

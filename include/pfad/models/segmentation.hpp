@@ -55,7 +55,7 @@ struct segmentation {
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
         const auto y = res(t, x);
         const auto z = rcm ? (*rcm)(t, y) : (*aspp)(t, y);
-        return out(t, head(t, z, head_bn, tail::relu));
+        return out(t, head(t, z, head_bn, post::relu));
     }
 };
 

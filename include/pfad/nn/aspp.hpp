@@ -23,7 +23,7 @@ struct conv_bn_relu {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        return conv(t, x, bn, tail::relu);
+        return conv(t, x, bn, post::relu);
     }
 };
 

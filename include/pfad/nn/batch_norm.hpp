@@ -32,7 +32,7 @@ struct batch_norm {
     template <class C>
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         return pfad::batch_norm(t, x, parameters, after, residual);
     }

@@ -50,7 +50,7 @@ struct conv2d {
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
                            const batch_norm<T, S>& norm,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         return conv2d_batch_norm(t, x, weight, bias, geometry, norm.parameters, after, residual);
     }

@@ -48,7 +48,7 @@ struct pcar {
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
                            const batch_norm<T, S>& norm,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         if (is_one_kernel(t, x))
             return branch_conv2d_batch_norm(t, x, weigh(t, x), convs.weight, branches,

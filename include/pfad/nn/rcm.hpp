@@ -51,7 +51,7 @@ struct rcm {
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
         const auto strips = strip_conv2d(t, x, horizontal.weight, std::optional(horizontal.bias));
-        const auto band = horizontal_bn(t, strips, tail::relu);
+        const auto band = horizontal_bn(t, strips, post::relu);
         const auto attention = activate(t, sigmoid{}, vertical(t, band));
         const auto y = norm(t, multiply(t, attention, square(t, x)));
         return layer_scale_add(t, x, fc2(t, activate(t, gelu{}, fc1(t, y))), layer_scale);

@@ -56,14 +56,14 @@ struct residual_block {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        const auto y = conv1(t, x, bn1, tail::relu);
+        const auto y = conv1(t, x, bn1, post::relu);
         const auto shortcut = downsample_conv ? (*downsample_conv)(t, x, *downsample_bn) : x;
-        const auto second = [&](tail after, const image<T, S>& residual) {
+        const auto second = [&](post after, const image<T, S>& residual) {
             return pcar ? (*pcar)(t, y, bn2, after, residual)
                         : (*conv2)(t, y, bn2, after, residual);
         };
-        return aff ? (*aff)(t, second(tail::none, {}), shortcut, tail::relu)
-                   : second(tail::relu, shortcut);
+        return aff ? (*aff)(t, second(post::none, {}), shortcut, post::relu)
+                   : second(post::relu, shortcut);
     }
 };
 

@@ -88,7 +88,7 @@ struct ending {
     const float* scale = nullptr;  ///< a value a channel, or none
     const float* offset = nullptr; ///< the same
     const T* residual = nullptr;   ///< of the results' shape, or none
-    tail after = tail::none;       ///< what is done last
+    post after = post::none;       ///< what is done last
     store how = store::set;        ///< whether results are set or added
 };
 
@@ -124,7 +124,7 @@ void transform_result(const float* products,
                     load(more, end.residual + to);
                     r += more;
                 }
-                if (end.after == tail::relu)
+                if (end.after == post::relu)
                     r = r < 0 ? vector{} : r; // a NaN stays one
                 if (end.how == store::add) {
                     load(more, y.data + to);

@@ -19,8 +19,8 @@ namespace pfad::onnx {
 
 namespace detail {
 
-inline std::string relu_where(context& ctx, tail after, std::string y) {
-    return after == tail::relu ? ctx.graph.node("Relu", {y}) : y;
+inline std::string relu_where(context& ctx, post after, std::string y) {
+    return after == post::relu ? ctx.graph.node("Relu", {y}) : y;
 }
 
 inline std::string multiplied(context& ctx, const std::string& x, float by) {
@@ -59,7 +59,7 @@ inline void attention_fuse_forward(context& ctx,
                                    in<float, 4> r,
                                    in<float, 4> local,
                                    in<float, 4> global,
-                                   tail after,
+                                   post after,
                                    out<float, 4>,
                                    out<float, 4> y) {
     const auto sum = ctx.graph.node("Add", {ctx.name(local), ctx.name(global)});
@@ -79,7 +79,7 @@ inline void batch_norm_forward(context& ctx,
                                in<float, 1> variance,
                                double epsilon,
                                in<float, 4> residual,
-                               tail after,
+                               post after,
                                out<float, 4> y) {
     auto result = ctx.graph.node(
         "BatchNormalization",

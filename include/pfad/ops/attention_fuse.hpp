@@ -1,4 +1,4 @@
-// attention_fuse: the tail of attentional feature fusion (AFF), with an optional ReLU.
+// attention_fuse: the last step of attentional feature fusion (AFF), with an optional ReLU.
 //   w = sigmoid(local + global), global (n,1,1,c) broadcast over the picture
 //   y = act(2 x w + 2 r (1 - w))
 // requires  x, r, local (n,h,w,c)
@@ -26,12 +26,12 @@ void attention_fuse_forward(context& ctx,
                             in<T, 4> r,
                             in<T, 4> local,
                             in<T, 4> global,
-                            tail after,
+                            post after,
                             out<T, 4> w,
                             out<T, 4> y) {
     std::int64_t const c = y.extent(3), area = y.extent(1) * y.extent(2);
     using A = accumulator_t<T>;
-    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
+    A const floor = after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, y.size() / c, 4 * c, [&](std::int64_t begin, std::int64_t end) {
         const auto attention = empty<A>(ctx, shape<1>{{c}});
         A* const a = attention.data();
@@ -61,7 +61,7 @@ void attention_fuse_backward(context& ctx,
                              in<T, 4> w,
                              in<T, 4> y,
                              in<T, 4> gy,
-                             tail after,
+                             post after,
                              gradient_target<T, 4> gx,
                              gradient_target<T, 4> gr,
                              gradient_target<T, 4> glocal,
@@ -84,7 +84,7 @@ void attention_fuse_backward(context& ctx,
             T const* const a = w.data + at;
             for (std::int64_t i = 0; i < channels; ++i)
                 g[i] = A(2) * gy.data[at + i];
-            if (after == tail::relu)
+            if (after == post::relu)
                 for (std::int64_t i = 0; i < channels; ++i)
                     g[i] = y.data[at + i] > A(0) ? g[i] : A(0);
             for (std::int64_t i = 0; i < channels; ++i)
@@ -122,7 +122,7 @@ image<T, S> attention_fuse(tape<C>& t,
                            const image<T, S>& r,
                            const image<T, S>& local,
                            const image<T, S>& global,
-                           tail after) {
+                           post after) {
     expect(x.dims() == r.dims() && x.dims() == local.dims(), "attention_fuse",
            "both inputs and the local attention have one shape", x.dims(), r.dims(), local.dims());
     expect(global.dims() == shape<4>{{x.extent(0), 1, 1, x.extent(3)}}, "attention_fuse",

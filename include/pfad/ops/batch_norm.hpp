@@ -23,8 +23,8 @@
 
 namespace pfad {
 
-/// What follows the normalisation in the same pass.
-enum class tail : bool { none, relu };
+/// What an op does last, in the same pass.
+enum class post : bool { none, relu };
 
 /// The defaults are PyTorch's.
 struct batch_norm_options {
@@ -120,7 +120,7 @@ void batch_norm_forward(context& ctx,
                         in<accumulator_t<T>, 1> variance,
                         double epsilon,
                         in<T, 4> residual,
-                        tail after,
+                        post after,
                         out<T, 4> y) {
     using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
@@ -131,7 +131,7 @@ void batch_norm_forward(context& ctx,
         scale[i] = weight.data[i] / std::sqrt(variance.data[i] + static_cast<A>(epsilon));
         offset[i] = bias.data[i] - mean.data[i] * scale[i];
     }
-    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
+    A const floor = after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, rows, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const from = x.data + row * c;
@@ -158,7 +158,7 @@ void batch_norm_backward_sums(context& ctx,
                               in<accumulator_t<T>, 1> mean,
                               in<accumulator_t<T>, 1> variance,
                               double epsilon,
-                              tail after,
+                              post after,
                               out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
     std::int64_t const c = mean.size(), rows = x.size() / c;
@@ -175,7 +175,7 @@ void batch_norm_backward_sums(context& ctx,
             for (std::int64_t r = row; r < stop; ++r) {
                 T const* const xr = x.data + r * c;
                 T const* const gr = gy.data + r * c;
-                T const* const yr = after == tail::relu ? y.data + r * c : nullptr;
+                T const* const yr = after == post::relu ? y.data + r * c : nullptr;
                 for (std::int64_t i = 0; i < c; ++i) {
                     A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
                     a[i] += g;
@@ -209,7 +209,7 @@ void batch_norm_backward_input(context& ctx,
                                in<accumulator_t<T>, 1> mean,
                                in<accumulator_t<T>, 1> variance,
                                double epsilon,
-                               tail after,
+                               post after,
                                in<accumulator_t<T>, 1> sums,
                                bool batch,
                                out<T, 4> gx,
@@ -235,7 +235,7 @@ void batch_norm_backward_input(context& ctx,
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const xr = x.data + row * c;
             T const* const gr = gy.data + row * c;
-            T const* const yr = after == tail::relu ? y.data + row * c : nullptr;
+            T const* const yr = after == post::relu ? y.data + row * c : nullptr;
             if (gx.data) {
                 T* const to = gx.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i) {
@@ -281,7 +281,7 @@ template <class C, class T, class S>
 image<T, S> batch_norm(tape<C>& t,
                        const image<T, S>& x,
                        const batch_norm_parameters<T, S>& p,
-                       tail after = tail::none,
+                       post after = post::none,
                        const image<T, S>& residual = {},
                        batch_norm_options options = {}) {
     std::int64_t const c = x.extent(3), rows = x.value.size() / std::max<std::int64_t>(c, 1);

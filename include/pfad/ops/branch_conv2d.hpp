@@ -195,7 +195,7 @@ image<T, S> branch_conv2d_batch_norm(tape<C>& t,
                                      const parameter<T, 4, S>& w,
                                      int branches,
                                      const batch_norm_parameters<T, S>& p,
-                                     tail after = tail::none,
+                                     post after = post::none,
                                      const image<T, S>& residual = {},
                                      batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, a, w, p.weight, residual))

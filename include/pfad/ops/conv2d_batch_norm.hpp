@@ -20,7 +20,7 @@ struct batch_norm_epilogue {
     /// Each (k).
     in<accumulator_t<T>, 1> weight, bias, mean, variance;
     double epsilon;    ///< added to the variance
-    tail after;        ///< what follows the residual
+    post after;        ///< what follows the residual
     in<T, 4> residual; ///< of the result's shape, or empty
 };
 
@@ -33,7 +33,7 @@ template <class C, class... V>
 /// That epilogue of a batch norm in evaluation.
 template <class T, class S>
 [[nodiscard]] batch_norm_epilogue<T>
-epilogue_of(const batch_norm_parameters<T, S>& p, tail after, in<T, 4> residual, double epsilon) {
+epilogue_of(const batch_norm_parameters<T, S>& p, post after, in<T, 4> residual, double epsilon) {
     return {p.weight.value, p.bias.value, p.running_mean.value, p.running_variance.value, epsilon,
             after,          residual};
 }
@@ -63,7 +63,7 @@ image<T, S> conv2d_batch_norm(tape<C>& t,
                               const optional_bias<T, S>& b,
                               conv2d_geometry g,
                               const batch_norm_parameters<T, S>& p,
-                              tail after = tail::none,
+                              post after = post::none,
                               const image<T, S>& residual = {},
                               batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, w, p.weight, residual))

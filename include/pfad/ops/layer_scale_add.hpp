@@ -1,4 +1,4 @@
-// layer_scale_add: y = x + gamma z, gamma (c) per channel: RCM's tail.
+// layer_scale_add: y = x + gamma z, gamma (c) per channel: RCM's last step.
 //   gradient  gx = gy, gz = gamma gy, ggamma[c] = sum gy z  (fixed chunks, double)
 //   cost      2 reads 1 write; backward 2 reads 2 writes
 #pragma once

@@ -2,7 +2,7 @@
 // clean picture from the corrupted one, then the segmentation network learns the mask.
 #pragma once
 
-#include <pfad/autograd/side_by_side.hpp>
+#include <pfad/autograd/fork_join.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/data/loader.hpp>
 #include <pfad/data/training_batch.hpp>
@@ -195,7 +195,7 @@ private:
         auto& network = network_->get();
         const auto x = data::synthesise<T>(ctx_, *input_);
         tape<Context> t(ctx_, mode::train);
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& side) { return network.teacher(side, constant(x.clean)); },
             [&](auto& own) { return network.student(own, constant(x.corrupted)); });
         auto loss = cosine_distance_loss(t, target[0], found[0]);

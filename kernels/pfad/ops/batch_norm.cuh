@@ -223,7 +223,7 @@ void batch_norm_forward(context& ctx,
                         in<accumulator_t<T>, 1> variance,
                         double epsilon,
                         in<T, 4> residual,
-                        tail after,
+                        post after,
                         out<T, 4> y) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
@@ -235,7 +235,7 @@ void batch_norm_forward(context& ctx,
     map<n>(ctx, "batch_norm_forward", y.size(),
            c % n == 0 && device::aligned<n>(x.data, residual.data, y.data),
            kernels::batch_norm_value<T>{x.data, residual.data, factor.data(), y.data, c,
-                                        after == tail::relu});
+                                        after == post::relu});
 }
 
 template <class T>
@@ -246,14 +246,14 @@ void batch_norm_backward_sums(context& ctx,
                               in<accumulator_t<T>, 1> mean,
                               in<accumulator_t<T>, 1> variance,
                               double epsilon,
-                              tail after,
+                              post after,
                               out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     std::int64_t const c = mean.size();
     if (c == 0)
         return;
-    const T* const kept = after == tail::relu ? y.data : nullptr;
+    const T* const kept = after == post::relu ? y.data : nullptr;
     sum_rows<2, n, A>(
         ctx, "batch_norm_backward_sums", {1, x.size() / c, c},
         c % n == 0 && device::aligned<n>(x.data, kept, gy.data, mean.data),
@@ -270,7 +270,7 @@ void batch_norm_backward_input(context& ctx,
                                in<accumulator_t<T>, 1> mean,
                                in<accumulator_t<T>, 1> variance,
                                double epsilon,
-                               tail after,
+                               post after,
                                in<accumulator_t<T>, 1> sums,
                                bool batch,
                                out<T, 4> gx,
@@ -288,7 +288,7 @@ void batch_norm_backward_input(context& ctx,
                kernels::batch_norm_slopes<A>{
                    weight.data, variance.data, batch ? sums.data : nullptr, factor.data(), c,
                    static_cast<A>(epsilon), static_cast<A>(x.size() / c)});
-    const T* const kept = after == tail::relu ? y.data : nullptr;
+    const T* const kept = after == post::relu ? y.data : nullptr;
     const T* const needed = batch ? x.data : nullptr;
     map<n>(ctx, "batch_norm_backward_input", x.size(),
            c % n == 0 &&

@@ -1,10 +1,9 @@
 // The page of pfad_evaluate: what was run, metrics, losses and pictures.
 #pragma once
 
-#include "metrics.hpp"
-
 #include <pfad/data/mvtec.hpp>
 #include <pfad/io/image.hpp>
+#include <pfad/metrics/list.hpp>
 #include <pfad/models/model_file.hpp>
 #include <pfad/train/evaluator.hpp>
 #include <pfad/train/report.hpp>
@@ -114,7 +113,7 @@ inline void write_page(const std::string& path,
                 {"evaluation took", std::to_string(run.seconds) + " s"},
                 {"date", date}};
     char text[32];
-    for (const auto& m : metrics)
+    for (const auto& m : pfad::metrics::list)
         if (const auto& value = e.result.*m.value) {
             std::snprintf(text, sizeof text, "%.3f", *value);
             page.cards.push_back({m.title, text, ""});

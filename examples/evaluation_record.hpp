@@ -5,6 +5,7 @@
 
 #include <pfad/inspect/heatmap.hpp>
 #include <pfad/io/base64.hpp>
+#include <pfad/metrics/list.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -51,7 +52,7 @@ inline void record_evaluation(const pfad::state_dict& evaluated,
         pfad::fail(pfad::errc::io,
                    run.model + ": has other weights than when the evaluation began; nothing is "
                                "recorded");
-    for (const auto& m : metrics) {
+    for (const auto& m : pfad::metrics::list) {
         const auto& value = e.result.*m.value;
         file.metadata[m.key] = value ? pfad::detail::exact(*value) : "undefined";
     }

@@ -1,9 +1,9 @@
 // pfad_info: what a model file says of itself.
-#include "metrics.hpp"
 #include "program.hpp"
 
 #include <pfad/io/base64.hpp>
 #include <pfad/io/image.hpp>
+#include <pfad/metrics/list.hpp>
 #include <pfad/models/model_file.hpp>
 
 #include <cctype>
@@ -31,7 +31,7 @@ nlohmann::json to_json(const pfad::model_description& d) {
     j["rcm_mlp_ratio"] = d.options.rcm_detail.mlp_ratio;
     j["size"] = d.size;
     j["threshold"] = d.threshold;
-    for (const auto& m : program::metrics)
+    for (const auto& m : pfad::metrics::list)
         if (const auto found = d.notes.find(m.key); found != d.notes.end()) {
             double value = 0;
             const char* const end = found->second.data() + found->second.size();

@@ -242,12 +242,8 @@ void run_metrics(case_run<T, C>& file) {
         pfad::view<const float, 3>{scores.data(), {{n, h, w}}},
         pfad::view<std::uint8_t const, 3>{mask.data(), {{n, h, w}}}, image, label);
     file.record("out.image_score", image);
-    file.record_value("out.image_auroc", r.image_auroc.value_or(std::nan("")));
-    file.record_value("out.pixel_auroc", r.pixel_auroc.value_or(std::nan("")));
-    file.record_value("out.pixel_ap", r.pixel_ap.value_or(std::nan("")));
-    file.record_value("out.aupro", r.aupro.value_or(std::nan("")));
-    file.record_value("out.iap", r.iap.value_or(std::nan("")));
-    file.record_value("out.iap90", r.iap90.value_or(std::nan("")));
+    for (const auto& m : pfad::metrics::list)
+        file.record_value(std::string("out.") + m.key, (r.*m.value).value_or(std::nan("")));
 }
 
 template <class T, class C>

@@ -4,6 +4,7 @@
 #include <pfad/autograd/parameter.hpp>
 #include <pfad/autograd/variable.hpp>
 #include <pfad/core/context.hpp>
+#include <pfad/core/view.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -47,6 +48,16 @@ public:
         return wanted ? leaf(std::move(value)) : constant(std::move(value));
     }
 
+    /// Keeps `f` for an op's result `y`: backward calls f(Context&, y's gradient as in<T, R>), unless
+    /// nobody wrote one. Nothing where no gradient is wanted. F may own move-only things.
+    template <class T, int R, class F>
+    void record(const variable<T, R, space>& y, F f) {
+        if (y.slot)
+            record([slot = y.slot, f = std::move(f)](Context& ctx) {
+                if (slot->written())
+                    f(ctx, in<T, R>(slot->gradient()));
+            });
+    }
     /// Keeps `f`, called as f(Context&) by backward. F may own move-only things.
     template <class F>
     void record(F f) {

@@ -132,18 +132,15 @@ image<T, S> attention_fuse(tape<C>& t,
     const auto w = wanted ? empty<T>(t.context, x.dims()) : tensor<T, 4, S>();
     attention_fuse_forward(t.context, x.value, r.value, local.value, global.value, after, w.view(),
                            y.value.view());
-    if (y.slot)
-        t.record([x, r, y, w, after, local = local.slot, global = global.slot,
-                  global_dims = global.dims()](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const target = [&](auto const& slot, shape<4> const& dims) {
-                return slot ? slot->claim(ctx, dims) : gradient_target<T, 4>{{}, store::set};
-            };
-            attention_fuse_backward(ctx, x.value, r.value, w, y.value, y.gradient(), after,
-                                    target(x.slot, x.dims()), target(r.slot, r.dims()),
-                                    target(local, x.dims()), target(global, global_dims));
-        });
+    t.record(y, [x, r, y, w, after, local = local.slot, global = global.slot,
+                 global_dims = global.dims()](C& ctx, in<T, 4> gy) {
+        auto const target = [&](auto const& slot, shape<4> const& dims) {
+            return slot ? slot->claim(ctx, dims) : gradient_target<T, 4>{{}, store::set};
+        };
+        attention_fuse_backward(ctx, x.value, r.value, w, y.value, gy, after,
+                                target(x.slot, x.dims()), target(r.slot, r.dims()),
+                                target(local, x.dims()), target(global, global_dims));
+    });
     return y;
 }
 

@@ -300,29 +300,25 @@ image<T, S> batch_norm(tape<C>& t,
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, p.weight, residual));
     batch_norm_forward(t.context, x.value, p.weight.value, p.bias.value, mean, variance,
                        options.epsilon, residual.value, after, y.value.view());
-    if (y.slot)
-        t.record([x, y, p, mean, variance, residual, after, batch, options](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t const channels = x.extent(3);
-            auto const& gy = y.gradient();
-            auto const sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
-            batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
-                                        after, sums.view());
-            auto const gb = p.bias.slot->claim(ctx, p.bias.dims());
-            accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
-            auto const gw = p.weight.slot->claim(ctx, p.weight.dims());
-            accumulate_forward(ctx, sums.slice(channels, p.weight.dims()), gw.to, gw.how);
-            gradient_target<T, 4> gx{{}, store::set}, gr{{}, store::set};
-            if (x.slot)
-                gx = x.slot->claim(ctx, x.dims());
-            if (residual.slot)
-                gr = residual.slot->claim(ctx, x.dims());
-            if (x.slot || residual.slot)
-                batch_norm_backward_input(ctx, x.value, y.value, gy, p.weight.value, mean, variance,
-                                          options.epsilon, after, sums, batch, gx.to, gx.how, gr.to,
-                                          gr.how);
-        });
+    t.record(y, [x, y, p, mean, variance, residual, after, batch, options](C& ctx, in<T, 4> gy) {
+        std::int64_t const channels = x.extent(3);
+        auto const sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
+        batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
+                                    after, sums.view());
+        auto const gb = p.bias.slot->claim(ctx, p.bias.dims());
+        accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
+        auto const gw = p.weight.slot->claim(ctx, p.weight.dims());
+        accumulate_forward(ctx, sums.slice(channels, p.weight.dims()), gw.to, gw.how);
+        gradient_target<T, 4> gx{{}, store::set}, gr{{}, store::set};
+        if (x.slot)
+            gx = x.slot->claim(ctx, x.dims());
+        if (residual.slot)
+            gr = residual.slot->claim(ctx, x.dims());
+        if (x.slot || residual.slot)
+            batch_norm_backward_input(ctx, x.value, y.value, gy, p.weight.value, mean, variance,
+                                      options.epsilon, after, sums, batch, gx.to, gx.how, gr.to,
+                                      gr.how);
+    });
     return y;
 }
 

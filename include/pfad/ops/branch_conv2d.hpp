@@ -156,33 +156,30 @@ image<T, S> branch_conv2d(tape<C>& t,
         conv2d_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
                        view<const A, 1>{}, y.value.slice(k * s.to.size(), s.to).view(), s.geometry);
     }
-    if (y.slot)
-        t.record([x, a, w, y, weights, s](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t const n = s.y[0];
-            const auto gk =
-                empty<A>(ctx, shape<4>{{n * s.kernel[0], s.kernel[1], s.kernel[2], s.kernel[3]}});
-            gradient_target<T, 4> gx = {{}, store::set}, ga = {{}, store::set};
-            if (x.slot)
-                gx = x.slot->claim(ctx, x.dims());
-            if (a.slot)
-                ga = a.slot->claim(ctx, a.dims());
-            for (std::int64_t k = 0; k < n; ++k) {
-                const auto gy = y.gradient().slice(k * s.to.size(), s.to);
-                conv2d_backward_weight<T>(ctx, x.value.slice(k * s.from.size(), s.from), gy,
-                                          gk.slice(k * s.kernel.size(), s.kernel).view(),
-                                          store::set, s.geometry);
-                if (!x.slot)
-                    continue;
-                const auto mixed = kernel_of_sample(ctx, w, weights, s, k);
-                conv2d_backward_input(ctx, gy, mixed,
-                                      view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
+    t.record(y, [x, a, w, weights, s](C& ctx, in<T, 4> gy) {
+        std::int64_t const n = s.y[0];
+        const auto gk =
+            empty<A>(ctx, shape<4>{{n * s.kernel[0], s.kernel[1], s.kernel[2], s.kernel[3]}});
+        gradient_target<T, 4> gx = {{}, store::set}, ga = {{}, store::set};
+        if (x.slot)
+            gx = x.slot->claim(ctx, x.dims());
+        if (a.slot)
+            ga = a.slot->claim(ctx, a.dims());
+        for (std::int64_t k = 0; k < n; ++k) {
+            const in<T, 4> gy_k = {gy.data + k * s.to.size(), s.to};
+            conv2d_backward_weight<T>(ctx, x.value.slice(k * s.from.size(), s.from), gy_k,
+                                      gk.slice(k * s.kernel.size(), s.kernel).view(), store::set,
                                       s.geometry);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            mix_kernels_backward<T>(ctx, w.value, weights, gk, gw.to, gw.how, ga.to, ga.how);
-        });
+            if (!x.slot)
+                continue;
+            const auto mixed = kernel_of_sample(ctx, w, weights, s, k);
+            conv2d_backward_input(ctx, gy_k, mixed,
+                                  view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
+                                  s.geometry);
+        }
+        auto const gw = w.slot->claim(ctx, w.dims());
+        mix_kernels_backward<T>(ctx, w.value, weights, gk, gw.to, gw.how, ga.to, ga.how);
+    });
     return y;
 }
 

@@ -164,17 +164,14 @@ image<T, S> branch_mix(tape<C>& t, const image<T, S>& f, const image<T, S>& a, i
     const auto weights = empty<T>(t.context, a.dims());
     branch_softmax_forward(t.context, a.value, weights.view(), branches);
     branch_mix_forward(t.context, f.value, weights, y.value.view());
-    if (y.slot)
-        t.record([f, a, y, weights](C& ctx) {
-            if (!y.slot->written())
-                return;
-            gradient_target<T, 4> gf = {{}, store::set}, ga = {{}, store::set};
-            if (f.slot)
-                gf = f.slot->claim(ctx, f.dims());
-            if (a.slot)
-                ga = a.slot->claim(ctx, a.dims());
-            branch_mix_backward(ctx, f.value, weights, y.gradient(), gf.to, gf.how, ga.to, ga.how);
-        });
+    t.record(y, [f, a, weights](C& ctx, in<T, 4> gy) {
+        gradient_target<T, 4> gf = {{}, store::set}, ga = {{}, store::set};
+        if (f.slot)
+            gf = f.slot->claim(ctx, f.dims());
+        if (a.slot)
+            ga = a.slot->claim(ctx, a.dims());
+        branch_mix_backward(ctx, f.value, weights, gy, gf.to, gf.how, ga.to, ga.how);
+    });
     return y;
 }
 

@@ -188,24 +188,20 @@ branch_pyramid_pool(tape<C>& t, const image<T, S>& x, const parameter<T, 4, S>& 
     conv2d_forward(t.context, means, w.value.reshape(flat), view<accumulator_t<T>, 1>{},
                    of_bins.view(), conv2d_geometry{}, w.stamp);
     bins_to_branches_forward(t.context, of_bins, y.value.view());
-    if (y.slot)
-        t.record([x, w, y, means, flat, bins](C& ctx) {
-            if (!y.slot->written())
-                return;
-            const auto gbins = empty<T>(ctx, bins);
-            bins_to_branches_backward(ctx, y.gradient(), gbins.view());
-            auto const gw = w.slot->claim(ctx, w.dims());
-            conv2d_backward_weight<T>(ctx, means, gbins,
-                                      view<accumulator_t<T>, 4>{gw.to.data, flat}, gw.how,
-                                      conv2d_geometry{});
-            if (x.slot) {
-                const auto gmeans = empty<T>(ctx, means.dims());
-                conv2d_backward_input(ctx, gbins, w.value.reshape(flat), gmeans.view(), store::set,
-                                      conv2d_geometry{}, w.stamp);
-                auto const gx = x.slot->claim(ctx, x.dims());
-                tap_means_backward(ctx, gmeans, gx.to, gx.how);
-            }
-        });
+    t.record(y, [x, w, means, flat, bins](C& ctx, in<T, 4> gy) {
+        const auto gbins = empty<T>(ctx, bins);
+        bins_to_branches_backward(ctx, gy, gbins.view());
+        auto const gw = w.slot->claim(ctx, w.dims());
+        conv2d_backward_weight<T>(ctx, means, gbins, view<accumulator_t<T>, 4>{gw.to.data, flat},
+                                  gw.how, conv2d_geometry{});
+        if (x.slot) {
+            const auto gmeans = empty<T>(ctx, means.dims());
+            conv2d_backward_input(ctx, gbins, w.value.reshape(flat), gmeans.view(), store::set,
+                                  conv2d_geometry{}, w.stamp);
+            auto const gx = x.slot->claim(ctx, x.dims());
+            tap_means_backward(ctx, gmeans, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

@@ -100,19 +100,16 @@ image<T, S> concat_channels(tape<C>& t, std::vector<image<T, S>> parts) {
         concat_channels_forward(t.context, part.value, y.value.view(), offset);
         offset += part.extent(3);
     }
-    if (y.slot)
-        t.record([parts = std::move(parts), y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t at = 0;
-            for (const auto& part : parts) {
-                if (part.slot) {
-                    auto const gx = part.slot->claim(ctx, part.dims());
-                    concat_channels_backward(ctx, y.gradient(), gx.to, gx.how, at);
-                }
-                at += part.extent(3);
+    t.record(y, [parts = std::move(parts)](C& ctx, in<T, 4> gy) {
+        std::int64_t at = 0;
+        for (const auto& part : parts) {
+            if (part.slot) {
+                auto const gx = part.slot->claim(ctx, part.dims());
+                concat_channels_backward(ctx, gy, gx.to, gx.how, at);
             }
-        });
+            at += part.extent(3);
+        }
+    });
     return y;
 }
 

@@ -258,22 +258,18 @@ image<T, S> conv2d(tape<C>& t,
     auto y = t.result(empty<T>(t.context, conv2d_dims(x.dims(), w.dims(), g)), t.wants(x, w));
     conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<accumulator_t<T>, 1>{},
                    y.value.view(), g, w.stamp);
-    if (y.slot)
-        t.record([x, y, w, b, g](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how, g);
-            if (x.slot) {
-                auto const gx = x.slot->claim(ctx, x.dims());
-                conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);
-            }
-        });
+    t.record(y, [x, w, b, g](C& ctx, in<T, 4> gy) {
+        if (b) {
+            auto const gb = b->slot->claim(ctx, b->dims());
+            conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
+        }
+        auto const gw = w.slot->claim(ctx, w.dims());
+        conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how, g);
+        if (x.slot) {
+            auto const gx = x.slot->claim(ctx, x.dims());
+            conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);
+        }
+    });
     return y;
 }
 

@@ -111,21 +111,16 @@ cosine_distance_loss(tape<C>& t, const image<T, S>& teacher, const image<T, S>& 
     auto loss =
         t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(teacher, student));
     cosine_distance_loss_forward<T>(t.context, teacher.value, student.value, loss.value.view());
-    if (loss.slot)
-        t.record([teacher, student, loss](C& ctx) {
-            if (!loss.slot->written())
-                return;
-            if (student.slot) {
-                auto const g = student.slot->claim(ctx, student.dims());
-                cosine_distance_loss_backward(ctx, teacher.value, student.value, loss.gradient(),
-                                              g.to, g.how);
-            }
-            if (teacher.slot) {
-                auto const g = teacher.slot->claim(ctx, teacher.dims());
-                cosine_distance_loss_backward(ctx, student.value, teacher.value, loss.gradient(),
-                                              g.to, g.how);
-            }
-        });
+    t.record(loss, [teacher, student](C& ctx, in<accumulator_t<T>, 1> gy) {
+        if (student.slot) {
+            auto const g = student.slot->claim(ctx, student.dims());
+            cosine_distance_loss_backward(ctx, teacher.value, student.value, gy, g.to, g.how);
+        }
+        if (teacher.slot) {
+            auto const g = teacher.slot->claim(ctx, teacher.dims());
+            cosine_distance_loss_backward(ctx, student.value, teacher.value, gy, g.to, g.how);
+        }
+    });
     return loss;
 }
 

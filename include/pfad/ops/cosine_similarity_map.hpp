@@ -158,24 +158,20 @@ auto cosine_similarity_map(tape<C>& t, const Teacher& teacher, const Student& st
                                       offset);
         offset += student[k].extent(3);
     }
-    if (y.slot)
-        t.record([teacher, student, y](C& ctx) {
-            if (!y.slot->written())
+    t.record(y, [teacher, student](C& ctx, in<T, 4> gy) {
+        const auto pull = [&](const image_type& with, const image_type& to, std::int64_t at) {
+            if (!to.slot)
                 return;
-            const auto pull = [&](const image_type& with, const image_type& to, std::int64_t at) {
-                if (!to.slot)
-                    return;
-                auto const g = to.slot->claim(ctx, to.dims());
-                cosine_similarity_map_backward(ctx, with.value, to.value, y.gradient(), g.to, g.how,
-                                               at);
-            };
-            std::int64_t at = 0;
-            for (std::size_t k = 0; k < student.size(); ++k) {
-                pull(teacher[k], student[k], at);
-                pull(student[k], teacher[k], at);
-                at += student[k].extent(3);
-            }
-        });
+            auto const g = to.slot->claim(ctx, to.dims());
+            cosine_similarity_map_backward(ctx, with.value, to.value, gy, g.to, g.how, at);
+        };
+        std::int64_t at = 0;
+        for (std::size_t k = 0; k < student.size(); ++k) {
+            pull(teacher[k], student[k], at);
+            pull(student[k], teacher[k], at);
+            at += student[k].extent(3);
+        }
+    });
     return y;
 }
 

@@ -149,22 +149,18 @@ image<T, S> depthwise_conv2d(tape<C>& t,
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, w));
     depthwise_conv2d_forward(t.context, x.value, w.value,
                              b ? b->value.view() : view<accumulator_t<T>, 1>{}, y.value.view());
-    if (y.slot)
-        t.record([x, y, w, b](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                depthwise_conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            depthwise_conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how);
-            if (x.slot) {
-                auto const gx = x.slot->claim(ctx, x.dims());
-                depthwise_conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how);
-            }
-        });
+    t.record(y, [x, w, b](C& ctx, in<T, 4> gy) {
+        if (b) {
+            auto const gb = b->slot->claim(ctx, b->dims());
+            depthwise_conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
+        }
+        auto const gw = w.slot->claim(ctx, w.dims());
+        depthwise_conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how);
+        if (x.slot) {
+            auto const gx = x.slot->claim(ctx, x.dims());
+            depthwise_conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

@@ -98,14 +98,10 @@ focal_l1_result<T, S> focal_l1_loss(tape<C>& t,
     focal_l1_loss_forward<T>(t.context, logit.value.flat(), mask.flat(), gamma, parts.view());
     add_forward(t.context, parts.slice(0, shape<1>{{1}}), parts.slice(1, shape<1>{{1}}),
                 total.value.view());
-    if (total.slot)
-        t.record([logit, mask, gamma, total](C& ctx) {
-            if (!total.slot->written())
-                return;
-            auto const g = logit.slot->claim(ctx, logit.dims());
-            focal_l1_loss_backward(ctx, logit.value.flat(), mask.flat(), gamma, total.gradient(),
-                                   g.to.flat(), g.how);
-        });
+    t.record(total, [logit, mask, gamma](C& ctx, in<accumulator_t<T>, 1> gy) {
+        auto const g = logit.slot->claim(ctx, logit.dims());
+        focal_l1_loss_backward(ctx, logit.value.flat(), mask.flat(), gamma, gy, g.to.flat(), g.how);
+    });
     return {total, parts};
 }
 

@@ -50,13 +50,10 @@ image<T, S> global_average_pool(tape<C>& t, const image<T, S>& x) {
            x.dims());
     auto y = t.result(empty<T>(t.context, shape<4>{{x.extent(0), 1, 1, x.extent(3)}}), t.wants(x));
     global_average_pool_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            global_average_pool_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        auto const gx = x.slot->claim(ctx, x.dims());
+        global_average_pool_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

@@ -46,13 +46,10 @@ l1_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask) {
     expect(p.dims() == mask.dims(), "l1_loss", "shapes are equal", p.dims(), mask.dims());
     auto loss = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(p));
     l1_loss_forward<T>(t.context, p.value.flat(), mask.flat(), loss.value.view());
-    if (loss.slot)
-        t.record([p, mask, loss](C& ctx) {
-            if (!loss.slot->written())
-                return;
-            auto const g = p.slot->claim(ctx, p.dims());
-            l1_loss_backward(ctx, p.value.flat(), mask.flat(), loss.gradient(), g.to.flat(), g.how);
-        });
+    t.record(loss, [p, mask](C& ctx, in<accumulator_t<T>, 1> gy) {
+        auto const g = p.slot->claim(ctx, p.dims());
+        l1_loss_backward(ctx, p.value.flat(), mask.flat(), gy, g.to.flat(), g.how);
+    });
     return loss;
 }
 

@@ -71,22 +71,18 @@ image<T, S> layer_scale_add(tape<C>& t,
            gamma.dims());
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, z, gamma));
     layer_scale_add_forward(t.context, x.value, z.value, gamma.value, y.value.view());
-    if (y.slot)
-        t.record([x, z, y, gamma](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            auto const gs = gamma.slot->claim(ctx, gamma.dims());
-            layer_scale_add_backward_scale<T>(ctx, z.value, gy, gs.to, gs.how);
-            if (z.slot) {
-                auto const g = z.slot->claim(ctx, z.dims());
-                layer_scale_add_backward_input(ctx, gy, gamma.value, g.to, g.how);
-            }
-            if (x.slot) {
-                auto const g = x.slot->claim(ctx, x.dims());
-                accumulate_forward(ctx, gy.flat(), g.to.flat(), g.how);
-            }
-        });
+    t.record(y, [x, z, gamma](C& ctx, in<T, 4> gy) {
+        auto const gs = gamma.slot->claim(ctx, gamma.dims());
+        layer_scale_add_backward_scale<T>(ctx, z.value, gy, gs.to, gs.how);
+        if (z.slot) {
+            auto const g = z.slot->claim(ctx, z.dims());
+            layer_scale_add_backward_input(ctx, gy, gamma.value, g.to, g.how);
+        }
+        if (x.slot) {
+            auto const g = x.slot->claim(ctx, x.dims());
+            accumulate_forward(ctx, gy.flat(), g.to.flat(), g.how);
+        }
+    });
     return y;
 }
 

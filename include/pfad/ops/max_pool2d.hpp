@@ -150,13 +150,10 @@ image<T, S> max_pool2d(tape<C>& t, const image<T, S>& x, pool2d_geometry g) {
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     const auto taps = y.slot ? empty<std::uint8_t>(t.context, dims) : tensor<std::uint8_t, 4, S>();
     max_pool2d_forward(t.context, x.value, y.value.view(), taps.view(), g);
-    if (y.slot)
-        t.record([x, y, taps, g](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            max_pool2d_backward(ctx, y.gradient(), taps, gx.to, gx.how, g);
-        });
+    t.record(y, [x, taps, g](C& ctx, in<T, 4> gy) {
+        auto const gx = x.slot->claim(ctx, x.dims());
+        max_pool2d_backward(ctx, gy, taps, gx.to, gx.how, g);
+    });
     return y;
 }
 

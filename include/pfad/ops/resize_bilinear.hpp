@@ -166,13 +166,10 @@ image<T, S> resize_bilinear(tape<C>& t, const image<T, S>& x, std::int64_t h, st
            "both images have pixels", x.dims(), dims);
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     resize_bilinear_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            resize_bilinear_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        auto const gx = x.slot->claim(ctx, x.dims());
+        resize_bilinear_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

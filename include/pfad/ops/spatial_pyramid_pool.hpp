@@ -126,13 +126,10 @@ image<T, S> spatial_pyramid_pool(tape<C>& t, const image<T, S>& x, int groups) {
     const shape<4> dims = {{x.extent(0) * groups, 1, 1, x.extent(3) / groups * 5}};
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     spatial_pyramid_pool_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            spatial_pyramid_pool_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        auto const gx = x.slot->claim(ctx, x.dims());
+        spatial_pyramid_pool_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

@@ -231,24 +231,21 @@ image<T, S> strip_conv2d(tape<C>& t,
     strip_means_forward<T>(t.context, x.value, r.view(), q.view());
     strip_conv2d_forward(t.context, r, q, v.value, b ? b->value.view() : view<A, 1>{}, s.view(),
                          y.value.view());
-    if (y.slot)
-        t.record([from = x.slot, to = y.slot, dims = x.dims(), v, b, r, q, s](C& ctx) {
-            if (!to->written())
-                return;
-            const auto along = empty<A>(ctx, r.dims());
-            const auto across = empty<A>(ctx, shape<4>{{2, dims[0], dims[2], dims[3]}});
-            strip_conv2d_backward_sums<T>(ctx, to->gradient(), r, s, along.view(), across.view());
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                strip_conv2d_backward_bias<T>(ctx, across, gb.to, gb.how);
-            }
-            auto const gv = v.slot->claim(ctx, v.dims());
-            strip_conv2d_backward_weight<T>(ctx, across, q, gv.to, gv.how);
-            if (from) {
-                auto const gx = from->claim(ctx, dims);
-                strip_conv2d_backward_input<T>(ctx, along, across, v.value, gx.to, gx.how);
-            }
-        });
+    t.record(y, [from = x.slot, dims = x.dims(), v, b, r, q, s](C& ctx, in<T, 4> gy) {
+        const auto along = empty<A>(ctx, r.dims());
+        const auto across = empty<A>(ctx, shape<4>{{2, dims[0], dims[2], dims[3]}});
+        strip_conv2d_backward_sums<T>(ctx, gy, r, s, along.view(), across.view());
+        if (b) {
+            auto const gb = b->slot->claim(ctx, b->dims());
+            strip_conv2d_backward_bias<T>(ctx, across, gb.to, gb.how);
+        }
+        auto const gv = v.slot->claim(ctx, v.dims());
+        strip_conv2d_backward_weight<T>(ctx, across, q, gv.to, gv.how);
+        if (from) {
+            auto const gx = from->claim(ctx, dims);
+            strip_conv2d_backward_input<T>(ctx, along, across, v.value, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

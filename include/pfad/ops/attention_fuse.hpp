@@ -12,7 +12,7 @@
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
 #include <pfad/core/math.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/batch_norm.hpp>
 
 namespace pfad {

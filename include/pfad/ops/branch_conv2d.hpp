@@ -32,8 +32,8 @@ void mix_kernels_forward(context& ctx, in<T, 4> w, in<T, 4> weights, out<T, 4> k
         const wide_sums<T> wide(ctx, size);
         for (std::int64_t i = begin; i < end; ++i) {
             T* const to = k.data + i * size;
-            add_rows(wide.start(to, size, store::set), size, weights.data + i, c, w.data + i * size,
-                     c * size, weights.extent(0));
+            add_weighted_rows(wide.start(to, size, store::set), weights.data + i, c,
+                              w.data + i * size, c * size, size, weights.extent(0));
             wide.finish(to, size);
         }
     });
@@ -77,8 +77,8 @@ void mix_kernels_backward(context& ctx,
                 A* const to = gw.data + row * size;
                 if (gw_how == store::set)
                     std::fill_n(to, size, A(0));
-                add_rows(to, size, weights.data + row, branches * c, gk.data + i * size, c * size,
-                         n);
+                add_weighted_rows(to, weights.data + row, branches * c, gk.data + i * size,
+                                  c * size, size, n);
                 for (std::int64_t k = 0; k < n; ++k)
                     sums.data()[k * branches * c + row] = static_cast<double>(
                         inner_product(gk.data + (k * c + i) * size, w.data + row * size, size));

@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -54,7 +54,7 @@ void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y)
         const wide_sums<T> wide(ctx, c);
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T* const to = y.data + pixel * c;
-            multiply_add(wide.start(to, c, store::set), f.data + pixel * branches * c, c,
+            add_products(wide.start(to, c, store::set), f.data + pixel * branches * c, c,
                          weights.data + pixel / area * branches * c, c, c, branches);
             wide.finish(to, c);
         }
@@ -95,7 +95,7 @@ void branch_softmax_backward(
     std::int64_t const c = ga.extent(3);
     for (std::int64_t k = 0; k < ga.extent(0) / branches; ++k) {
         double* const gw = sums + k * chunks * branches * c;
-        add_rows(gw, gw + branches * c, chunks - 1, branches * c, branches * c);
+        sum_rows(gw, gw + branches * c, chunks - 1, branches * c, branches * c);
         for (std::int64_t i = 0; i < c; ++i) {
             T const* const weight = weights.data + k * branches * c + i;
             double mean = 0;

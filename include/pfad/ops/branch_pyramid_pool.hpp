@@ -11,7 +11,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -73,7 +73,7 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     run_parts(ctx, static_cast<int>(n) * zones, [&](int part) {
         for (std::int64_t i = rows.begin[part % zones]; i < rows.begin[part % zones + 1]; ++i)
             for (int zone = 0; zone < zones; ++zone)
-                add_rows(sums.data() + (part * zones + zone) * c,
+                sum_rows(sums.data() + (part * zones + zone) * c,
                          x.data + ((part / zones * h + i) * w + columns.begin[zone]) * c,
                          columns.size(zone), c, c);
     });
@@ -88,7 +88,7 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
                 for (int zone = 0; zone < zones * zones; ++zone)
                     if (rows.reads(zone / zones, tap_zones::row_part(bin), tap / 3) &&
                         columns.reads(zone % zones, tap_zones::column_part(bin), tap % 3))
-                        add_rows(total.data(), from + zone * c, 1, c, c);
+                        sum_rows(total.data(), from + zone * c, 1, c, c);
                 T* const to = y.data + ((sample * 5 + bin) * 9 + tap) * c;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] = static_cast<T>(

@@ -8,7 +8,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -42,12 +42,12 @@ void concat_broadcast_backward(
     run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {
         std::int64_t const begin = part % chunks * split.chunk;
         std::int64_t const end = std::min(area, begin + split.chunk);
-        add_rows(sums.data() + part * c, gy.data + (part / chunks * area + begin) * wide + offset,
+        sum_rows(sums.data() + part * c, gy.data + (part / chunks * area + begin) * wide + offset,
                  end - begin, wide, c);
     });
     for (std::int64_t k = 0; k < n; ++k) {
         double* const sum = sums.data() + k * chunks * c;
-        add_rows(sum, sum + c, chunks - 1, c, c);
+        sum_rows(sum, sum + c, chunks - 1, c, c);
         for (std::int64_t i = 0; i < c; ++i)
             put(gx.data[k * c + i], static_cast<accumulator_t<T>>(sum[i]), how);
     }

@@ -10,7 +10,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -45,34 +45,6 @@ struct tap_range {
         return {first, std::min(taps, last)};
     }
 };
-
-/// to[i] += values[0] rows[0][i], then values[1] rows[1][i] and so on; the steps are from one value
-/// and one row to the next. Four rows at a time, since reading and writing `to` is what it costs.
-/// `to` is what is computed in, whatever the values and rows are.
-template <class A, class V, class R>
-void add_rows(A* __restrict to,
-              std::int64_t size,
-              V const* values,
-              std::int64_t value_step,
-              R const* rows,
-              std::int64_t row_step,
-              std::int64_t count) {
-    std::int64_t u = 0;
-    for (; u + 4 <= count; u += 4) {
-        V const* const v = values + u * value_step;
-        R const* const r0 = rows + u * row_step;
-        R const *const r1 = r0 + row_step, *const r2 = r1 + row_step, *const r3 = r2 + row_step;
-        A const v0 = v[0], v1 = v[value_step], v2 = v[2 * value_step], v3 = v[3 * value_step];
-        for (std::int64_t i = 0; i < size; ++i)
-            to[i] = to[i] + v0 * r0[i] + v1 * r1[i] + v2 * r2[i] + v3 * r3[i];
-    }
-    for (; u < count; ++u) {
-        A const value = values[u * value_step];
-        R const* const row = rows + u * row_step;
-        for (std::int64_t i = 0; i < size; ++i)
-            to[i] += value * row[i];
-    }
-}
 
 /// Rows of an image that are computed together, and channels of the kernel: both stay in the first
 /// cache, whatever the size of the kernel.
@@ -118,10 +90,11 @@ void conv2d_forward(context& ctx,
                 std::int64_t const left = tap % ks * g.dilation - g.padding;
                 auto const js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(sums + j * k, k,
-                             x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c + ci, 1,
-                             packed.data() + (tap * c + ci) * k, k,
-                             std::min(c - ci, channels_in_cache));
+                    add_weighted_rows(sums + j * k,
+                                      x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c +
+                                          ci,
+                                      1, packed.data() + (tap * c + ci) * k, k, k,
+                                      std::min(c - ci, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
                 std::int64_t const last = std::min(end, first + block);
@@ -165,10 +138,10 @@ void conv2d_backward_input(context& ctx,
                 std::int64_t const left = tap % ks * g.dilation - g.padding;
                 auto const js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(sums + (left + j * g.stride) * c, c,
-                             gy.data + (from * ow + j) * k + ki, 1,
-                             w.data + (ki * kr * ks + tap) * c, kr * ks * c,
-                             std::min(k - ki, channels_in_cache));
+                    add_weighted_rows(sums + (left + j * g.stride) * c,
+                                      gy.data + (from * ow + j) * k + ki, 1,
+                                      w.data + (ki * kr * ks + tap) * c, kr * ks * c, c,
+                                      std::min(k - ki, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
                 std::int64_t const last = std::min(end, first + block);
@@ -208,10 +181,10 @@ void conv2d_backward_weight(context& ctx,
                 for (std::int64_t row = 0; row < n * oh; ++row) {
                     std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
                     if (i >= 0 && i < h && js.first < js.last)
-                        add_rows(gw.data + at * c, c, gy.data + (row * ow + js.first) * k + ki, k,
-                                 x.data +
-                                     ((row / oh * h + i) * wd + left + js.first * g.stride) * c,
-                                 g.stride * c, js.last - js.first);
+                        add_weighted_rows(
+                            gw.data + at * c, gy.data + (row * ow + js.first) * k + ki, k,
+                            x.data + ((row / oh * h + i) * wd + left + js.first * g.stride) * c,
+                            g.stride * c, c, js.last - js.first);
                 }
             }
         });

@@ -9,7 +9,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -54,11 +54,11 @@ void depthwise_filter(context& ctx,
                 // The longer direction of the filter is the inner one.
                 if (ks >= kr)
                     for (std::int64_t r = 0; r < taps_down; ++r)
-                        multiply_add(to, from + r * wd * c, c, weight + sign * r * ks * c, sign * c,
+                        add_products(to, from + r * wd * c, c, weight + sign * r * ks * c, sign * c,
                                      c, taps_right);
                 else
                     for (std::int64_t s = 0; s < taps_right; ++s)
-                        multiply_add(to, from + s * c, wd * c, weight + sign * s * c, sign * ks * c,
+                        add_products(to, from + s * c, wd * c, weight + sign * s * c, sign * ks * c,
                                      c, taps_down);
                 wide.finish(stored, c);
             }
@@ -102,11 +102,11 @@ void depthwise_conv2d_backward_weight(
                         std::int64_t const first = std::max(block, -shift);
                         std::int64_t const last = std::min({block + 8, wd, wd - shift});
                         T const* const from = x.data + ((row + r - kr / 2) * wd + shift) * c;
-                        multiply_add(sums.data() + (r * ks + s) * c, from + first * c, c,
+                        add_products(sums.data() + (r * ks + s) * c, from + first * c, c,
                                      gy.data + (row * wd + first) * c, c, c,
                                      std::max<std::int64_t>(last - first, 0));
                     }
-            add_rows(partial.data() + chunk * gw.size(), sums.data(), 1, 0, gw.size());
+            sum_rows(partial.data() + chunk * gw.size(), sums.data(), 1, 0, gw.size());
         }
     });
     for (std::int64_t i = 0; i < gw.size(); ++i) {
@@ -124,7 +124,7 @@ void depthwise_conv2d_backward_bias(context& ctx,
                                     out<accumulator_t<T>, 1> gb,
                                     store how) {
     std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
-    const auto sums = sum_middle(ctx, {gy.data, {{1, rows, c}}}, T());
+    const auto sums = sum_middle<T>(ctx, {gy.data, {{1, rows, c}}});
     for (std::int64_t i = 0; i < c; ++i)
         put(gb.data[i], static_cast<accumulator_t<T>>(sums.data()[i]), how);
 }

@@ -9,7 +9,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ namespace cpu {
 template <class T>
 void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const std::int64_t n = x.extent(0), area = x.extent(1) * x.extent(2), c = x.extent(3);
-    const auto sums = sum_middle(ctx, {x.data, {{n, area, c}}}, T());
+    const auto sums = sum_middle<T>(ctx, {x.data, {{n, area, c}}});
     for (std::int64_t i = 0; i < n * c; ++i)
         y.data[i] = static_cast<T>(
             static_cast<accumulator_t<T>>(sums.data()[i] / static_cast<double>(area)));

@@ -10,7 +10,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>

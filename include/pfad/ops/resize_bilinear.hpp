@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -37,7 +37,7 @@ tensor<double, 3> pyramid_sums(context& ctx, in<T, 4> x, fixed_chunks split, T) 
         std::int64_t const end = std::min(h, begin + split.chunk);
         for (std::int64_t i = begin; i < end; ++i)
             for (int zone = 0; zone < 3; ++zone)
-                add_rows(sums.data() + (part * 9 + pyramid_zone(i, h) * 3 + zone) * channels,
+                sum_rows(sums.data() + (part * 9 + pyramid_zone(i, h) * 3 + zone) * channels,
                          x.data + ((part / chunks * h + i) * w + start[zone]) * channels,
                          start[zone + 1] - start[zone], channels, channels);
     });
@@ -57,7 +57,7 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     parallel_for(ctx, n, 9 * channels, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t k = begin; k < end; ++k) {
             double* const zones = sums.data() + k * split.size() * 9 * channels;
-            add_rows(zones, zones + 9 * channels, split.size() - 1, 9 * channels, 9 * channels);
+            sum_rows(zones, zones + 9 * channels, split.size() - 1, 9 * channels, 9 * channels);
             for (std::int64_t i = 0; i < channels; ++i) {
                 const auto zone = [&](int p, int q) { return zones[(p * 3 + q) * channels + i]; };
                 T* const to = y.data + (k * channels + i / c * c) * 5;

@@ -13,7 +13,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -51,22 +51,22 @@ void strip_sums(context& ctx,
             for (std::int64_t k = 0; k < count; ++k) {
                 std::fill_n(sum.data(), c, 0.0);
                 if (columns)
-                    multiply_add(sum.data(), from + k * line, c, columns, c, c, w);
+                    add_products(sum.data(), from + k * line, c, columns, c, c, w);
                 else
-                    add_rows(sum.data(), from + k * line, w, c, c);
+                    sum_rows(sum.data(), from + k * line, w, c, c);
                 for (std::int64_t ci = 0; ci < c; ++ci)
                     along.data[(row + k) * c + ci] =
                         static_cast<A>(sum.data()[ci] / static_cast<double>(w));
             }
-            add_rows(down, from, count, line, line);
+            sum_rows(down, from, count, line, line);
             for (std::int64_t j = 0; rows && j < w; ++j)
-                multiply_add(down + line + j * c, from + j * c, line, rows + row * c, c, c, count);
+                add_products(down + line + j * c, from + j * c, line, rows + row * c, c, c, count);
         }
     });
     run_parts(ctx, static_cast<int>(n * kinds), [&](int part) {
         std::int64_t const sample = part / kinds, kind = part % kinds;
         double* const sum = sums.data() + (sample * chunks * kinds + kind) * line;
-        add_rows(sum, sum + kinds * line, chunks - 1, kinds * line, line);
+        sum_rows(sum, sum + kinds * line, chunks - 1, kinds * line, line);
         for (std::int64_t i = 0; i < line; ++i)
             across.data[(kind * n + sample) * line + i] =
                 static_cast<A>(rows ? sum[i] : sum[i] / static_cast<double>(h));
@@ -85,7 +85,7 @@ void strip_filter(context& ctx,
     parallel_for(ctx, x.extent(0) * w, c * count, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             auto const inside = tap_range::of(row % w - count / 2, 1, count, w);
-            multiply_add(y.data + row * c, x.data + (row + inside.first - count / 2) * c, c,
+            add_products(y.data + row * c, x.data + (row + inside.first - count / 2) * c, c,
                          taps + inside.first * step, step, c, inside.last - inside.first);
         }
     });
@@ -188,8 +188,8 @@ void strip_conv2d_backward_weight(context& ctx,
         std::int64_t const count = std::max<std::int64_t>(0, std::min(w, w - shift) - first);
         double* const sum = sums.data() + tap * c;
         for (std::int64_t row = first; row < n * w; row += w) {
-            multiply_add(sum, across.data + row * c, c, q.data + (row + shift) * c, c, c, count);
-            add_rows(sum, across.data + (n * w + row) * c, count, c, c);
+            add_products(sum, across.data + row * c, c, q.data + (row + shift) * c, c, c, count);
+            sum_rows(sum, across.data + (n * w + row) * c, count, c, c);
         }
         for (std::int64_t i = 0; i < c; ++i)
             put(gv.data[tap * c + i], static_cast<accumulator_t<T>>(sum[i]), how);
@@ -203,7 +203,7 @@ void strip_conv2d_backward_bias(context& ctx,
                                 out<accumulator_t<T>, 1> gb,
                                 store how) {
     std::int64_t const c = gb.size(), rows = across.extent(1) * across.extent(2);
-    const auto sums = sum_middle(ctx, {across.data, {{1, rows, c}}}, accumulator_t<T>());
+    const auto sums = sum_middle<accumulator_t<T>>(ctx, {across.data, {{1, rows, c}}});
     for (std::int64_t i = 0; i < c; ++i)
         put(gb.data[i], static_cast<accumulator_t<T>>(sums.data()[i]), how);
 }

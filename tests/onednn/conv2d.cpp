@@ -288,9 +288,8 @@ TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no ne
     const auto stamp = weight_stamp::make();
     const auto run = [&] {
         const auto y = empty<float>(ctx, z.y());
-        conv2d_batch_norm_forward(
-            ctx, x, w, {}, y.view(), z.g, stamp,
-            batch_norm_epilogue<float>{one, one, one, variance, 0, post::none, {}});
+        conv2d_batch_norm_forward(ctx, x, w, {}, y.view(), z.g, stamp,
+                                  norm_view<float>{one, one, one, variance, 0, post::none}, {});
         return y.data()[0]; // of a corner, which sees 4 x 16 inputs: scale (64 - 1) + 1
     };
     CHECK(run() == 64.0f);
@@ -317,9 +316,8 @@ TEST_CASE("onednn conv2d: what is not finite does not vanish in a fused ReLU [on
     const auto y = empty<float>(ctx, x.dims());
     const auto one = full(ctx, shape<1>{{16}}, 1.0f), variance = full(ctx, shape<1>{{16}}, 1.0f);
     const auto run = [&] {
-        conv2d_batch_norm_forward(
-            ctx, x, w, {}, y.view(), {}, weight_stamp::make(),
-            batch_norm_epilogue<float>{one, one, one, variance, 0, post::relu, {}});
+        conv2d_batch_norm_forward(ctx, x, w, {}, y.view(), {}, weight_stamp::make(),
+                                  norm_view<float>{one, one, one, variance, 0, post::relu}, {});
     };
     run();
     CHECK(y.data()[3] == 16.0f);

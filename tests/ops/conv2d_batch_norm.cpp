@@ -285,14 +285,8 @@ TEMPLATE_LIST_TEST_CASE("fold_batch_norm: scales filters, and makes an offset of
             const auto bias = upload<A>(ctx, b);
             const auto to = empty<T>(ctx, w.dims);
             const auto offset = empty<T>(ctx, b.dims);
-            const batch_norm_epilogue<T> e = {p.weight.value,
-                                              p.bias.value,
-                                              p.running_mean.value,
-                                              p.running_variance.value,
-                                              1e-5,
-                                              post::none,
-                                              {}};
-            fold_batch_norm(ctx, from, bias, e, to.view(), offset.view());
+            fold_batch_norm(ctx, from, bias, running_norm(p, post::none, 1e-5), to.view(),
+                            offset.view());
             auto want = rounded<T>(w);
             auto shift = b;
             for (std::int64_t k = 0; k < 5; ++k) {

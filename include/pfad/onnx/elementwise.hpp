@@ -73,21 +73,16 @@ inline void attention_fuse_forward(context& ctx,
 /// By running statistics; then the residual and `after`.
 inline void batch_norm_forward(context& ctx,
                                in<float, 4> x,
-                               in<float, 1> weight,
-                               in<float, 1> bias,
-                               in<float, 1> mean,
-                               in<float, 1> variance,
-                               double epsilon,
+                               const norm_view<float>& norm,
                                in<float, 4> residual,
-                               post after,
                                out<float, 4> y) {
-    auto result = ctx.graph.node(
-        "BatchNormalization",
-        {ctx.name(x), ctx.array(weight), ctx.array(bias), ctx.array(mean), ctx.array(variance)},
-        {{"epsilon", static_cast<float>(epsilon)}});
+    auto result = ctx.graph.node("BatchNormalization",
+                                 {ctx.name(x), ctx.array(norm.weight), ctx.array(norm.bias),
+                                  ctx.array(norm.mean), ctx.array(norm.variance)},
+                                 {{"epsilon", static_cast<float>(norm.epsilon)}});
     if (residual.data)
         result = ctx.graph.node("Add", {result, ctx.name(residual)});
-    ctx.set(y, detail::relu_where(ctx, after, result));
+    ctx.set(y, detail::relu_where(ctx, norm.after, result));
 }
 
 /// x + gamma z.

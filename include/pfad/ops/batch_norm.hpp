@@ -32,6 +32,15 @@ struct batch_norm_options {
     double momentum = 0.1; ///< share of the new statistics in the running ones
 };
 
+/// A batch norm by given statistics, and what follows it.
+template <class T>
+struct norm_view {
+    /// Each (c).
+    in<accumulator_t<T>, 1> weight, bias, mean, variance;
+    double epsilon; ///< added to the variance
+    post after;     ///< done last
+};
+
 namespace cpu {
 
 /// mean[c] and biased variance[c] of the rows of x.
@@ -112,26 +121,19 @@ void batch_norm_update(context&,
 
 /// `residual` may be empty.
 template <class T>
-void batch_norm_forward(context& ctx,
-                        in<T, 4> x,
-                        in<accumulator_t<T>, 1> weight,
-                        in<accumulator_t<T>, 1> bias,
-                        in<accumulator_t<T>, 1> mean,
-                        in<accumulator_t<T>, 1> variance,
-                        double epsilon,
-                        in<T, 4> residual,
-                        post after,
-                        out<T, 4> y) {
+void batch_norm_forward(
+    context& ctx, in<T, 4> x, const norm_view<T>& norm, in<T, 4> residual, out<T, 4> y) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    std::int64_t const c = norm.mean.size(), rows = x.size() / c;
     const auto affine = empty<A>(ctx, shape<1>{{2 * c}});
     A* const scale = affine.data();
     A* const offset = scale + c;
     for (std::int64_t i = 0; i < c; ++i) {
-        scale[i] = weight.data[i] / std::sqrt(variance.data[i] + static_cast<A>(epsilon));
-        offset[i] = bias.data[i] - mean.data[i] * scale[i];
+        scale[i] =
+            norm.weight.data[i] / std::sqrt(norm.variance.data[i] + static_cast<A>(norm.epsilon));
+        offset[i] = norm.bias.data[i] - norm.mean.data[i] * scale[i];
     }
-    A const floor = after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
+    A const floor = norm.after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, rows, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const from = x.data + row * c;
@@ -155,13 +157,10 @@ void batch_norm_backward_sums(context& ctx,
                               in<T, 4> x,
                               in<T, 4> y,
                               in<T, 4> gy,
-                              in<accumulator_t<T>, 1> mean,
-                              in<accumulator_t<T>, 1> variance,
-                              double epsilon,
-                              post after,
+                              const norm_view<T>& norm,
                               out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    std::int64_t const c = norm.mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
@@ -175,11 +174,11 @@ void batch_norm_backward_sums(context& ctx,
             for (std::int64_t r = row; r < stop; ++r) {
                 T const* const xr = x.data + r * c;
                 T const* const gr = gy.data + r * c;
-                T const* const yr = after == post::relu ? y.data + r * c : nullptr;
+                T const* const yr = norm.after == post::relu ? y.data + r * c : nullptr;
                 for (std::int64_t i = 0; i < c; ++i) {
                     A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
                     a[i] += g;
-                    b[i] += g * (xr[i] - mean.data[i]);
+                    b[i] += g * (xr[i] - norm.mean.data[i]);
                 }
             }
             for (std::int64_t i = 0; i < 2 * c; ++i)
@@ -193,8 +192,8 @@ void batch_norm_backward_sums(context& ctx,
             b += partial.data()[chunk * 2 * c + c + i];
         }
         sums.data[i] = static_cast<A>(a);
-        sums.data[c + i] =
-            static_cast<A>(b / std::sqrt(static_cast<double>(variance.data[i]) + epsilon));
+        sums.data[c + i] = static_cast<A>(
+            b / std::sqrt(static_cast<double>(norm.variance.data[i]) + norm.epsilon));
     }
 }
 
@@ -205,27 +204,21 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> x,
                                in<T, 4> y,
                                in<T, 4> gy,
-                               in<accumulator_t<T>, 1> weight,
-                               in<accumulator_t<T>, 1> mean,
-                               in<accumulator_t<T>, 1> variance,
-                               double epsilon,
-                               post after,
+                               const norm_view<T>& norm,
                                in<accumulator_t<T>, 1> sums,
                                bool batch,
-                               out<T, 4> gx,
-                               store how,
-                               view<T, 4> gresidual,
-                               store residual_how) {
+                               gradient_target<T, 4> gx,
+                               gradient_target<T, 4> gresidual) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    std::int64_t const c = norm.mean.size(), rows = x.size() / c;
     const auto factors = empty<A>(ctx, shape<1>{{3 * c}});
     A* const scale = factors.data(); // gx = scale g + slope (x - mean) + offset
     A* const slope = scale + c;
     A* const offset = slope + c;
     const double count = static_cast<double>(rows);
     for (std::int64_t i = 0; i < c; ++i) {
-        const double inv = 1 / std::sqrt(static_cast<double>(variance.data[i]) + epsilon);
-        const double s = static_cast<double>(weight.data[i]) * inv;
+        const double inv = 1 / std::sqrt(static_cast<double>(norm.variance.data[i]) + norm.epsilon);
+        const double s = static_cast<double>(norm.weight.data[i]) * inv;
         scale[i] = static_cast<A>(s);
         slope[i] =
             batch ? static_cast<A>(-s * inv * static_cast<double>(sums.data[c + i]) / count) : A(0);
@@ -235,18 +228,19 @@ void batch_norm_backward_input(context& ctx,
         for (std::int64_t row = begin; row < end; ++row) {
             T const* const xr = x.data + row * c;
             T const* const gr = gy.data + row * c;
-            T const* const yr = after == post::relu ? y.data + row * c : nullptr;
-            if (gx.data) {
-                T* const to = gx.data + row * c;
+            T const* const yr = norm.after == post::relu ? y.data + row * c : nullptr;
+            if (gx.to.data) {
+                T* const to = gx.to.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i) {
                     A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
-                    put(to[i], scale[i] * g + slope[i] * (xr[i] - mean.data[i]) + offset[i], how);
+                    put(to[i], scale[i] * g + slope[i] * (xr[i] - norm.mean.data[i]) + offset[i],
+                        gx.how);
                 }
             }
-            if (gresidual.data) {
-                T* const to = gresidual.data + row * c;
+            if (gresidual.to.data) {
+                T* const to = gresidual.to.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i)
-                    put(to[i], !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0), residual_how);
+                    put(to[i], !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0), gresidual.how);
             }
         }
     });
@@ -298,13 +292,14 @@ image<T, S> batch_norm(tape<C>& t,
                           p.running_mean.value.view(), p.running_variance.value.view());
     }
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, p.weight, residual));
-    batch_norm_forward(t.context, x.value, p.weight.value, p.bias.value, mean, variance,
-                       options.epsilon, residual.value, after, y.value.view());
-    t.record(y, [x, y, p, mean, variance, residual, after, batch, options](C& ctx, in<T, 4> gy) {
+    const auto norm = [w = p.weight.value, b = p.bias.value, mean, variance,
+                       epsilon = options.epsilon,
+                       after]() -> norm_view<T> { return {w, b, mean, variance, epsilon, after}; };
+    batch_norm_forward(t.context, x.value, norm(), residual.value, y.value.view());
+    t.record(y, [x, y, p, norm, residual, batch](C& ctx, in<T, 4> gy) {
         std::int64_t const channels = x.extent(3);
         auto const sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
-        batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
-                                    after, sums.view());
+        batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, norm(), sums.view());
         auto const gb = p.bias.slot->claim(ctx, p.bias.dims());
         accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
         auto const gw = p.weight.slot->claim(ctx, p.weight.dims());
@@ -315,9 +310,7 @@ image<T, S> batch_norm(tape<C>& t,
         if (residual.slot)
             gr = residual.slot->claim(ctx, x.dims());
         if (x.slot || residual.slot)
-            batch_norm_backward_input(ctx, x.value, y.value, gy, p.weight.value, mean, variance,
-                                      options.epsilon, after, sums, batch, gx.to, gx.how, gr.to,
-                                      gr.how);
+            batch_norm_backward_input(ctx, x.value, y.value, gy, norm(), sums, batch, gx, gr);
     });
     return y;
 }

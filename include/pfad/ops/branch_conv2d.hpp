@@ -209,7 +209,7 @@ image<T, S> branch_conv2d_batch_norm(tape<C>& t,
         conv2d_batch_norm_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
                                   view<const accumulator_t<T>, 1>{},
                                   y.slice(k * s.to.size(), s.to).view(), s.geometry, weight_stamp(),
-                                  epilogue_of(p, after, more, options.epsilon));
+                                  running_norm(p, after, options.epsilon), more);
     }
     return constant(std::move(y));
 }

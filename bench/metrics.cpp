@@ -31,8 +31,8 @@ test_set make_set(int levels) {
         pfad::random_stream draws(1, "bench", 0, n);
         std::uint8_t* const mask = set.masks.data() + n * area;
         for (int defect = 0; n % 4 && defect < 3; ++defect) {
-            std::uint32_t const top = draws.below(200), left = draws.below(200);
-            std::uint32_t const height = 2 + draws.below(50), width = 2 + draws.below(50);
+            const std::uint32_t top = draws.below(200), left = draws.below(200);
+            const std::uint32_t height = 2 + draws.below(50), width = 2 + draws.below(50);
             for (std::size_t y = top; y < top + height; ++y)
                 std::fill_n(mask + y * side + left, width, std::uint8_t(1));
         }

@@ -17,7 +17,7 @@ struct excited_block {
     auto fields() { return pfad::fields("conv", conv, "gate", gate, "norm", norm); }
     template <class C>
     image<T> operator()(tape<C>& t, const image<T>& x) const {
-        const auto y = norm(t, conv(t, x), tail::relu, x); // adds x and applies ReLU in one pass
+        const auto y = norm(t, conv(t, x), post::relu, x); // adds x and applies ReLU in one pass
         return multiply(t, y, activate(t, sigmoid{}, gate(t, y)));
     }
 };

@@ -3,6 +3,7 @@
 #include "support/evaluation_record.hpp"
 
 #include <pfad/data/labelled.hpp>
+#include <pfad/metrics/list.hpp>
 
 namespace {
 
@@ -53,7 +54,7 @@ struct arguments {
 nlohmann::json
 to_json(const evaluation& e, const pfad::model_description& d, const program::evaluation_run& run) {
     nlohmann::json j;
-    for (const auto& m : program::metrics) {
+    for (const auto& m : pfad::metrics::list) {
         const auto& value = e.result.*m.value;
         j[m.key] = value ? nlohmann::json(*value) : nlohmann::json(nullptr);
     }
@@ -115,7 +116,7 @@ int evaluate(const arguments& a, const std::string& command) {
                                   [&](int done, int) { progress.show(done, 1, "evaluating"); });
     const program::evaluation_run run{a.test.name(),  a.model,   work->title(), work->options(),
                                       work->stages(), brightest, command,       progress.seconds()};
-    for (const auto& m : program::metrics) {
+    for (const auto& m : pfad::metrics::list) {
         const auto& value = e.result.*m.value;
         if (value)
             std::printf("%-12s %.4f\n", m.title, *value);

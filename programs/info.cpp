@@ -1,11 +1,11 @@
 // pfad_info: what a model file says of itself.
-#include "support/metrics.hpp"
 #include "support/program.hpp"
 
 #include <pfad/detect/detector_file.hpp>
 #include <pfad/detectors/all.hpp>
 #include <pfad/io/base64.hpp>
 #include <pfad/io/image.hpp>
+#include <pfad/metrics/list.hpp>
 
 #include <cctype>
 #include <charconv>
@@ -49,7 +49,7 @@ nlohmann::json to_json(const model_facts& facts) {
     j.update(facts.options);
     j["size"] = d.size;
     j["threshold"] = d.threshold;
-    for (const auto& m : program::metrics)
+    for (const auto& m : pfad::metrics::list)
         if (const auto found = d.notes.find(m.key); found != d.notes.end()) {
             double value = 0;
             const char* const end = found->second.data() + found->second.size();

@@ -203,7 +203,7 @@ int train(arguments& a, const std::string& command) {
     program::keep_apart(a.out + "/model.safetensors", a.from);
     a.run.rotate = rotation_of(a);
     a.run.check();
-    std::string const checkpoint = a.out + "/checkpoint.safetensors";
+    const std::string checkpoint = a.out + "/checkpoint.safetensors";
     if (!a.resume && std::filesystem::exists(checkpoint))
         pfad::fail(pfad::errc::io, checkpoint + ": is of a run that was stopped; go on with "
                                                 "--resume, or remove it to begin again");

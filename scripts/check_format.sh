@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All sources are as clang-format 14 writes them. Other versions differ in details: exit status
-# 77, skipped.
+# All sources are as clang-format 14 writes them, with const before its type. Other versions of it
+# differ in details: exit status 77, skipped.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,6 +17,9 @@ if [[ -z $formatter ]]; then
 fi
 # Folders that are not there yet are no error.
 shopt -s nullglob
-find include* kernels* tests* bench* programs* examples* \
-    \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) -print0 |
-    xargs -0 "$formatter" --dry-run --Werror
+mapfile -d '' -t sources < <(find include* kernels* tests* bench* examples* programs* \
+    \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) -print0)
+wrong=0
+perl scripts/west_const.pl --check "${sources[@]}" ./*.md docs/*.md || wrong=1
+"$formatter" --dry-run --Werror "${sources[@]}" || wrong=1
+exit "$wrong"

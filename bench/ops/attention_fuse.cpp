@@ -27,7 +27,7 @@ void attention_fuse_forward(benchmark::State& state) {
     features<T> f(state);
     bench::measure(f.ctx, state, bench::operations(8, f.y),
                    bench::bytes(f.x, f.r, f.local, f.w, f.y), [&] {
-                       attention_fuse_forward(f.ctx, f.x, f.r, f.local, f.global, tail::relu,
+                       attention_fuse_forward(f.ctx, f.x, f.r, f.local, f.global, post::relu,
                                               f.w.view(), f.y.view());
                    });
 }
@@ -60,7 +60,7 @@ void attention_fuse_backward(benchmark::State& state) {
     };
     bench::measure(f.ctx, state, bench::operations(10, gy),
                    bench::bytes(f.x, f.r, f.w, f.y, gy, gx, gr, glocal), [&] {
-                       attention_fuse_backward(f.ctx, f.x, f.r, f.w, f.y, gy, tail::relu, to(gx),
+                       attention_fuse_backward(f.ctx, f.x, f.r, f.w, f.y, gy, post::relu, to(gx),
                                                to(gr), to(glocal), to(gglobal));
                    });
 }

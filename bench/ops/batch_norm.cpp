@@ -14,7 +14,6 @@ struct layer {
     bench::context ctx;
     bench::array<T, 4> x, y;
     bench::array<accumulator_t<T>, 1> weight, bias, mean, variance, running_mean, running_variance;
-    const double epsilon = batch_norm_options{}.epsilon;
 
     explicit layer(const benchmark::State& state)
         : x(bench::draw<T>(ctx, bench::maps(state))), y(bench::draw<T>(ctx, x.dims())),
@@ -24,9 +23,10 @@ struct layer {
     auto channels(double low) {
         return bench::draw<accumulator_t<T>>(ctx, shape<1>{{x.extent(3)}}, low, low + 1);
     }
-    void forward() {
-        batch_norm_forward(ctx, x, weight, bias, mean, variance, epsilon, {}, tail::relu, y.view());
+    [[nodiscard]] norm_view<T> norm(post after = post::relu) const {
+        return {weight, bias, mean, variance, batch_norm_options{}.epsilon, after};
     }
+    void forward() { batch_norm_forward(ctx, x, norm(), {}, y.view()); }
 };
 
 template <class T>
@@ -50,10 +50,8 @@ template <class T>
 void batch_norm_residual_forward(benchmark::State& state) {
     layer<T> l(state);
     const auto residual = bench::draw<T>(l.ctx, l.x.dims());
-    bench::measure(l.ctx, state, bench::operations(4, l.x), bench::bytes(l.x, residual, l.y), [&] {
-        batch_norm_forward(l.ctx, l.x, l.weight, l.bias, l.mean, l.variance, l.epsilon, residual,
-                           tail::relu, l.y.view());
-    });
+    bench::measure(l.ctx, state, bench::operations(4, l.x), bench::bytes(l.x, residual, l.y),
+                   [&] { batch_norm_forward(l.ctx, l.x, l.norm(), residual, l.y.view()); });
 }
 template <class T>
 void batch_norm_residual_forward_unfused(benchmark::State& state) {
@@ -61,8 +59,7 @@ void batch_norm_residual_forward_unfused(benchmark::State& state) {
     const auto residual = bench::draw<T>(l.ctx, l.x.dims());
     const auto normal = empty<T>(l.ctx, l.x.dims()), sum = empty<T>(l.ctx, l.x.dims());
     bench::measure(l.ctx, state, bench::operations(4, l.x), bench::bytes(l.x, residual, l.y), [&] {
-        batch_norm_forward(l.ctx, l.x, l.weight, l.bias, l.mean, l.variance, l.epsilon, {},
-                           tail::none, normal.view());
+        batch_norm_forward(l.ctx, l.x, l.norm(post::none), {}, normal.view());
         add_forward(l.ctx, normal.flat(), residual.flat(), sum.flat().view());
         activation_forward(l.ctx, relu{}, sum.flat(), l.y.flat().view());
     });
@@ -75,11 +72,9 @@ void batch_norm_backward(benchmark::State& state) {
     const auto sums = empty<accumulator_t<T>>(l.ctx, shape<1>{{2 * l.x.extent(3)}});
     bench::measure(l.ctx, state, bench::operations(10, gy),
                    bench::bytes(l.x, l.y, gy, l.x, l.y, gy, gx), [&] {
-                       batch_norm_backward_sums<T>(l.ctx, l.x, l.y, gy, l.mean, l.variance,
-                                                   l.epsilon, tail::relu, sums.view());
-                       batch_norm_backward_input(l.ctx, l.x, l.y, gy, l.weight, l.mean, l.variance,
-                                                 l.epsilon, tail::relu, sums, true, gx.view(),
-                                                 store::set, {}, store::set);
+                       batch_norm_backward_sums<T>(l.ctx, l.x, l.y, gy, l.norm(), sums.view());
+                       batch_norm_backward_input(l.ctx, l.x, l.y, gy, l.norm(), sums, true,
+                                                 {gx.view(), store::set}, {{}, store::set});
                    });
 }
 PFAD_BENCHMARK(batch_norm_train_forward, bench::all_stages);

@@ -90,7 +90,7 @@ void convolve(benchmark::State& state, const convolution& l, way which) {
     const auto x = draw(ctx, shape<4>{{state.range(0), l.side, l.side, l.from}}, "x");
     const auto w = draw(ctx, shape<4>{{l.to, l.kernel, l.kernel, l.from}}, "w");
     const auto b = draw(ctx, shape<1>{{l.to}}, "b");
-    std::int64_t const out_side = l.g.output(l.side, l.kernel);
+    const std::int64_t out_side = l.g.output(l.side, l.kernel);
     const auto y = draw(ctx, shape<4>{{state.range(0), out_side, out_side, l.to}}, "y");
     const auto bias = l.bias ? b.view() : view<float, 1>{};
     const auto stamp = weight_stamp::make(); // weights stay packed, as in inference

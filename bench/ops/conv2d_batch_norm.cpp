@@ -24,6 +24,7 @@ struct normalised {
           y(empty<T>(ctx, x.dims())),
           one(bench::draw<accumulator_t<T>>(ctx, shape<1>{{x.extent(3)}}, 0.5, 1.5)) {}
 
+    [[nodiscard]] norm_view<T> norm() const { return {one, one, one, one, 1e-5, post::relu}; }
     [[nodiscard]] double operations() const {
         return bench::operations(18 * static_cast<double>(x.extent(3)) + 3, y);
     }
@@ -32,9 +33,9 @@ struct normalised {
 template <class T>
 void conv2d_batch_norm_forward(benchmark::State& state) {
     normalised<T> m(state);
-    const batch_norm_epilogue<T> e = {m.one, m.one, m.one, m.one, 1e-5, tail::relu, {}};
     bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
-        conv2d_batch_norm_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp, e);
+        conv2d_batch_norm_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp, m.norm(),
+                                  {});
     });
 }
 template <class T>
@@ -42,8 +43,7 @@ void conv2d_batch_norm_forward_unfused(benchmark::State& state) {
     normalised<T> m(state);
     bench::measure(m.ctx, state, m.operations(), bench::bytes(m.x, m.w, m.y), [&] {
         conv2d_forward(m.ctx, m.x, m.w, {}, m.y.view(), m.geometry, m.stamp);
-        batch_norm_forward(m.ctx, m.y, m.one, m.one, m.one, m.one, 1e-5, {}, tail::relu,
-                           m.y.view());
+        batch_norm_forward(m.ctx, m.y, m.norm(), {}, m.y.view());
     });
 }
 PFAD_BENCHMARK(conv2d_batch_norm_forward, bench::stages);
@@ -54,14 +54,14 @@ PFAD_BENCHMARK(conv2d_batch_norm_forward_unfused, bench::stages);
 template <class T>
 void fold_batch_norm(benchmark::State& state) {
     bench::context ctx;
-    std::int64_t const c = bench::maps(state)[3];
+    const std::int64_t c = bench::maps(state)[3];
     const auto w = bench::draw<T>(ctx, shape<4>{{c, 3, 3, c}});
     const auto one = bench::draw<accumulator_t<T>>(ctx, shape<1>{{c}}, 0.5, 1.5);
-    const batch_norm_epilogue<T> e = {one, one, one, one, 1e-5, tail::relu, {}};
+    const norm_view<T> norm = {one, one, one, one, 1e-5, post::relu};
     const auto folded = empty<T>(ctx, w.dims());
     const auto offset = empty<T>(ctx, one.dims());
     bench::measure(ctx, state, bench::operations(1, w), bench::bytes(w, folded),
-                   [&] { fold_batch_norm(ctx, w, {}, e, folded.view(), offset.view()); });
+                   [&] { fold_batch_norm(ctx, w, {}, norm, folded.view(), offset.view()); });
 }
 PFAD_BENCHMARK(fold_batch_norm, bench::stages);
 

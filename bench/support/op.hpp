@@ -68,13 +68,13 @@ inline void segmentation(benchmark::internal::Benchmark* b) {
 
 /// The bytes of some tensors, each read or written once.
 template <class... A>
-[[nodiscard]] double bytes(A const&... tensors) {
+[[nodiscard]] double bytes(const A&... tensors) {
     return static_cast<double>(
         (... + (tensors.size() * static_cast<std::int64_t>(sizeof(*tensors.data())))));
 }
 /// `each` operations for every element.
 template <class A>
-[[nodiscard]] double operations(double each, A const& elements) {
+[[nodiscard]] double operations(double each, const A& elements) {
     return each * static_cast<double>(elements.size());
 }
 

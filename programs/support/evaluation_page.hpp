@@ -1,12 +1,11 @@
 // The page of pfad_evaluate: what was run, metrics, losses and pictures.
 #pragma once
 
-#include "support/metrics.hpp"
-
 #include <pfad/data/mvtec.hpp>
 #include <pfad/detect/detector_file.hpp>
 #include <pfad/evaluate/evaluator.hpp>
 #include <pfad/io/image.hpp>
+#include <pfad/metrics/list.hpp>
 #include <pfad/report/page.hpp>
 
 #include <nlohmann/json.hpp>
@@ -85,7 +84,7 @@ inline std::vector<std::size_t> gallery_order(const evaluation& e) {
                 of.push_back(i);
         std::sort(of.begin(), of.end(),
                   [&](std::size_t a, std::size_t b) { return e.scores[a] > e.scores[b]; });
-        std::size_t const count = std::min<std::size_t>(of.size(), kinds.size() > 3 ? 3 : 4);
+        const std::size_t count = std::min<std::size_t>(of.size(), kinds.size() > 3 ? 3 : 4);
         for (std::size_t k = 0; k < count; ++k)
             chosen.push_back(of[count == 1 ? 0 : k * (of.size() - 1) / (count - 1)]);
     }
@@ -98,7 +97,7 @@ inline void write_page(const std::string& path,
                        const evaluation_run& run) {
     pfad::report::report_data page;
     const auto note = [&](const char* key) {
-        auto const found = d.notes.find(key);
+        const auto found = d.notes.find(key);
         return found == d.notes.end() ? std::string("unknown") : found->second;
     };
     page.title = "pfad: " + run.name;
@@ -108,7 +107,7 @@ inline void write_page(const std::string& path,
     if (note("teacher") == "random")
         page.summary += " The teacher is random: with ImageNet weights the figures are better.";
     char date[32];
-    std::time_t const now = std::time(nullptr);
+    const std::time_t now = std::time(nullptr);
     std::strftime(date, sizeof date, "%Y-%m-%d %H:%M", std::localtime(&now));
     std::string network;
     for (const auto& o : run.options)
@@ -123,7 +122,7 @@ inline void write_page(const std::string& path,
                 {"evaluation took", std::to_string(run.seconds) + " s"},
                 {"date", date}};
     char text[32];
-    for (const auto& m : metrics)
+    for (const auto& m : pfad::metrics::list)
         if (const auto& value = e.result.*m.value) {
             std::snprintf(text, sizeof text, "%.3f", *value);
             page.cards.push_back({m.title, text, ""});
@@ -136,7 +135,7 @@ inline void write_page(const std::string& path,
     page.scores.threshold = shown(d.threshold);
     for (std::size_t i = 0; i < e.items.size(); ++i)
         (e.labels[i] ? page.scores.anomalous : page.scores.good).push_back(shown(e.scores[i]));
-    for (std::size_t const i : gallery_order(e)) {
+    for (const std::size_t i : gallery_order(e)) {
         const auto picture = pfad::read_picture(e.items[i].picture.string());
         const auto mask = e.masks.begin() + static_cast<std::ptrdiff_t>(i) * d.size * d.size;
         const std::vector<float> truth(mask, mask + static_cast<std::ptrdiff_t>(d.size) * d.size);

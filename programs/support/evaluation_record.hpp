@@ -4,6 +4,7 @@
 #include "support/evaluation_page.hpp"
 
 #include <pfad/io/base64.hpp>
+#include <pfad/metrics/list.hpp>
 #include <pfad/report/heat_map.hpp>
 
 #include <algorithm>
@@ -52,7 +53,7 @@ inline void record_evaluation(const pfad::state_dict& evaluated,
         pfad::fail(pfad::errc::io,
                    run.model + ": has other weights than when the evaluation began; nothing is "
                                "recorded");
-    for (const auto& m : metrics) {
+    for (const auto& m : pfad::metrics::list) {
         const auto& value = e.result.*m.value;
         file.metadata[m.key] = value ? pfad::exact_text(*value) : "undefined";
     }

@@ -133,7 +133,7 @@ public:
         shown_ = now;
         const double speed = pace_ > 0 ? 1 / pace_ : 0, left = (total_ - done) * pace_;
         const int width = 24, filled = total_ > 0 ? width * done / total_ : width;
-        std::string const bar = std::string(static_cast<std::size_t>(filled), '#') +
+        const std::string bar = std::string(static_cast<std::size_t>(filled), '#') +
                                 std::string(static_cast<std::size_t>(width - filled), '.');
         char line[256];
         std::snprintf(line, sizeof line, "%d/%d  %s  %.1f images/s  %d:%02d left", done, total_,
@@ -175,7 +175,7 @@ public:
 
     /// `flush`: a checkpoint follows, which must not be on the disk before its lines are.
     void add(const nlohmann::json& line, bool flush) {
-        std::string const text = line.dump() + "\n";
+        const std::string text = line.dump() + "\n";
         if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() ||
             std::fflush(file_) != 0 || (flush && fsync(fileno(file_)) != 0))
             pfad::fail(pfad::errc::io, path_ + ": cannot be written, the disk may be full");

@@ -58,7 +58,8 @@ TEST_CASE("parameter: copies share value, gradient and stamp [autograd]", "[auto
     CHECK(a.stamp.version() == 1);
     CHECK(a.stamp.identity() == b.stamp.identity());
     CHECK(parameter<float, 1>().stamp.identity() != a.stamp.identity());
-    CHECK(a.form == parameter_form::vector);
+    CHECK(a.form == parameter_form::same);
+    CHECK(parameter<float, 2>().form == parameter_form::same);
     CHECK(parameter<float, 4>().form == parameter_form::conv);
 }
 

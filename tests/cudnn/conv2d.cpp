@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "support/sentence.hpp"
 
+#include <pfad/cuda/copy.hpp>
+#include <pfad/cuda/queue.hpp>
 #include <pfad/cudnn/conv2d.hpp>
 
 #include <algorithm>
@@ -12,6 +14,8 @@
 
 using namespace pfad;
 using namespace pfad::cudnn;
+
+static_assert(queued_context<cudnn::context>);
 
 namespace {
 
@@ -153,7 +157,7 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
     others[6].g.dilation = 2;
     others[7].epilogue.residual = true;
     others[8].epilogue.bias = true;
-    others[9].epilogue.after = tail::relu;
+    others[9].epilogue.after = post::relu;
     std::set<plan_key> keys = {base.key(limits)};
     for (const auto& other : others)
         CHECK(keys.insert(other.key(limits)).second);

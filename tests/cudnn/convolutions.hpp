@@ -52,10 +52,11 @@ void conv2d_batch_norm_forward(context& ctx,
                                out<T, 4> y,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
-                               const batch_norm_epilogue<T>& e) {
+                               const norm_view<T>& norm,
+                               in<T, 4> residual) {
     if (!stamp.identity())
         throw std::logic_error("a weight without a stamp is not folded");
-    note<T>(ctx, x, w, y, g, {e.residual.data != nullptr, true, e.after});
+    note<T>(ctx, x, w, y, g, {residual.data != nullptr, true, norm.after});
 }
 
 /// As on a GPU.

@@ -36,11 +36,11 @@ struct small_set {
 struct made_sample : corrupted_pictures<float> {
     made_sample(const sampler& from, sampler::scratch& work, std::int64_t iteration, int index) {
         cpu::context ctx(1);
-        std::int64_t const n = from.options().batch, size = from.options().size;
+        const std::int64_t n = from.options().batch, size = from.options().size;
         const auto batch = data::perlin::empty(ctx, n, size);
         data::perlin().make(from, iteration, index, work, batch);
         const shape<4> picture = {1, size, size, 3};
-        std::int64_t const at = index * picture.size();
+        const std::int64_t at = index * picture.size();
         static_cast<corrupted_pictures&>(*this) = data::perlin::pictures<float>(
             ctx, data::perlin::arrays<>{
                      batch.good.slice(at, picture), batch.texture.slice(at, picture),

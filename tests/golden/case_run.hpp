@@ -162,7 +162,7 @@ public:
         }
     }
     /// NaN where `from` is null: a gradient that was not computed.
-    std::vector<double> torch_values(const pfad::named_array<T>& entry, T const* from) {
+    std::vector<double> torch_values(const pfad::named_array<T>& entry, const T* from) {
         std::vector<double> values(static_cast<std::size_t>(entry.size()), std::nan(""));
         if (from) {
             const auto here = pfad::empty<T>(plain, pfad::shape<1>{{entry.size()}});

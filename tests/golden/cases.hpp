@@ -167,7 +167,7 @@ void run_module(case_run<T, C>& file, F&& f, const A&... sizes) {
         x.push_back(file.leaf("in." + name));
     const std::vector<pfad::image<T, typename C::space>> y = f(m, t, x);
     for (std::size_t i = 0; i < y.size(); ++i) {
-        std::string const name = y.size() == 1 ? "y" : "y" + std::to_string(i + 1);
+        const std::string name = y.size() == 1 ? "y" : "y" + std::to_string(i + 1);
         file.record_image("out." + name, y[i].value);
         file.seed(y[i], name);
     }
@@ -184,7 +184,7 @@ bool run_modules(case_run<T, C>& file) {
     const auto one = [](const auto& m, auto& t, const auto& x) { return images{m(t, x[0])}; };
     const auto many = [](const auto& m, auto& t, const auto& x) { return m(t, x[0]); };
     const auto number = [&](const char* key) { return file.attrs[key].template get<int>(); };
-    pfad::nn::block_kind const kind = {flag("pcar"), flag("aff"), pcar_path};
+    const pfad::nn::block_kind kind = {flag("pcar"), flag("aff"), pcar_path};
     if (file.kind == "spr")
         run_module<pfad::nn::spr>(file, one, number("c"));
     else if (file.kind == "pcar")
@@ -227,7 +227,7 @@ void run_metrics(case_run<T, C>& file) {
     const auto scores = in.template values<float>();
     const auto truth = file.want.at("in.mask").template values<float>();
     const std::vector<std::uint8_t> mask(truth.begin(), truth.end());
-    std::int64_t const n = in.dims[0], h = in.dims[1], w = in.dims[2];
+    const std::int64_t n = in.dims[0], h = in.dims[1], w = in.dims[2];
     const auto maps = pfad::empty<T>(file.plain, pfad::shape<4>{{n, h, w, 1}});
     std::copy(scores.begin(), scores.end(), maps.data()); // as they are in any type
     const auto top =
@@ -239,20 +239,16 @@ void run_metrics(case_run<T, C>& file) {
             *std::max_element(mask.begin() + i * h * w, mask.begin() + (i + 1) * h * w));
     const auto r = pfad::metrics::evaluate_maps(
         pfad::view<const float, 3>{scores.data(), {{n, h, w}}},
-        pfad::view<std::uint8_t const, 3>{mask.data(), {{n, h, w}}}, image, label);
+        pfad::view<const std::uint8_t, 3>{mask.data(), {{n, h, w}}}, image, label);
     file.record("out.image_score", image);
-    file.record_value("out.image_auroc", r.image_auroc.value_or(std::nan("")));
-    file.record_value("out.pixel_auroc", r.pixel_auroc.value_or(std::nan("")));
-    file.record_value("out.pixel_ap", r.pixel_ap.value_or(std::nan("")));
-    file.record_value("out.aupro", r.aupro.value_or(std::nan("")));
-    file.record_value("out.iap", r.iap.value_or(std::nan("")));
-    file.record_value("out.iap90", r.iap90.value_or(std::nan("")));
+    for (const auto& m : pfad::metrics::list)
+        file.record_value(std::string("out.") + m.key, (r.*m.value).value_or(std::nan("")));
 }
 
 template <class T, class C>
 bool run_ops(case_run<T, C>& file) {
     const auto unary = [&](auto f) {
-        run_op(file, {"x"}, [f](auto& t, auto const& x) { return f(t, x[0]); });
+        run_op(file, {"x"}, [f](auto& t, const auto& x) { return f(t, x[0]); });
     };
     if (file.kind == "conv2d")
         run_conv2d(file);

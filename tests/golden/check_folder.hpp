@@ -56,7 +56,7 @@ inline verdict check(const std::string& backend, const std::string& file) {
 inline int check_folder(int argc, char** argv) {
     std::string folder, backend = backends.front();
     for (int i = 1; i < argc; ++i) {
-        std::string const argument = argv[i];
+        const std::string argument = argv[i];
         if (argument == "--backend" && i + 1 < argc)
             backend = argv[++i];
         else if (argument == "--pcar" && i + 1 < argc && argv[i + 1] == std::string("branches"))
@@ -84,7 +84,7 @@ inline int check_folder(int argc, char** argv) {
     std::sort(files.begin(), files.end());
     int passed = 0, failed = 0, left = 0;
     for (const auto& file : files) {
-        std::string const name = file.stem().string();
+        const std::string name = file.stem().string();
         if (const auto why = left_out(file); !why.empty()) {
             std::printf("left %-32s %s\n", name.c_str(), why.c_str());
             ++left;

@@ -41,7 +41,7 @@ void run_trajectory(case_run<T, C>& file) {
     chosen.focal_gamma = number("gamma");
     auto m = file.template filled<pfad::pfadseg>(chosen);
     const auto stages = pfad::pfadseg<T, space>::stages(chosen);
-    pfad::sgd_options const options{number("momentum"), number("weight_decay")};
+    const pfad::sgd_options options{number("momentum"), number("weight_decay")};
     const auto input = [&](const char* name, int i) {
         return pfad::constant(file.input(std::string("in.") + name + std::to_string(i)));
     };

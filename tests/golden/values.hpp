@@ -38,7 +38,7 @@ inline std::vector<float> value_for(const std::string& key, const std::vector<st
         count *= static_cast<std::size_t>(d);
     std::vector<float> values(count);
     const auto u = uniform01(key, count);
-    std::string const last = key.substr(key.rfind('.') + 1);
+    const std::string last = key.substr(key.rfind('.') + 1);
     float scale = 0.1f, offset = 0; // bias, running_mean
     if (last == "weight" && dims.size() == 4)
         scale =

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     using namespace pfad::test;
     if (!gpu_is_here("gpu_networks"))
         return cannot_run;
-    std::string const job = argc > 1 ? argv[1] : "";
+    const std::string job = argc > 1 ? argv[1] : "";
     try {
         if (job == "golden")
             return golden::check_folder(argc - 1, argv + 1);

@@ -82,12 +82,12 @@ outcome run_both_stages(C& ctx, pfadseg_options options, double noise) {
     steps.update();
     record("map", steps.map(corrupted));
     // As a predictor has it.
-    [[maybe_unused]] cuda::folded_weights kept;
-    if constexpr (requires { ctx.folded; })
-        ctx.folded = &kept;
+    [[maybe_unused]] cuda::fixed_networks kept;
+    if constexpr (requires { ctx.fixed; })
+        ctx.fixed = &kept;
     record("map of a fixed network", steps.map(corrupted));
-    if constexpr (requires { ctx.folded; })
-        ctx.folded = nullptr;
+    if constexpr (requires { ctx.fixed; })
+        ctx.fixed = nullptr;
     // Of the values only those that have no gradient.
     visit(steps.exact_network(), "", [&](const std::string& name, auto& p) {
         if constexpr (!requires { p.slot; })

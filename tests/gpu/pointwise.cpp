@@ -80,7 +80,7 @@ public:
         check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product");
         what_.reset(made);
         set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-        const bool relu = p.epilogue.after == tail::relu;
+        const bool relu = p.epilogue.after == post::relu;
         set(CUBLASLT_MATMUL_DESC_EPILOGUE,
             p.epilogue.bias ? (relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
                             : (relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT));
@@ -192,7 +192,7 @@ void measure(cudnn::context& ctx, cublasLtHandle_t handle, std::int64_t batch, i
                     "\"residual\": %s, \"relu\": %s, \"cudnn_us\": %.2f, \"cublaslt_us\": %s}\n",
                     to_string(p.x).c_str(), static_cast<long long>(p.w[0]), count,
                     p.epilogue.residual ? "true" : "false",
-                    p.epilogue.after == tail::relu ? "true" : "false", cudnn_us,
+                    p.epilogue.after == post::relu ? "true" : "false", cudnn_us,
                     by_cublas ? std::to_string(cublas_us).c_str() : "null");
         sum[0] += count * cudnn_us;
         sum[1] += count * cublas_us;

@@ -251,7 +251,7 @@ TEST_CASE("image: changed bytes give a picture or an error, never a crash [io]")
         for (int round = 0; round < 300; ++round) {
             bytes changed = whole;
             // Mostly in the headers, where extents and lengths are.
-            std::size_t const range = round % 2 ? changed.size() : 64;
+            const std::size_t range = round % 2 ? changed.size() : 64;
             changed[random() % range] = static_cast<std::uint8_t>(random());
             put_file(folder / "p", changed);
             try {

@@ -41,11 +41,11 @@ void flood(const std::vector<std::uint8_t>& mask,
     std::vector<std::int64_t> stack = {start};
     labels[static_cast<std::size_t>(start)] = number;
     while (!stack.empty()) {
-        std::int64_t const at = stack.back();
+        const std::int64_t at = stack.back();
         stack.pop_back();
         for (std::int64_t dy = -1; dy <= 1; ++dy)
             for (std::int64_t dx = -1; dx <= 1; ++dx) {
-                std::int64_t const y = at / width + dy, x = at % width + dx;
+                const std::int64_t y = at / width + dy, x = at % width + dx;
                 if (y < 0 || x < 0 || y >= height || x >= width)
                     continue;
                 const std::size_t to = static_cast<std::size_t>(y * width + x);
@@ -106,7 +106,7 @@ TEST_CASE("connected_components: empty, full and no pixels at all [metrics]") {
 TEST_CASE("connected_components: agrees with a flood fill on noise [metrics]") {
     for (int seed = 0; seed < 60; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "components");
-        std::int64_t const height = 1 + draws.below(24), width = 1 + draws.below(24);
+        const std::int64_t height = 1 + draws.below(24), width = 1 + draws.below(24);
         const double density = draws.uniform(0.05, 0.7);
         std::vector<std::uint8_t> mask(static_cast<std::size_t>(height * width));
         for (auto& m : mask)

@@ -35,10 +35,10 @@ test_set make_set(std::uint64_t seed, std::int64_t good = 2) {
     for (std::int64_t n = 0; n < set.pictures; ++n) {
         pfad::random_stream draws(seed, "set", 0, static_cast<std::uint64_t>(n));
         std::vector<std::uint8_t> mask(area);
-        std::uint32_t const defects = n < good ? 0 : 1 + draws.below(2);
+        const std::uint32_t defects = n < good ? 0 : 1 + draws.below(2);
         for (std::uint32_t d = 0; d < defects; ++d) {
-            std::uint32_t const top = draws.below(14), left = draws.below(16);
-            std::uint32_t const size = 1 + draws.below(6);
+            const std::uint32_t top = draws.below(14), left = draws.below(16);
+            const std::uint32_t size = 1 + draws.below(6);
             for (std::uint32_t y = top; y < top + size; ++y)
                 std::fill_n(mask.begin() + y * set.width + left, size, std::uint8_t(1));
         }
@@ -92,9 +92,8 @@ TEST_CASE("evaluation: a map that equals the mask is perfect [metrics]") {
     set.image_scores.assign(set.labels.begin(), set.labels.end());
     set.scores.assign(set.masks.begin(), set.masks.end());
     const auto result = set.evaluate();
-    for (const auto& value : {result.image_auroc, result.pixel_auroc, result.pixel_ap, result.aupro,
-                              result.iap, result.iap90})
-        CHECK(*value == Approx(1.0).epsilon(1e-14));
+    for (const auto& m : pfad::metrics::list)
+        CHECK(*(result.*m.value) == Approx(1.0).epsilon(1e-14));
 }
 
 TEST_CASE("evaluation: only the order of the scores matters [metrics]") {
@@ -138,9 +137,8 @@ TEST_CASE("evaluation: scores without a difference are chance [metrics]") {
 TEST_CASE("evaluation: what is undefined has no number and a reason [metrics]") {
     const auto all_good = make_set(5, 6).evaluate();
     CHECK(all_good.anomalous == 0);
-    for (const auto& value : {all_good.image_auroc, all_good.pixel_auroc, all_good.pixel_ap,
-                              all_good.aupro, all_good.iap, all_good.iap90})
-        CHECK_FALSE(value);
+    for (const auto& m : pfad::metrics::list)
+        CHECK_FALSE(all_good.*m.value);
     CHECK(all_good.reason.find("no anomalous test pictures") != std::string::npos);
 
     const auto none_good = make_set(5, 0).evaluate();

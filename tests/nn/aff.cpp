@@ -15,7 +15,7 @@ TEST_CASE("aff: c^2 + 7.5 c parameters [nn]", "[nn]") {
 
 TEMPLATE_LIST_TEST_CASE("aff: gradients, with and without ReLU [nn]", "[nn]", backends) {
     const shape<4> dims = {{3, 3, 4, 4}};
-    for (const tail after : {tail::none, tail::relu})
+    for (const post after : {post::none, post::relu})
         check_block<TestType, nn::aff>(
             std::tuple(4, 2),
             [after](const auto& m, auto& t, const auto& x, const auto& r) {

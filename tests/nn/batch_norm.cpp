@@ -12,7 +12,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm layer: gradients with residual and ReLU [nn]
     check_block<TestType, nn::batch_norm>(std::tuple(3), run_block, random_array(dims, "x"));
     check_block<TestType, nn::batch_norm>(
         std::tuple(3),
-        [](const auto& m, auto& t, const auto& x, const auto& r) { return m(t, x, tail::relu, r); },
+        [](const auto& m, auto& t, const auto& x, const auto& r) { return m(t, x, post::relu, r); },
         random_array(dims, "x"), random_array(dims, "r"));
 }
 

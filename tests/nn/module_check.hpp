@@ -88,7 +88,7 @@ void check_slopes(Context& ctx,
             x = start;
             for (std::size_t i = 0; i < direction.size(); ++i)
                 x.data[begin + i] += shift * direction[i];
-            return std::apply([&](auto const&... all) { return objective(ctx, op, all...); },
+            return std::apply([&](const auto&... all) { return objective(ctx, op, all...); },
                               arrays);
         };
         const double e = 0x1p-17;

@@ -271,7 +271,7 @@ TEST_CASE("onednn conv2d: none of these shapes gets oneDNN's slow reference code
                 INFO(to_string(z.w));
                 CHECK(onednn::conv2d_implementation(ctx, p).substr(0, 3) != "ref");
                 p.bias = p.scaled = true; // with batch norm and ReLU
-                p.after = tail::relu;
+                p.after = post::relu;
                 if (op == operation::conv2d_forward)
                     CHECK(onednn::conv2d_implementation(ctx, p).substr(0, 3) != "ref");
             }
@@ -288,9 +288,8 @@ TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no ne
     const auto stamp = weight_stamp::make();
     const auto run = [&] {
         const auto y = empty<float>(ctx, z.y());
-        conv2d_batch_norm_forward(
-            ctx, x, w, {}, y.view(), z.g, stamp,
-            batch_norm_epilogue<float>{one, one, one, variance, 0, tail::none, {}});
+        conv2d_batch_norm_forward(ctx, x, w, {}, y.view(), z.g, stamp,
+                                  norm_view<float>{one, one, one, variance, 0, post::none}, {});
         return y.data()[0]; // of a corner, which sees 4 x 16 inputs: scale (64 - 1) + 1
     };
     CHECK(run() == 64.0f);
@@ -317,9 +316,8 @@ TEST_CASE("onednn conv2d: what is not finite does not vanish in a fused ReLU [on
     const auto y = empty<float>(ctx, x.dims());
     const auto one = full(ctx, shape<1>{{16}}, 1.0f), variance = full(ctx, shape<1>{{16}}, 1.0f);
     const auto run = [&] {
-        conv2d_batch_norm_forward(
-            ctx, x, w, {}, y.view(), {}, weight_stamp::make(),
-            batch_norm_epilogue<float>{one, one, one, variance, 0, tail::relu, {}});
+        conv2d_batch_norm_forward(ctx, x, w, {}, y.view(), {}, weight_stamp::make(),
+                                  norm_view<float>{one, one, one, variance, 0, post::relu}, {});
     };
     run();
     CHECK(y.data()[3] == 16.0f);

@@ -12,6 +12,8 @@
 
 using namespace pfad;
 
+static_assert(queued_context<onednn::context>);
+
 namespace {
 
 // Half of the smallest normal number, which is zero where denormals are flushed.

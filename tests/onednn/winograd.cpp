@@ -161,19 +161,19 @@ TEMPLATE_TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end 
     const auto bias = draw<float>(ctx, shape<1>{{48}}, "bias");
     const auto mean = draw<float>(ctx, shape<1>{{48}}, "mean");
     const auto variance = full(ctx, shape<1>{{48}}, 2.0f);
-    const auto run = [&](auto& on, const weight_stamp& stamp, tail after, bool residual, bool b) {
+    const auto run = [&](auto& on, const weight_stamp& stamp, post after, bool residual, bool b) {
         const auto y = empty<T>(ctx, z.y());
         conv2d_batch_norm_forward(on, x.view(), w.view(), b ? mean.view() : view<float, 1>{},
                                   y.view(), z.g(), stamp,
-                                  batch_norm_epilogue<T>{weight, bias, mean, variance, 1e-5, after,
-                                                         residual ? more.view() : view<T, 4>{}});
+                                  norm_view<T>{weight, bias, mean, variance, 1e-5, after},
+                                  residual ? more.view() : view<T, 4>{});
         return y;
     };
     onednn::context direct(2);
     direct.convolutions = conv2d_algorithm::direct;
     ctx.convolutions = conv2d_algorithm::winograd;
     const auto stamp = weight_stamp::make();
-    for (const tail after : {tail::none, tail::relu})
+    for (const post after : {post::none, post::relu})
         for (const bool residual : {false, true})
             for (const bool b : {false, true})
                 for (const auto& kept : {stamp, weight_stamp()})
@@ -182,7 +182,7 @@ TEMPLATE_TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end 
 
     // What is not finite stays so.
     x.data()[32 * 5 + 3] = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
-    const auto y = run(ctx, stamp, tail::relu, false, false);
+    const auto y = run(ctx, stamp, post::relu, false, false);
     CHECK(std::isnan(static_cast<float>(y.data()[48 * 5])));
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("onednn winograd: kept kernels follow the stamp, and a call after the 
     auto stamp = weight_stamp::make();
     const auto run = [&] {
         onednn::conv2d_batch_norm_forward<float>(ctx, x, w, {}, y.view(), {1, 1, 1}, stamp,
-                                                 {one, zero, zero, one, 0, tail::none, {}});
+                                                 {one, zero, zero, one, 0, post::none}, {});
         const float inside = y.view()(0, 5, 5, 3);
         onednn::conv2d_backward_input<float>(ctx, y, w, gx.view(), store::set, {1, 1, 1});
         onednn::conv2d_backward_weight<float>(ctx, x, x, gw.view(), store::set, {1, 1, 1});
@@ -270,7 +270,7 @@ TEST_CASE("onednn winograd: threads on one context get the bits that one gets [o
     const auto run = [&](onednn::context& on) {
         const results r = {empty<float>(on, z.y()), empty<float>(on, z.x), empty<float>(on, z.w)};
         onednn::conv2d_batch_norm_forward<float>(on, x, w, {}, r.y.view(), z.g(), stamp,
-                                                 {one, zero, zero, one, 0, tail::none, {}});
+                                                 {one, zero, zero, one, 0, post::none}, {});
         onednn::conv2d_backward_input<float>(on, r.y, w, r.gx.view(), store::set, z.g());
         onednn::conv2d_backward_weight<float>(on, x, r.y, r.gw.view(), store::set, z.g());
         return r;

@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/sentence.hpp"
 
+#include <pfad/cpu/queue.hpp>
 #include <pfad/nn/aff.hpp>
 #include <pfad/nn/aspp.hpp>
 #include <pfad/nn/pcar.hpp>
@@ -14,6 +15,8 @@
 #include <vector>
 
 using namespace pfad;
+
+static_assert(any_context<pfad::onnx::context> && queued_context<pfad::onnx::context>);
 
 namespace {
 

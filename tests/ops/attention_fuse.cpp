@@ -8,12 +8,12 @@ using namespace pfad::test;
 
 namespace {
 
-auto op(tail after) {
+auto op(post after) {
     return [after](auto& t, const auto& x, const auto& r, const auto& local, const auto& global) {
         return attention_fuse(t, x, r, local, global, after);
     };
 }
-auto wanted(tail after) {
+auto wanted(post after) {
     return [after](const array<4>& x, const array<4>& r, const array<4>& local,
                    const array<4>& global) {
         array<4> y(x.dims);
@@ -24,7 +24,7 @@ auto wanted(tail after) {
                         const double w =
                             1 / (1 + std::exp(-local(n, i, j, c) - global(n, 0, 0, c)));
                         const double v = 2 * x(n, i, j, c) * w + 2 * r(n, i, j, c) * (1 - w);
-                        y(n, i, j, c) = after == tail::relu ? std::max(v, 0.0) : v;
+                        y(n, i, j, c) = after == post::relu ? std::max(v, 0.0) : v;
                     }
         return y;
     };
@@ -36,13 +36,13 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: value and gradients [ops]", "[ops]", ba
     for (const shape<4>& x : {shape<4>{{2, 5, 6, 3}}, shape<4>{{1, 1, 1, 1}},
                               shape<4>{{3, 1, 17, 2}}, shape<4>{{2, 3, 1, 8}}}) {
         INFO(to_string(x));
-        check_op<TestType>(op(tail::none), wanted(tail::none), thorough::everything,
+        check_op<TestType>(op(post::none), wanted(post::none), thorough::everything,
                            static_cast<double>(x[1] * x[2]), 4, random_array(x, "x"),
                            random_array(x, "r"), random_array(x, "local", -3, 3),
                            random_array(shape<4>{{x[0], 1, 1, x[3]}}, "global"));
     }
     const shape<4> many = {{2, 37, 41, 24}};
-    check_op<TestType>(op(tail::relu), wanted(tail::relu), thorough::value_and_bits, 37 * 41, 4,
+    check_op<TestType>(op(post::relu), wanted(post::relu), thorough::value_and_bits, 37 * 41, 4,
                        random_array(many, "x"), random_array(many, "r"),
                        random_array(many, "local", -3, 3),
                        random_array(shape<4>{{2, 1, 1, 24}}, "global"));
@@ -55,7 +55,7 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: relu in the same pass [ops]", "[ops]", 
     auto r = x;
     for (double& value : r.data)
         value *= 0.75;
-    check_op<TestType>(op(tail::relu), wanted(tail::relu), thorough::everything, 16, 16, x, r,
+    check_op<TestType>(op(post::relu), wanted(post::relu), thorough::everything, 16, 16, x, r,
                        random_array(dims, "local"), random_array(shape<4>{{2, 1, 1, 4}}, "global"));
 }
 
@@ -65,12 +65,12 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: inputs may be constants [ops]", "[ops]"
     const auto x = random_array(dims, "x"), r = random_array(dims, "r");
     const auto local = random_array(dims, "local"), global = random_array(small, "global");
     const auto fixed = [&ctx](const array<4>& a) { return constant(upload<double>(ctx, a)); };
-    auto all = op(tail::relu);
+    auto all = op(post::relu);
     auto fused = [&](auto& t, const auto& a) {
-        return attention_fuse(t, a, fixed(r), fixed(local), fixed(global), tail::relu);
+        return attention_fuse(t, a, fixed(r), fixed(local), fixed(global), post::relu);
     };
     auto attention = [&](auto& t, const auto& a) {
-        return attention_fuse(t, fixed(x), fixed(r), fixed(local), a, tail::relu);
+        return attention_fuse(t, fixed(x), fixed(r), fixed(local), a, post::relu);
     };
     const auto want = evaluate<double>(ctx, all, x, r, local, global);
     CHECK(same_bits(std::get<0>(evaluate<double>(ctx, fused, x).gradients),
@@ -86,7 +86,7 @@ TEST_CASE("attention_fuse: refuses extents that do not fit [ops]", "[ops]") {
                          const shape<4>& global) {
         const auto make = [&](const shape<4>& dims) { return constant(full(ctx, dims, 1.0f)); };
         return error_code(
-            [&] { attention_fuse(t, make(x), make(r), make(local), make(global), tail::none); });
+            [&] { attention_fuse(t, make(x), make(r), make(local), make(global), post::none); });
     };
     const shape<4> x = {{2, 3, 4, 5}}, other = {{2, 4, 3, 5}}, global = {{2, 1, 1, 5}};
     CHECK_FALSE(run(x, x, x, global));

@@ -25,13 +25,13 @@ array<4> normalise(array<4> x,
                    const array<1>& weight,
                    const array<1>& bias,
                    const array<4>* residual,
-                   tail after) {
+                   post after) {
     const std::size_t c = mean.size();
     for (std::size_t i = 0; i < x.data.size(); ++i) {
         const std::size_t k = i % c;
         double y = (x.data[i] - mean[k]) / std::sqrt(variance[k] + 1e-5) * weight.data[k] +
                    bias.data[k] + (residual ? residual->data[i] : 0);
-        x.data[i] = after == tail::relu ? std::max(y, 0.0) : y;
+        x.data[i] = after == post::relu ? std::max(y, 0.0) : y;
     }
     return x;
 }
@@ -51,7 +51,7 @@ template <class C, class T, class S>
 image<T, S> evaluated(tape<C>& t,
                       const image<T, S>& x,
                       const batch_norm_parameters<T, S>& p,
-                      tail after,
+                      post after,
                       const image<T, S>& residual) {
     auto& phase = const_cast<mode&>(t.phase);
     phase = mode::eval;
@@ -68,7 +68,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops
     };
     const auto wanted = [](const array<4>& x, const array<1>& w, const array<1>& b) {
         const auto [mean, variance] = statistics(x);
-        return normalise(x, mean, variance, w, b, nullptr, tail::none);
+        return normalise(x, mean, variance, w, b, nullptr, post::none);
     };
     for (const shape<4>& dims : {shape<4>{{3, 5, 4, 6}}, shape<4>{{2, 1, 1, 3}},
                                  shape<4>{{1, 7, 11, 1}}, shape<4>{{2, 7, 9, 8}}}) {
@@ -89,11 +89,11 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass [ops]", 
     const auto residual = spread_array(dims, "residual", 0.25);
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
-            return batch_norm(t, x, parameters(t, w, b), tail::relu, r);
+            return batch_norm(t, x, parameters(t, w, b), post::relu, r);
         },
         [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
             const auto [mean, variance] = statistics(x);
-            return normalise(x, mean, variance, w, b, &r, tail::relu);
+            return normalise(x, mean, variance, w, b, &r, post::relu);
         },
         thorough::everything, 64, 16, random_array(dims, "x", -0.02, 0.02),
         array<1>(shape<1>{{5}}, 0.015625), array<1>(shape<1>{{5}}, 0.03125), residual);
@@ -103,11 +103,11 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[o
     const shape<4> dims = {{2, 3, 4, 5}};
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
-            return evaluated(t, x, parameters(t, w, b), tail::none, r);
+            return evaluated(t, x, parameters(t, w, b), post::none, r);
         },
         [](const array<4>& x, const array<1>& w, const array<1>& b, const array<4>& r) {
             return normalise(x, std::vector<double>(5, 0.25), std::vector<double>(5, 2), w, b, &r,
-                             tail::none);
+                             post::none);
         },
         thorough::everything, 64, 4, random_array(dims, "x"), random_array(shape<1>{{5}}, "w"),
         random_array(shape<1>{{5}}, "b"), random_array(dims, "r"));
@@ -166,7 +166,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant [ops]",
         return batch_norm(
             t, a,
             parameters(t, leaf(full(c, shape<1>{{4}}, 1.5)), leaf(full(c, shape<1>{{4}}, 0.25))),
-            tail::relu, residual);
+            post::relu, residual);
     };
     auto both = run;
     auto input = [&](auto& t, const auto& a) { return run(t, a, fixed(r)); };
@@ -185,7 +185,7 @@ TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
             tape<cpu::context> t(ctx, m);
             const auto p = parameters(t, constant(full(ctx, shape<1>{{c}}, 1.0f)),
                                       constant(full(ctx, shape<1>{{c}}, 0.0f)));
-            batch_norm(t, constant(full(ctx, x, 1.0f)), p, tail::none, residual);
+            batch_norm(t, constant(full(ctx, x, 1.0f)), p, post::none, residual);
         });
     };
     const auto other = constant(full(ctx, shape<4>{{2, 1, 3, 4}}, 1.0f));

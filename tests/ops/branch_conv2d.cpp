@@ -12,14 +12,14 @@ namespace {
 
 // Every branch's convolution, then the weighted sum.
 array<4> reference(const array<4>& x, const array<4>& a, const array<4>& w) {
-    std::int64_t const c = a.extent(3), branches = w.extent(0) / c;
+    const std::int64_t c = a.extent(3), branches = w.extent(0) / c;
     array<4> y(shape<4>{{x.extent(0), x.extent(1), x.extent(2), c}});
     const auto convolved = [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t row) {
         double sum = 0;
         for (std::int64_t r = 0; r < 3; ++r)
             for (std::int64_t s = 0; s < 3; ++s)
                 for (std::int64_t in = 0; in < x.extent(3); ++in) {
-                    std::int64_t const p = i + r - 1, q = j + s - 1;
+                    const std::int64_t p = i + r - 1, q = j + s - 1;
                     if (p >= 0 && p < x.extent(1) && q >= 0 && q < x.extent(2))
                         sum += x(n, p, q, in) * w(row, r, s, in);
                 }

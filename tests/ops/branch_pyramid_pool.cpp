@@ -30,7 +30,7 @@ double mean(const array<4>& x,
             for (std::int64_t r = 0; r < 3; ++r)
                 for (std::int64_t s = 0; s < 3; ++s)
                     for (std::int64_t c = 0; c < x.extent(3); ++c) {
-                        std::int64_t const p = i + r - 1, q = j + s - 1;
+                        const std::int64_t p = i + r - 1, q = j + s - 1;
                         if (p >= 0 && p < x.extent(1) && q >= 0 && q < x.extent(2))
                             sum += x(n, p, q, c) * w(channel, r, s, c);
                     }
@@ -38,11 +38,11 @@ double mean(const array<4>& x,
 }
 
 array<4> reference(const array<4>& x, const array<4>& w, std::int64_t branches) {
-    std::int64_t const h = x.extent(1), wd = x.extent(2), k = w.extent(0) / branches;
+    const std::int64_t h = x.extent(1), wd = x.extent(2), k = w.extent(0) / branches;
     array<4> y(shape<4>{{x.extent(0) * branches, 1, 1, 5 * k}});
     for (std::int64_t n = 0; n < x.extent(0); ++n)
         for (std::int64_t channel = 0; channel < branches * k; ++channel) {
-            std::int64_t const to = n * branches + channel / k, i = channel % k;
+            const std::int64_t to = n * branches + channel / k, i = channel % k;
             y(to, 0, 0, i) = mean(x, w, n, channel, part(h, 0), part(wd, 0));
             for (int p = 0; p < 2; ++p)
                 for (int q = 0; q < 2; ++q)

@@ -46,7 +46,7 @@ struct convolution {
     std::int64_t filters, kernel;
     conv2d_geometry g;
     bool bias;
-    tail after;
+    post after;
     bool residual;
 };
 
@@ -109,11 +109,11 @@ array<4> wanted(const convolution& z, const array<4>& weight, const channels& no
 TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for (const convolution& z :
-         {convolution{{{2, 5, 7, 3}}, 4, 3, {1, 1, 1}, false, tail::relu, false},
-          convolution{{{1, 9, 8, 16}}, 32, 3, {2, 1, 1}, false, tail::none, false},
-          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, tail::relu, false},
-          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, tail::none, true},
-          convolution{{{1, 6, 5, 8}}, 8, 3, {1, 1, 1}, false, tail::relu, true}}) {
+         {convolution{{{2, 5, 7, 3}}, 4, 3, {1, 1, 1}, false, post::relu, false},
+          convolution{{{1, 9, 8, 16}}, 32, 3, {2, 1, 1}, false, post::none, false},
+          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, post::relu, false},
+          convolution{{{2, 4, 4, 16}}, 16, 1, {1, 0, 1}, true, post::none, true},
+          convolution{{{1, 6, 5, 8}}, 8, 3, {1, 1, 1}, false, post::relu, true}}) {
         INFO(to_string(z.x) << " to " << z.filters);
         const auto check = [&]<class T>(T) {
             const channels norm(z.filters);
@@ -125,13 +125,13 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops
             CHECK(same_bits(fused<T>(ctx, z, o), got)); // of what a backend keeps
 #if defined(PFAD_TEST_GPU)
             // Of a network that stays as it is.
-            cuda::folded_weights kept;
-            ctx.folded = &kept;
+            cuda::fixed_networks kept;
+            ctx.fixed = &kept;
             const auto folded = fused<T>(ctx, z, o);
             check_close(folded, want, tolerance<T>(terms, 4));
             CHECK(same_bits(fused<T>(ctx, z, o), folded));
             CHECK(kept.size() == 1);
-            ctx.folded = nullptr;
+            ctx.fixed = nullptr;
 #endif
         };
         check(double());
@@ -143,7 +143,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are s
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
-    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::none, false};
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, post::none, false};
     channels norm(z.filters);
     auto o = place<float>(ctx, z, weights(z, "w"), norm);
     const auto check = [&](const char* w) {
@@ -177,8 +177,8 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is recorded has the gradients o
             {full(ctx, k, accumulator_t<T>(1))}};
         const auto filter = as_parameter(t, w);
         return as_one
-                   ? conv2d_batch_norm(t, x, filter, std::nullopt, {1, 1, 1}, p, tail::relu, r)
-                   : batch_norm(t, conv2d(t, x, filter, std::nullopt, {1, 1, 1}), p, tail::relu, r);
+                   ? conv2d_batch_norm(t, x, filter, std::nullopt, {1, 1, 1}, p, post::relu, r)
+                   : batch_norm(t, conv2d(t, x, filter, std::nullopt, {1, 1, 1}), p, post::relu, r);
     };
     auto ctx = make_context<TestType>(1);
     const auto run = [&](bool as_one) {
@@ -199,7 +199,7 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]"
     const auto x = random_array(dims, "x"), a = random_array(shape<4>{{6, 1, 1, 8}}, "a", -2, 2);
     const auto w = random_array(shape<4>{{24, 3, 3, 8}}, "w"), r = random_array(dims, "r");
     const channels norm(8);
-    const auto run = [&]<class T, class C>(T, C& c, bool as_one, tail after, bool with_residual) {
+    const auto run = [&]<class T, class C>(T, C& c, bool as_one, post after, bool with_residual) {
         tape<C> t(c, mode::eval);
         const auto p = norm.parameters<T>(c);
         const auto in = constant(upload<T>(c, x)), attention = constant(upload<T>(c, a));
@@ -215,7 +215,7 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]"
     };
     cpu::context plain(1);
     const auto check = [&]<class T>(T element) {
-        for (const tail after : {tail::none, tail::relu})
+        for (const post after : {post::none, post::relu})
             for (const bool residual : {false, true})
                 check_close(run(element, ctx, true, after, residual),
                             run(double(), plain, false, after, residual), tolerance<T>(72, 4));
@@ -231,9 +231,9 @@ TEMPLATE_LIST_TEST_CASE(
     "[ops]",
     backends) {
     auto ctx = make_context<TestType>(1);
-    cuda::folded_weights kept;
-    ctx.folded = &kept;
-    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, true, tail::relu, true};
+    cuda::fixed_networks kept;
+    ctx.fixed = &kept;
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, true, post::relu, true};
     channels norm(z.filters), other(z.filters);
     other.mean.data[3] += 1;
     const auto check = [&](const auto& o, const char* w, const channels& n) {
@@ -256,13 +256,13 @@ TEMPLATE_LIST_TEST_CASE(
 
 TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN [ops]", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
-    cuda::folded_weights kept;
-    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, tail::relu, false};
+    cuda::fixed_networks kept;
+    const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, post::relu, false};
     auto w = weights(z, "w");
     w.data[5 * 144] = std::numeric_limits<double>::quiet_NaN();
     const auto o = place<float>(ctx, z, w, channels(z.filters));
     for (const bool folded : {false, true}) {
-        ctx.folded = folded ? &kept : nullptr;
+        ctx.fixed = folded ? &kept : nullptr;
         const auto y = fused<float>(ctx, z, o);
         CHECK(std::isnan(y.data[5 + 16 * 7]));
         CHECK_FALSE(std::isnan(y.data[4 + 16 * 7]));
@@ -285,14 +285,8 @@ TEMPLATE_LIST_TEST_CASE("fold_batch_norm: scales filters, and makes an offset of
             const auto bias = upload<A>(ctx, b);
             const auto to = empty<T>(ctx, w.dims);
             const auto offset = empty<T>(ctx, b.dims);
-            const batch_norm_epilogue<T> e = {p.weight.value,
-                                              p.bias.value,
-                                              p.running_mean.value,
-                                              p.running_variance.value,
-                                              1e-5,
-                                              tail::none,
-                                              {}};
-            fold_batch_norm(ctx, from, bias, e, to.view(), offset.view());
+            fold_batch_norm(ctx, from, bias, running_norm(p, post::none, 1e-5), to.view(),
+                            offset.view());
             auto want = rounded<T>(w);
             auto shift = b;
             for (std::int64_t k = 0; k < 5; ++k) {
@@ -321,7 +315,7 @@ TEST_CASE("conv2d_batch_norm: refuses extents that do not fit [ops]", "[ops]") {
                 t, constant(full(ctx, shape<4>{{1, 4, 4, 3}}, 1.0f)),
                 as_parameter(constant(full(ctx, w, 1.0f))), std::nullopt, {1, 1, 1},
                 {as_parameter(constant(of(1))), as_parameter(constant(of(0))), {of(0)}, {of(1)}},
-                tail::none, constant(full(ctx, residual, 1.0f)));
+                post::none, constant(full(ctx, residual, 1.0f)));
         });
     };
     CHECK_FALSE(run({{2, 3, 3, 3}}, 2, {{1, 4, 4, 2}}));

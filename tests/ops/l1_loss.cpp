@@ -11,7 +11,7 @@ TEMPLATE_LIST_TEST_CASE("l1_loss: value and gradient [ops]", "[ops]", backends) 
         INFO(to_string(dims));
         const auto mask = random_mask(dims, "mask");
         check_op<TestType>(
-            [&mask](auto& t, auto const& p) {
+            [&mask](auto& t, const auto& p) {
                 using T = typename std::remove_cvref_t<decltype(p.value)>::element;
                 return l1_loss(t, p, upload<T>(t.context, mask));
             },

@@ -39,7 +39,7 @@ void check_highest(Context& ctx, const pfad::shape<4>& dims, const std::vector<T
     CAPTURE(sizeof(T), k);
     const auto score = read_elements(ctx, pfad::top_k_mean(ctx, filled(ctx, dims, values), k));
     REQUIRE(static_cast<std::int64_t>(score.size()) == dims[0]);
-    std::ptrdiff_t const pixels = dims[1] * dims[2];
+    const std::ptrdiff_t pixels = dims[1] * dims[2];
     for (std::ptrdiff_t n = 0; n < dims[0]; ++n) {
         std::vector<double> sorted(values.begin() + n * pixels, values.begin() + (n + 1) * pixels);
         std::sort(sorted.begin(), sorted.end(), std::greater<>());

@@ -22,6 +22,8 @@ using namespace pfad;
 using namespace pfad::test;
 using simt::test::chosen;
 
+static_assert(queued_context<cuda::context>);
+
 namespace {
 
 using values = std::vector<float>;
@@ -40,7 +42,7 @@ struct network {
     }
     template <class C>
     image<float, S> operator()(tape<C>& t, const image<float, S>& x) const {
-        return norm(t, conv(t, x), tail::relu);
+        return norm(t, conv(t, x), post::relu);
     }
 };
 
@@ -92,7 +94,7 @@ private:
             target = fixed(f);
             found = trained(t);
         } else if (how_ == branch::side) {
-            std::tie(target, found) = side_by_side(t, fixed, trained);
+            std::tie(target, found) = fork_join(t, fixed, trained);
         } else {
             // Wrong on purpose.
             auto& side = cuda::fork(ctx_);
@@ -276,9 +278,9 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     bool fails = false;
     const auto evaluate = [&] {
         tape<cuda::context> t(ctx, mode::eval);
-        const auto [a, b] = side_by_side(
+        const auto [a, b] = fork_join(
             t, [&](auto& side) { return one.conv(side, x, one.norm); },
-            [&](auto& own) { return other.conv(own, x, other.norm, tail::relu); });
+            [&](auto& own) { return other.conv(own, x, other.norm, post::relu); });
         y = add(t, a, b).value;
         if (fails)
             throw std::logic_error("not today");
@@ -292,40 +294,40 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     CHECK_FALSE(step.is_captured());
     fails = true;
     CHECK_THROWS_AS(step(), std::logic_error);
-    CHECK(ctx.folded == nullptr);
-    CHECK(ctx.side().folded == nullptr);
+    CHECK(ctx.fixed == nullptr);
+    CHECK(ctx.side().fixed == nullptr);
     fails = false;
     step();
     CHECK(step.is_captured());
     CHECK(fixed->size() == 2);
     const auto found = read_elements(ctx, y);
-    ctx.folded = fixed.get();
+    ctx.fixed = fixed.get();
     evaluate();
     CHECK(read_elements(ctx, y) == found);
-    ctx.folded = nullptr;
+    ctx.fixed = nullptr;
     evaluate();
     CHECK(read_elements(ctx, y) != found); // the fold rounds otherwise
     // Another step shares the copies, and keeps what it needs of them.
     {
         tensor<float, 4, gpu> z;
         std::optional<cuda::captured<cuda::context>> first, shares;
-        const auto promise = cuda::make_fixed_networks(ctx);
+        const auto kept = cuda::make_fixed_networks(ctx);
         const auto into = [&](tensor<float, 4, gpu>& to) {
             return [&] {
                 tape<cuda::context> t(ctx, mode::eval);
                 to = one.conv(t, x, one.norm).value;
             };
         };
-        first.emplace(ctx, into(y), promise);
-        shares.emplace(ctx, into(z), promise);
+        first.emplace(ctx, into(y), kept);
+        shares.emplace(ctx, into(z), kept);
         for (int i = 0; i < 4; ++i)
             (*first)();
-        CHECK(promise->size() == 1);
+        CHECK(kept->size() == 1);
         for (int i = 0; i < 4; ++i)
             (*shares)();
         CHECK(shares->is_captured());
         CHECK(shares->nodes() == first->nodes());
-        CHECK(promise->size() == 1);
+        CHECK(kept->size() == 1);
         const auto before = read_elements(ctx, z);
         y = {};
         first.reset();
@@ -361,9 +363,9 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     CHECK(late->size() == 0);
     tape<cuda::context> t(ctx, mode::eval);
     const auto recorded = read_elements(ctx, y);
-    ctx.folded = late.get();
+    ctx.fixed = late.get();
     CHECK(read_elements(ctx, one.conv(t, x, one.norm).value) == recorded);
-    ctx.folded = nullptr;
+    ctx.fixed = nullptr;
 }
 
 TEST_CASE("side: is made once, by itself, and joined where a branch throws [simt]", "[simt]") {
@@ -381,7 +383,7 @@ TEST_CASE("side: is made once, by itself, and joined where a branch throws [simt
         return 0;
     };
     REQUIRE(cudaStreamBeginCapture(ctx.stream(), cudaStreamCaptureModeThreadLocal) == cudaSuccess);
-    CHECK_THROWS_AS(side_by_side(t, f, [](auto&) -> int { throw std::logic_error("not today"); }),
+    CHECK_THROWS_AS(fork_join(t, f, [](auto&) -> int { throw std::logic_error("not today"); }),
                     std::logic_error);
     cudaGraph_t graph = nullptr;
     CHECK(cudaStreamEndCapture(ctx.stream(), &graph) == cudaSuccess); // joined

@@ -94,7 +94,7 @@ TEST_CASE("large arrays: max_pool2d [simt]", "[simt]") {
         x[((std::int64_t(n - 1) * h + h - 2) * w + w - 1) * c + 1] = 7;
         const cuda::kernels::max_pool_value<float> value{x, y, taps, c, h, w, oh, ow, {2, 2, 0}};
         value(one, n * oh - 1, ow - 1, 1);
-        std::int64_t const last = std::int64_t(n) * oh * ow * c - 1;
+        const std::int64_t last = std::int64_t(n) * oh * ow * c - 1;
         CHECK(y[last] == 7);
         CHECK(taps[last] == 3);
         const cuda::kernels::max_pool_gradient<float> gradient{y, taps, x,  c,         h,
@@ -132,7 +132,7 @@ TEST_CASE("large arrays: resize_bilinear [simt]", "[simt]") {
     SECTION("more rows to read than an int holds") {
         const int n = 4, h = 1000000000;
         const far_memory<float> x(std::int64_t(n) * h), y(n);
-        std::int64_t const middle = std::int64_t(n - 1) * h + h / 2;
+        const std::int64_t middle = std::int64_t(n - 1) * h + h / 2;
         x[middle - 1] = 2;
         x[middle] = 4;
         const cuda::kernels::resize_value<float> value{
@@ -166,7 +166,7 @@ TEST_CASE("large arrays: depthwise_conv2d [simt]", "[simt]") {
         CHECK(y[dims.size() - 1] == 40.5f);
         const cuda::kernels::depthwise_term<float, 3> term{
             x, y, cuda::depthwise_lines(dims, filter, 8), 1};
-        std::int64_t const runs = std::int64_t(term.l.rows) * 3 * term.l.units;
+        const std::int64_t runs = std::int64_t(term.l.rows) * 3 * term.l.units;
         float sum[3][1] = {};
         term(one, 0, runs - 1, 1, sum);
         CHECK(sum[1][0] == 405); // the middle tap meets both last pixels

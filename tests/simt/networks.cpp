@@ -173,7 +173,7 @@ public:
         sgd<float, gpu> optimiser(ctx_, {}, std::tuple(parameter_group(student_, 0.4)));
         const auto fixed = folded ? cuda::make_fixed_networks(ctx_) : nullptr;
         cuda::captured run{ctx_, [&] { step(optimiser); }, fixed};
-        ctx_.folded = captured ? nullptr : fixed.get();
+        ctx_.fixed = captured ? nullptr : fixed.get();
         outcome<float> all;
         for (int i = 0; i < steps; ++i) {
             const auto number = std::to_string(i);
@@ -185,7 +185,7 @@ public:
                 step(optimiser);
             all["loss " + number] = read_elements(ctx_, loss_);
         }
-        ctx_.folded = nullptr;
+        ctx_.fixed = nullptr;
         CHECK(run.is_captured() == captured);
         CHECK((!folded || fixed->size() > 0));
         all["velocities"] = read_elements(ctx_, optimiser.velocities());
@@ -200,7 +200,7 @@ private:
 
     void step(sgd<float, gpu>& optimiser) {
         tape<cuda::context> t(ctx_, mode::train);
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& fixed) { return teacher_(fixed, constant(clean_)); },
             [&](auto& trained) { return student_(trained, constant(corrupted_)); });
         auto loss = cosine_distance_loss(t, target[0], found[0]);

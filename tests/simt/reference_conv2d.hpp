@@ -85,7 +85,7 @@ void conv2d_epilogue_forward(context& ctx,
                              in<T, 4> w,
                              in<T, 1> b,
                              in<T, 4> residual,
-                             tail after,
+                             post after,
                              out<T, 4> y,
                              conv2d_geometry g) {
     detail::queue(ctx, [=](cpu::context& plain) {
@@ -97,7 +97,7 @@ void conv2d_epilogue_forward(context& ctx,
         for (std::int64_t i = 0; i < y.size(); ++i) {
             A& value = result.view_of().data[i];
             value += residual.data ? more.view_of().data[i] : A(0);
-            value = after == tail::relu && value < A(0) ? A(0) : value;
+            value = after == post::relu && value < A(0) ? A(0) : value;
         }
     });
 }

@@ -117,7 +117,7 @@ void check_gradient_of(Context& ctx,
         const double value = x.data[i];
         const auto at = [&](double shift) {
             x.data[i] = value + shift;
-            return std::apply([&](auto const&... all) { return objective(ctx, op, all...); },
+            return std::apply([&](const auto&... all) { return objective(ctx, op, all...); },
                               inputs);
         };
         const double slope = (8 * (at(e) - at(-e)) - (at(2 * e) - at(-2 * e))) / (12 * e);
@@ -162,7 +162,7 @@ void check_store(Context& ctx,
         const auto prepare = [&](auto& slot, int wanted) {
             constexpr int rank = std::remove_cvref_t<decltype(slot.gradient())>::rank;
             int index = 0;
-            const auto place = [&](auto const& m) {
+            const auto place = [&](const auto& m) {
                 if constexpr (std::remove_cvref_t<decltype(m.tensor())>::rank == rank)
                     if (index == wanted) {
                         slot.place(m.tensor());
@@ -171,7 +171,7 @@ void check_store(Context& ctx,
                     }
                 ++index;
             };
-            std::apply([&](auto const&... m) { (place(m), ...); }, memory);
+            std::apply([&](const auto&... m) { (place(m), ...); }, memory);
         };
         const auto result = evaluate_with<T>(ctx, op, prepare, 1, inputs...);
         [&]<std::size_t... I>(std::index_sequence<I...>) {

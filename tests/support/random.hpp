@@ -36,7 +36,7 @@ struct array {
 private:
     template <class... I>
     [[nodiscard]] std::size_t offset(I... index) const {
-        std::int64_t const at[R] = {static_cast<std::int64_t>(index)...};
+        const std::int64_t at[R] = {static_cast<std::int64_t>(index)...};
         std::int64_t result = 0;
         for (int axis = 0; axis < R; ++axis)
             result = result * dims[axis] + at[axis];

@@ -39,7 +39,7 @@ private:
 
 /// How a parameter's axes map to PyTorch's names and order.
 enum class parameter_form {
-    vector,   ///< (c)
+    same,     ///< the same axes in PyTorch: (c), or any of another rank than 4
     conv,     ///< (k, r, s, c), in PyTorch (k, c, r, s)
     depthwise ///< (1, r, s, c), in PyTorch (c, 1, r, s)
 };
@@ -56,7 +56,7 @@ struct parameter {
         std::make_shared<gradient_slot<accumulator_t<T>, R, Space>>();
     weight_stamp stamp = weight_stamp::make(); ///< of the contents of `value`
     /// How the axes map to PyTorch's.
-    parameter_form form = R == 1 ? parameter_form::vector : parameter_form::conv;
+    parameter_form form = R == 4 ? parameter_form::conv : parameter_form::same;
     int parts = 1; ///< parameters stacked along the first axis
 
     /// Extents of the value.
@@ -67,7 +67,9 @@ struct parameter {
 template <class T, class Space>
 using optional_bias = std::type_identity_t<std::optional<parameter<accumulator_t<T>, 1, Space>>>;
 
-/// A saved array that is not trained (batch norm's running statistics).
+/// A saved array that is not trained: batch norm's running statistics, a bank of features. Of rank
+/// 4 it is (n, h, w, c), in PyTorch (n, c, h, w). One without memory takes its first extent from
+/// the file it is read from, `tensor<float, 2, S>(nullptr, {{0, 448}})` any number of rows of 448.
 template <class T, int R, class Space = host>
 struct state {
     tensor<T, R, Space> value; ///< what is saved

@@ -3,6 +3,8 @@
 
 #include <pfad/autograd/parameter.hpp>
 #include <pfad/autograd/variable.hpp>
+#include <pfad/core/context.hpp>
+#include <pfad/core/view.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -19,7 +21,7 @@ enum class recording : bool { off, on };
 
 /// One forward pass. Recording order is already topological, so backward just pops closures;
 /// each is destroyed after it ran, which returns its activations to the pool.
-template <class Context>
+template <any_context Context>
 class tape {
 public:
     using space = typename Context::space;
@@ -37,7 +39,7 @@ public:
 
     /// Whether an op with these inputs has a gradient to compute. Parameters always ask for one.
     template <class... V>
-    [[nodiscard]] bool wants(V const&... inputs) const {
+    [[nodiscard]] bool wants(const V&... inputs) const {
         return record_ops == recording::on && ((inputs.slot != nullptr) || ...);
     }
 
@@ -47,6 +49,16 @@ public:
         return wanted ? leaf(std::move(value)) : constant(std::move(value));
     }
 
+    /// Keeps `f` for an op's result `y`: backward calls f(Context&, y's gradient as in<T, R>), unless
+    /// nobody wrote one. Nothing where no gradient is wanted. F may own move-only things.
+    template <class T, int R, class F>
+    void record(const variable<T, R, space>& y, F f) {
+        if (y.slot)
+            record([slot = y.slot, f = std::move(f)](Context& ctx) {
+                if (slot->written())
+                    f(ctx, in<T, R>(slot->gradient()));
+            });
+    }
     /// Keeps `f`, called as f(Context&) by backward. F may own move-only things.
     template <class F>
     void record(F f) {

@@ -1,6 +1,7 @@
 // A value with a place for its gradient.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/element.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/tensor.hpp>
@@ -24,7 +25,7 @@ class gradient_state {
 public:
     virtual ~gradient_state() = default;
     /// The gradient's elements; null before the first claim.
-    [[nodiscard]] virtual T const* data() const = 0;
+    [[nodiscard]] virtual const T* data() const = 0;
     /// Whether a gradient has been written since the last reset.
     [[nodiscard]] bool written() const { return written_; }
     /// The next writer sets again; the memory stays.
@@ -38,13 +39,13 @@ protected:
 template <class T, int R, class Space = host>
 class gradient_slot final : public gradient_state<T> {
 public:
-    [[nodiscard]] T const* data() const override { return gradient_.data(); }
+    [[nodiscard]] const T* data() const override { return gradient_.data(); }
     /// Empty before the first claim.
     [[nodiscard]] const tensor<T, R, Space>& gradient() const { return gradient_; }
 
     /// The place to write a gradient of these extents to, allocated the first time. Throws
     /// errc::shape where an earlier claim had other extents, errc::memory as empty().
-    template <class Context>
+    template <memory_source Context>
     [[nodiscard]] gradient_target<T, R>
     claim(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
         if (!gradient_)

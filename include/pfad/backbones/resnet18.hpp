@@ -40,7 +40,7 @@ struct resnet18 {
     template <class C>
     [[nodiscard]] std::vector<image<T, S>> operator()(tape<C>& t, const image<T, S>& x) const {
         expect(x.extent(3) == 3, "resnet18", "the input is RGB pictures (n, h, w, 3)", x.dims());
-        const auto stem = max_pool2d(t, conv1(t, x, bn1, tail::relu), {3, 2, 1});
+        const auto stem = max_pool2d(t, conv1(t, x, bn1, post::relu), {3, 2, 1});
         std::vector<image<T, S>> out{layer1(t, stem)};
         out.push_back(layer2(t, out[0]));
         out.push_back(layer3(t, out[1]));

@@ -28,7 +28,7 @@ private:
         // All ones for a NaN, which then is cut rather than rounded, and made a quiet one.
         const auto size = static_cast<std::int32_t>(x & 0x7fffffffu);
         const auto nan = static_cast<std::uint32_t>((0x7f800000 - size) >> 31);
-        std::uint32_t const half = 0x7fffu + (x >> 16 & 1u);
+        const std::uint32_t half = 0x7fffu + (x >> 16 & 1u);
         return static_cast<std::uint16_t>(((x + (half & ~nan)) | (nan & 0x400000u)) >> 16);
     }
 };

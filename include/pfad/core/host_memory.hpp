@@ -1,6 +1,7 @@
 // Arrays on the host beside a context that computes elsewhere.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/pool.hpp>
 #include <pfad/core/space.hpp>
 #include <pfad/core/tensor.hpp>
@@ -11,7 +12,7 @@
 
 namespace pfad {
 
-/// What `empty` needs of a context, and no more: memory of the host.
+/// A memory_source, and no more: memory of the host.
 struct host_memory {
     using space = host;
     std::shared_ptr<pool> memory; ///< what empty() takes from
@@ -19,14 +20,14 @@ struct host_memory {
     /// Takes from this pool.
     explicit host_memory(std::shared_ptr<pool> from) : memory(std::move(from)) {}
     /// Memory that the context's device reads fast.
-    template <class C>
+    template <queued_context C>
     [[nodiscard]] static host_memory beside(C& ctx) {
         return host_memory(staging_memory(ctx));
     }
 };
 
 /// The elements of a tensor on the host: itself where it is there, else a copy that is complete.
-template <class C, class T, int R, class S>
+template <any_context C, class T, int R, class S>
 [[nodiscard]] tensor<T, R, host> on_host(C& ctx, const tensor<T, R, S>& from) {
     if constexpr (std::is_same_v<S, host>) {
         return from;

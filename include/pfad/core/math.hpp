@@ -26,10 +26,10 @@ PFAD_HD inline double exp(double x) {
 PFAD_HD inline float exp(float x) {
     // Clamped to [-87.3, 88.7] through the bits: a comparison of floats may trap, which keeps loops
     // scalar in g++. A NaN stays one.
-    std::int32_t const raw = bits<std::int32_t>(x);
-    std::int32_t const size = raw & 0x7fffffff;
-    std::int32_t const most = raw < 0 ? 0x42ae999a : 0x42b16666;
-    std::int32_t const kept = size > most && size <= 0x7f800000 ? most : size;
+    const std::int32_t raw = bits<std::int32_t>(x);
+    const std::int32_t size = raw & 0x7fffffff;
+    const std::int32_t most = raw < 0 ? 0x42ae999a : 0x42b16666;
+    const std::int32_t kept = size > most && size <= 0x7f800000 ? most : size;
     x = bits<float>(kept | (raw ^ size));
     // 1.5 * 2^23 leaves no bits below one: rounds to a whole number. std::floor keeps loops scalar.
     const float shifted = x * std::numbers::log2e_v<float> + 12582912.0f;
@@ -44,8 +44,8 @@ PFAD_HD inline float exp(float x) {
     p = p * r * r + r + 1.0f;
     // n = 128 would overflow the exponent field: scale in two steps. The whole number is n's, from
     // the bits: a NaN has no conversion, and a compiler may then make anything of the result.
-    std::int32_t const whole = bits<std::int32_t>(shifted) - 0x4b400000;
-    std::int32_t const half = whole >> 1;
+    const std::int32_t whole = bits<std::int32_t>(shifted) - 0x4b400000;
+    const std::int32_t half = whole >> 1;
     const float a = bits<float>((half + 127) << 23);
     const float b = bits<float>((whole - half + 127) << 23);
     return p * a * b;
@@ -71,7 +71,7 @@ PFAD_HD inline double erf(double x) {
 /// The error function, float, absolute error below 3e-7. 1 - erf(x) = p(t) exp(-x^2) for x >= 0,
 /// t = 1 / (1 + 0.55 x); p fitted to erfc on [0, 4.5], good to 2e-8 there.
 PFAD_HD inline float erf(float x) {
-    std::int32_t const raw = bits<std::int32_t>(x);
+    const std::int32_t raw = bits<std::int32_t>(x);
     const float size = bits<float>(raw & 0x7fffffff);
     const float t = 1.0f / (1.0f + 0.55f * size);
     float p = 0.10732462f;

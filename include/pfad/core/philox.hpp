@@ -27,8 +27,8 @@ struct random_words {
     std::uint32_t k0 = static_cast<std::uint32_t>(key);
     std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
-        std::uint64_t const a = 0xD2511F53ull * counter[0];
-        std::uint64_t const b = 0xCD9E8D57ull * counter[2];
+        const std::uint64_t a = 0xD2511F53ull * counter[0];
+        const std::uint64_t b = 0xCD9E8D57ull * counter[2];
         counter = {
             {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(b),
              static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(a)}};
@@ -64,7 +64,7 @@ public:
     /// 32 random bits.
     std::uint32_t bits() {
         if (used_ == 4) {
-            std::uint64_t const block = block_++;
+            const std::uint64_t block = block_++;
             buffer_ = philox(
                 {{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                   static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)}},

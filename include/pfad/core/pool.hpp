@@ -37,8 +37,8 @@ public:
     /// As allocate(bytes, 64). Throws errc::memory where there is not enough, or the pool is frozen
     /// and has no such block; the message names `who`, of the path of a source file its stem.
     [[nodiscard]] void* take(std::size_t bytes, const char* who) {
-        std::size_t const size = rounded(bytes);
-        std::lock_guard const hold(mutex_);
+        const std::size_t size = rounded(bytes);
+        const std::lock_guard hold(mutex_);
         const auto found = free_.lower_bound(size);
         if (found != free_.end() && found->first <= size + size / 8) {
             void* const block = found->second.back();
@@ -59,25 +59,25 @@ public:
 
     /// Bytes taken from the system, in use or cached.
     [[nodiscard]] std::size_t reserved_bytes() const {
-        std::lock_guard const hold(mutex_);
+        const std::lock_guard hold(mutex_);
         return reserved_;
     }
 
     /// Gives every free block back to the system; of a frozen pool none.
     void trim() {
-        std::lock_guard const hold(mutex_);
+        const std::lock_guard hold(mutex_);
         if (!frozen_)
             give_back();
     }
 
     /// From now on the pool neither grows nor shrinks, since somebody relies on its addresses.
     void freeze() {
-        std::lock_guard const hold(mutex_);
+        const std::lock_guard hold(mutex_);
         frozen_ = true;
     }
     /// Lets the pool grow again.
     void thaw() {
-        std::lock_guard const hold(mutex_);
+        const std::lock_guard hold(mutex_);
         frozen_ = false;
     }
 
@@ -124,7 +124,7 @@ private:
     void* do_allocate(std::size_t bytes, std::size_t) override { return take(bytes, "pool"); }
 
     void do_deallocate(void* block, std::size_t, std::size_t) override {
-        std::lock_guard const hold(mutex_);
+        const std::lock_guard hold(mutex_);
         const auto found = sizes_.find(block);
         free_[found->second].push_back(block);
         sizes_.erase(found);

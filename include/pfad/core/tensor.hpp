@@ -1,6 +1,7 @@
 // The owning array: a shared handle to dense memory in one space.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/shape.hpp>
 #include <pfad/core/space.hpp>
@@ -76,26 +77,26 @@ private:
 /// Uninitialised memory from the context's pool. The tensor keeps the pool alive. Throws
 /// errc::memory where there is none, in the name of `who`: an op, or a source file, by default the
 /// caller's, whose stem is the op; errc::shape for a negative extent or a size beyond 64 bits.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 empty(Context& context, const shape<R>& dims, const char* who = __builtin_FILE()) {
     // Extents of zero do not excuse the others.
     constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / sizeof(T);
     for (std::int64_t axis = 0, product = 1; axis < R; ++axis) {
-        std::int64_t const extent = dims[static_cast<int>(axis)];
+        const std::int64_t extent = dims[static_cast<int>(axis)];
         expect(extent >= 0, "empty", "extents are not negative", dims);
         expect(extent <= most / product, "empty", "the size in bytes is within 64 bits", dims);
         product *= std::max<std::int64_t>(extent, 1);
     }
     auto memory = context.memory;
-    std::size_t const bytes = static_cast<std::size_t>(dims.size()) * sizeof(T);
+    const std::size_t bytes = static_cast<std::size_t>(dims.size()) * sizeof(T);
     T* const data = static_cast<T*>(memory->take(bytes, who));
     auto release = [memory = std::move(memory), bytes](T* p) { memory->deallocate(p, bytes, 64); };
     return {std::shared_ptr<T[]>(data, std::move(release)), dims};
 }
 
 /// Memory filled with one value.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, typename Context::space>
 full(Context& context, const shape<R>& dims, T value, const char* who = __builtin_FILE()) {
     auto result = empty<T>(context, dims, who);
@@ -107,7 +108,7 @@ full(Context& context, const shape<R>& dims, T value, const char* who = __builti
 }
 
 /// A copy of the elements in memory of its own.
-template <class T, int R, class Context>
+template <class T, int R, memory_source Context>
 [[nodiscard]] tensor<T, R, host>
 clone(Context& context, const tensor<T, R, host>& from, const char* who = __builtin_FILE()) {
     auto result = empty<T>(context, from.dims(), who);

@@ -25,7 +25,7 @@ struct view {
     /// The element at an index, one number per axis. Not checked.
     template <class... I>
     requires(sizeof...(I) == R) PFAD_HD T& operator()(I... index) const {
-        std::int64_t const at[R] = {static_cast<std::int64_t>(index)...};
+        const std::int64_t at[R] = {static_cast<std::int64_t>(index)...};
         std::int64_t offset = 0;
         for (int axis = 0; axis < R; ++axis)
             offset = offset * dims[axis] + at[axis];

@@ -10,11 +10,12 @@
 #include <algorithm>
 #include <concepts>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace pfad::cpu {
 
-/// The reference backend: plain C++ loops on `thread_limit` threads (0: one per processor).
+/// The reference backend, as core/context.hpp has it: plain C++ loops on `thread_limit` threads (0: one per processor).
 struct context {
     using space = host;
 
@@ -35,6 +36,12 @@ template <class T, int R>
 void copy(context&, in<T, R> from, out<T, R> to) {
     expect(from.dims == to.dims, "copy", "shapes are equal", from.dims, to.dims);
     std::copy_n(from.data, to.size(), to.data);
+}
+
+/// y[i] = value.
+template <class T>
+void fill_forward(context&, std::type_identity_t<T> value, out<T, 1> y) {
+    std::fill_n(y.data, y.size(), value);
 }
 
 /// Nothing: work on the host is done when its function returns.

@@ -42,7 +42,7 @@ public:
 
     ~thread_team() override {
         {
-            std::lock_guard const hold(mutex_);
+            const std::lock_guard hold(mutex_);
             stop_ = true;
         }
         wake_.notify_all();
@@ -59,7 +59,7 @@ public:
                 call(task, part);
             return;
         }
-        std::lock_guard const one_caller(callers_);
+        const std::lock_guard one_caller(callers_);
         std::unique_lock hold(mutex_);
         call_ = call;
         task_ = task;

@@ -24,7 +24,7 @@ template <class F>
 void parallel_for(context& ctx, std::int64_t count, std::int64_t cost, F&& f) {
     if (count <= 0)
         return;
-    std::int64_t const worth = 1 + count * std::max<std::int64_t>(cost, 1) / 16384;
+    const std::int64_t worth = 1 + count * std::max<std::int64_t>(cost, 1) / 16384;
     const int parts =
         static_cast<int>(std::min<std::int64_t>({count, worth, ctx.threads->width()}));
     run_parts(ctx, parts, [&](int part) { f(count * part / parts, count * (part + 1) / parts); });

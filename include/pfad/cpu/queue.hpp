@@ -1,6 +1,6 @@
-// What keeps a device busy whose work is queued: steps that are recorded, results that are read
-// later, memory that it reads fast. On the host work is done when its function returns, so there is
-// next to nothing to do. Trainers and predictors call these by their context's type.
+// What core/context.hpp asks of a queue: steps that are recorded, results that are read later,
+// memory that a device reads fast. On the host work is done when its function returns, so there is
+// next to nothing to do.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -16,16 +16,15 @@
 
 namespace pfad::cpu {
 
-/// A promise that networks stay as they are, which a GPU makes use of.
+/// Networks that stay as they are: nothing is made of that here.
 struct fixed_networks {};
 
-/// Of networks on this context.
+/// For steps that evaluate such networks.
 [[nodiscard]] inline fixed_networks make_fixed_networks(context&) {
     return {};
 }
 
-/// A step that will be called often and works on the same tensors each time: a GPU records it. What
-/// is promised is of the networks that it evaluates.
+/// The step itself.
 [[nodiscard]] inline std::function<void()>
 repeated(context&, std::function<void()> step, fixed_networks) {
     return step;

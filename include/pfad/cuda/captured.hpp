@@ -3,7 +3,7 @@
 
 #include <pfad/core/pool.hpp>
 #include <pfad/cuda/context.hpp>
-#include <pfad/cuda/folded.hpp>
+#include <pfad/cuda/fixed_networks.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -44,7 +44,7 @@ public:
     /// convolutions, in copies that these steps share. Null promises nothing.
     captured(Context& ctx,
              std::function<void()> step,
-             std::shared_ptr<folded_weights> fixed = nullptr)
+             std::shared_ptr<fixed_networks> fixed = nullptr)
         : ctx_(&ctx), step_(std::move(step)), fixed_(std::move(fixed)) {}
 
     /// Queues the step once. Throws what the step throws; errc::value where it needs new memory in
@@ -83,23 +83,23 @@ private:
     using recording = std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, destroy>;
     using executable = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, destroy>;
 
-    // The context and its side have the step's pools and folded weights for so long.
+    // The context and its side have the step's pools and fixed networks for so long.
     class private_memory {
     public:
-        private_memory(captured& owner, folded_weights* fixed) : owner_(owner) {
+        private_memory(captured& owner, fixed_networks* fixed) : owner_(owner) {
             for (Context* c = owner.ctx_; c; c = c->has_side() ? &c->side() : nullptr) {
                 if (users_.size() == owner.pools_.size())
                     owner.pools_.push_back(device_pool());
                 users_.push_back(c);
             }
             exchange();
-            before_ = owner.ctx_->folded;
-            fold(fixed);
+            before_ = owner.ctx_->fixed;
+            set(fixed);
         }
         private_memory(const private_memory&) = delete;
         private_memory& operator=(const private_memory&) = delete;
         ~private_memory() {
-            fold(before_);
+            set(before_);
             exchange();
         }
 
@@ -109,13 +109,13 @@ private:
                 users_[i]->memory.swap(owner_.pools_[i]);
         }
         // A side may have been made meanwhile.
-        void fold(folded_weights* to) noexcept {
+        void set(fixed_networks* to) noexcept {
             for (Context* c = owner_.ctx_; c; c = c->has_side() ? &c->side() : nullptr)
-                c->folded = to;
+                c->fixed = to;
         }
         captured& owner_;
         std::vector<Context*> users_;
-        folded_weights* before_;
+        fixed_networks* before_;
     };
 
     // The first run takes memory and makes the plans of vendor libraries, another shows that it
@@ -155,7 +155,7 @@ private:
 
     [[nodiscard]] recording record() {
         // A copy that is only recorded now is the graph's own.
-        folded_weights known = fixed_ ? *fixed_ : folded_weights();
+        fixed_networks known = fixed_ ? *fixed_ : fixed_networks();
         const private_memory scope(*this, fixed_ ? &known : nullptr);
         // Other threads may allocate and synchronise meanwhile: thread-local.
         check(cudaStreamBeginCapture(ctx_->stream(), cudaStreamCaptureModeThreadLocal),
@@ -185,7 +185,7 @@ private:
 
     Context* ctx_;
     std::function<void()> step_;
-    std::shared_ptr<folded_weights> fixed_;
+    std::shared_ptr<fixed_networks> fixed_;
     std::vector<std::shared_ptr<pool>> pools_;
     executable graph_;
     std::size_t nodes_ = 0;

@@ -34,7 +34,7 @@ using event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, detail::destro
     return event(made);
 }
 
-class folded_weights;
+class fixed_networks;
 
 /// The hand-written kernels on one stream of one GPU. Work is queued in order and returns at once;
 /// `synchronise` waits for it. A block that is freed is handed out again at once, which is safe
@@ -78,7 +78,7 @@ struct context {
     [[nodiscard]] context& side() {
         if (!side_)
             side_ = std::make_unique<context>(device_);
-        side_->folded = folded;
+        side_->fixed = fixed;
         return *side_;
     }
     /// Whether side() was called.
@@ -96,7 +96,7 @@ struct context {
     std::shared_ptr<pool> memory; ///< of the GPU, where empty() takes from
     int multiprocessors = 1;      ///< of the GPU
     /// Where convolutions of networks in evaluation find their batch norm folded in; null: nowhere.
-    folded_weights* folded = nullptr;
+    fixed_networks* fixed = nullptr;
 
 private:
     [[nodiscard]] static std::string reason(cudaError_t status) {

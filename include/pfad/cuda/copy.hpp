@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace pfad::cuda {
 
@@ -21,6 +22,10 @@ void copy(context& ctx, in<T, R> from, out<T, R> to) {
                           cudaMemcpyDefault, ctx.stream()),
           "copy");
 }
+
+/// y[i] = value, by the kernel in ops/fill.cuh.
+template <class T>
+void fill_forward(context& ctx, std::type_identity_t<T> value, out<T, 1> y);
 
 } // namespace pfad::cuda
 

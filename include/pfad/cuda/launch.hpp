@@ -42,7 +42,7 @@ void launch(
 /// (2048 threads a multiprocessor), and no more than there is work for.
 [[nodiscard]] inline unsigned
 blocks_for(const context& ctx, std::int64_t items, int threads, int waves = 4) {
-    std::int64_t const most = std::int64_t(ctx.multiprocessors) * (2048 / threads) * waves;
+    const std::int64_t most = std::int64_t(ctx.multiprocessors) * (2048 / threads) * waves;
     return static_cast<unsigned>(std::min(divide_up(items, threads), most));
 }
 

@@ -1,4 +1,4 @@
-// The GPU's side of cpu/queue.hpp: what trainers and predictors do by their context's type.
+// What core/context.hpp asks of a queue, on a GPU.
 #pragma once
 
 #include <pfad/core/pool.hpp>
@@ -13,18 +13,16 @@
 
 namespace pfad::cuda {
 
-/// A promise that networks stay as they are, see captured; null promises nothing.
-using fixed_networks = std::shared_ptr<folded_weights>;
-
-/// Of networks on this context.
-[[nodiscard]] inline fixed_networks make_fixed_networks(context&) {
-    return std::make_shared<folded_weights>();
+/// For steps that evaluate networks which stay as they are, see captured.
+[[nodiscard]] inline std::shared_ptr<fixed_networks> make_fixed_networks(context&) {
+    return std::make_shared<fixed_networks>();
 }
 
 /// A step that will be called often and works on the same tensors each time, see captured.
 template <std::derived_from<context> C>
-[[nodiscard]] captured<C> repeated(C& ctx, std::function<void()> step, fixed_networks evaluated) {
-    return {ctx, std::move(step), std::move(evaluated)};
+[[nodiscard]] captured<C>
+repeated(C& ctx, std::function<void()> step, std::shared_ptr<fixed_networks> fixed) {
+    return {ctx, std::move(step), std::move(fixed)};
 }
 
 /// Room for the losses of eight steps: the host may be as far ahead.

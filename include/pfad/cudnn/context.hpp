@@ -56,7 +56,7 @@ struct context : cuda::context {
     [[nodiscard]] context& side() {
         if (!side_)
             side_ = std::make_unique<context>(device());
-        side_->folded = folded;
+        side_->fixed = fixed;
         side_->floats = floats;
         side_->allow_nondeterministic = allow_nondeterministic;
         return *side_;

@@ -97,7 +97,7 @@ void conv2d_epilogue_forward(context& ctx,
                              in<T, 4> w,
                              in<T, 1> b,
                              in<T, 4> residual,
-                             tail after,
+                             post after,
                              out<T, 4> y,
                              conv2d_geometry g) {
     using p = conv2d_problem;
@@ -126,7 +126,7 @@ void conv2d_forward(context& ctx,
     tensor<T, 1, gpu> rounded;
     conv2d_epilogue_forward<T>(ctx, x, w,
                                b.data ? converted<T>(ctx, b, rounded) : view<const T, 1>{}, {},
-                               tail::none, y, g);
+                               post::none, y, g);
 }
 
 template <class T>

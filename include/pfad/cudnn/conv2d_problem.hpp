@@ -24,7 +24,7 @@ enum class operation { forward, backward_input, backward_weight };
 struct conv2d_epilogue {
     bool residual = false;   ///< an array of the result's shape
     bool bias = false;       ///< a value a filter
-    tail after = tail::none; ///< ReLU, which keeps a NaN
+    post after = post::none; ///< ReLU, which keeps a NaN
 
     friend bool operator==(const conv2d_epilogue&, const conv2d_epilogue&) = default;
 };
@@ -50,7 +50,7 @@ struct conv2d_problem {
                 list(w),
                 list(y),
                 {g.stride, g.padding, g.dilation,
-                 epilogue.residual + 2 * epilogue.bias + 4 * (epilogue.after == tail::relu)},
+                 epilogue.residual + 2 * epilogue.bias + 4 * (epilogue.after == post::relu)},
                 limits.tensor_cores,
                 limits.nondeterministic};
     }
@@ -117,7 +117,7 @@ struct conv2d_problem {
                 steps.emplace_back(
                     CUDNN_POINTWISE_ADD,
                     tensor_descriptor(bias_array, element, shape<4>{{1, 1, 1, y[3]}}, name()));
-            if (epilogue.after == tail::relu)
+            if (epilogue.after == post::relu)
                 steps.emplace_back(CUDNN_POINTWISE_RELU_FWD, descriptor());
             std::vector<descriptor> sums;
             for (std::size_t i = 0; i < steps.size(); ++i)

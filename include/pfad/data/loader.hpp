@@ -93,7 +93,7 @@ private:
 
     void stop() {
         {
-            std::lock_guard const hold(mutex_);
+            const std::lock_guard hold(mutex_);
             stop_ = true;
         }
         room_.notify_all();
@@ -104,12 +104,12 @@ private:
     void work() {
         sampler::scratch scratch(samples_);
         std::unique_lock hold(mutex_);
-        std::int64_t const ahead = static_cast<std::int64_t>(slots_.size());
+        const std::int64_t ahead = static_cast<std::int64_t>(slots_.size());
         while (true) {
             room_.wait(hold, [&] { return stop_ || iteration_ < wanted_ + ahead; });
             if (stop_)
                 return;
-            std::int64_t const iteration = iteration_;
+            const std::int64_t iteration = iteration_;
             const int index = index_;
             if (++index_ == samples_.options().batch) {
                 index_ = 0;
@@ -136,8 +136,8 @@ private:
     }
 
     void begin(slot& place, std::int64_t iteration) {
-        std::int64_t const n = samples_.options().batch;
-        std::int64_t const size = samples_.options().size;
+        const std::int64_t n = samples_.options().batch;
+        const std::int64_t size = samples_.options().size;
         place.left = samples_.options().batch;
         place.batch = empty_batch<Recipe>(memory_, n, size, iteration);
     }

@@ -52,7 +52,7 @@ public:
     /// Picture `index`, dense; in `buffer` if it is not kept in memory. Throws errc::io where a
     /// file has become unreadable.
     [[nodiscard]] picture_view get(int index, std::vector<std::uint8_t>& buffer) const {
-        std::size_t const at = static_cast<std::size_t>(index);
+        const std::size_t at = static_cast<std::size_t>(index);
         const std::uint8_t* data = pixels_.data() + at * bytes();
         if (at >= kept_) {
             buffer.resize(bytes());
@@ -83,7 +83,7 @@ private:
                     read(at, at < kept_ ? pixels_.data() + at * bytes() : discarded.data());
                 } catch (...) {
                     next = files_.size();
-                    std::lock_guard const hold(mutex);
+                    const std::lock_guard hold(mutex);
                     if (at < failed) {
                         failed = at;
                         failure = std::current_exception();

@@ -107,7 +107,7 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
     const auto across_weights = across.fixed_point();
     const auto down_weights = down.fixed_point();
     const int channels = from.channels() == 1 ? 1 : 3;
-    std::size_t const row = byte_count({size.width, 1}, channels);
+    const std::size_t row = byte_count({size.width, 1}, channels);
     std::vector<std::uint8_t> converted;
     std::vector<std::uint8_t> narrow(row * static_cast<std::size_t>(from.height));
     for (int y = 0; y < from.height; ++y) {
@@ -123,7 +123,7 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
         const auto [first, count] = down.samples[static_cast<std::size_t>(y)];
         std::fill(sums.begin(), sums.end(), 1 << 21);
         for (int tap = 0; tap < count; ++tap) {
-            std::int32_t const w =
+            const std::int32_t w =
                 down_weights[static_cast<std::size_t>(y) * static_cast<std::size_t>(down.width) +
                              static_cast<std::size_t>(tap)];
             const std::uint8_t* const source =
@@ -156,7 +156,7 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
     expect(from.plain() && from.channels() == 1, "resize_mask", "a mask has one channel of 8 bits");
     const triangle_filter across(from.width, size.width);
     const triangle_filter down(from.height, size.height);
-    std::size_t const width = static_cast<std::size_t>(size.width);
+    const std::size_t width = static_cast<std::size_t>(size.width);
     std::vector<double> narrow(width * static_cast<std::size_t>(from.height));
     for (int y = 0; y < from.height; ++y)
         for (std::size_t x = 0; x < width; ++x) {

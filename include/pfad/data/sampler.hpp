@@ -43,9 +43,9 @@ public:
 
     /// The number of the picture at place `index` of the batch of an iteration.
     [[nodiscard]] int picture(std::int64_t iteration, int index) {
-        std::int64_t const per_epoch =
+        const std::int64_t per_epoch =
             pictures_ >= batch_ ? pictures_ - pictures_ % batch_ : std::int64_t(pictures_);
-        std::int64_t const place = iteration * batch_ + index;
+        const std::int64_t place = iteration * batch_ + index;
         shuffle(place / per_epoch);
         return order_[static_cast<std::size_t>(place % per_epoch)];
     }

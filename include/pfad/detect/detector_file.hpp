@@ -7,11 +7,9 @@
 #include <pfad/io/torch_checkpoint.hpp>
 #include <pfad/nn/weights.hpp>
 
-#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 namespace pfad {
@@ -21,7 +19,8 @@ struct model_description {
     std::string method;     ///< which detector it is, such as "pfadseg"
     int size = 256;         ///< pictures are resized to size x size
     double threshold = 0.5; ///< image and pixel scores from here on are defects
-    std::map<std::string, std::string, std::less<>> notes = {}; ///< anything else, such as the command
+    std::map<std::string, std::string, std::less<>> notes =
+        {}; ///< anything else, such as the command
 };
 
 /// `format` in the metadata of a model file.
@@ -156,16 +155,6 @@ void save_model(const std::string& path, D<float, host>& m, const model_descript
 /// Writes a model that has been read with other metadata, such as a new threshold; the weights stay.
 inline void save_edited(const std::string& path, const state_dict& file) {
     save_safetensors(path, file.tensors, file.metadata);
-}
-
-/// Calls f(part) for each part that is pretrained.
-template <class M, class F>
-void for_each_pretrained(M& detector, F&& f) {
-    auto list = detector.pretrained();
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (f(std::get<2 * I + 1>(list)), ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>());
 }
 
 /// What a detector has of ImageNet, each part from torchvision's resnet18: a .pth, or safetensors with

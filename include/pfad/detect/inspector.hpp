@@ -50,7 +50,7 @@ struct on_gpu {
 
 /// A detector D that owns its context and network, with activations of T. Several threads may inspect at once. On a
 /// device, and on the host where the context has more than one thread, they take turns at the network.
-template <class Context, template <class, class> class D, class T = float>
+template <any_context Context, template <class, class> class D, class T = float>
 class inspector {
     static constexpr bool on_the_host = std::is_same_v<typename Context::space, host>;
 
@@ -189,12 +189,12 @@ private:
     std::unique_ptr<worker> worker_ = std::make_unique<worker>();       // on the host
 };
 
-template <class Context, template <class, class> class D, class T>
+template <any_context Context, template <class, class> class D, class T>
 std::vector<inspection>
 inspector<Context, D, T>::predict(std::span<const picture_view> pictures) const {
     auto& ctx = *context_;
     auto memory = host_memory::beside(ctx);
-    std::int64_t const n = static_cast<std::int64_t>(pictures.size()), size = description_.size;
+    const std::int64_t n = static_cast<std::int64_t>(pictures.size()), size = description_.size;
     const auto pixels = empty<std::uint8_t>(memory, shape<4>{{n, size, size, 3}});
     for (std::int64_t i = 0; i < n; ++i)
         model_pixels_into(pictures[static_cast<std::size_t>(i)], description_.size,
@@ -207,7 +207,7 @@ inspector<Context, D, T>::predict(std::span<const picture_view> pictures) const 
         for (std::int64_t i = 0; i < n; ++i) {
             auto& result = results[static_cast<std::size_t>(i)];
             const auto& picture = pictures[static_cast<std::size_t>(i)];
-            std::int64_t const h = picture.height, w = picture.width;
+            const std::int64_t h = picture.height, w = picture.width;
             const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
             const auto own = resize_bilinear(t, constant(map), h, w);
             result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
@@ -217,7 +217,7 @@ inspector<Context, D, T>::predict(std::span<const picture_view> pictures) const 
     return results;
 }
 
-template <class Context, template <class, class> class D, class T>
+template <any_context Context, template <class, class> class D, class T>
 inspection inspector<Context, D, T>::blend_tiles(const picture_view& picture, int longest) const {
     const tile_axis across(picture.width, longest), down(picture.height, longest);
     std::vector<picture_view> tiles;
@@ -227,11 +227,11 @@ inspection inspector<Context, D, T>::blend_tiles(const picture_view& picture, in
 
     auto& ctx = *context_;
     auto memory = host_memory::beside(ctx);
-    std::int64_t const h = picture.height, w = picture.width;
+    const std::int64_t h = picture.height, w = picture.width;
     inspection result;
     result.map = full<float>(memory, shape<2>{{h, w}}, 0);
     for_each_batch(tiles, [&](std::size_t i, inspection&& tile) {
-        std::size_t const column = i % across.starts.size(), row = i / across.starts.size();
+        const std::size_t column = i % across.starts.size(), row = i / across.starts.size();
         const float* from = tile.map.data();
         for (int y = 0; y < down.side; ++y) {
             const float weight = down.weights[row][static_cast<std::size_t>(y)];

@@ -1,6 +1,7 @@
 // A network at work: pixels in, anomaly maps and image scores out.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/tensor.hpp>
 #include <pfad/detect/network_copy.hpp>
 #include <pfad/detectors/detector.hpp>
@@ -17,7 +18,7 @@ namespace pfad {
 
 /// A detector in evaluation mode on the context's device, in activations of T, from a network on the
 /// host. On the host several threads may call one predictor, elsewhere one at a time.
-template <class Context, template <class, class> class D, class T = float>
+template <any_context Context, template <class, class> class D, class T = float>
 class predictor {
 public:
     using space = typename Context::space;
@@ -66,12 +67,10 @@ private:
     struct device_step {
         tensor<std::uint8_t, 4, space> pixels;
         prediction<space> found;
-        std::optional<decltype(repeated(
-            std::declval<Context&>(), work(), make_fixed_networks(std::declval<Context&>())))>
-            step;
+        std::optional<recorded_step<Context>> step;
     };
     struct device_steps {
-        decltype(make_fixed_networks(std::declval<Context&>())) fixed;
+        fixed_networks<Context> fixed;
         std::map<std::array<std::int64_t, 3>, device_step> of;
         explicit device_steps(Context& ctx) : fixed(make_fixed_networks(ctx)) {}
     };

@@ -40,7 +40,7 @@ inline void threshold_map(in<float, 2> map, double threshold, view<std::uint8_t,
     expect(map.dims == mask.dims, "find_regions", "map and mask have one shape", map.dims,
            mask.dims);
     std::vector<region> regions;
-    std::int64_t const height = map.extent(0), width = map.extent(1);
+    const std::int64_t height = map.extent(0), width = map.extent(1);
     if (std::all_of(mask.data, mask.data + mask.size(), [](std::uint8_t v) { return v == 0; }))
         return regions; // most pictures are good
     std::vector<std::uint32_t> labels(static_cast<std::size_t>(mask.size()));
@@ -49,7 +49,7 @@ inline void threshold_map(in<float, 2> map, double threshold, view<std::uint8_t,
     regions.resize(sizes.size() - 1);
     for (std::int64_t y = 0; y < height; ++y)
         for (std::int64_t x = 0; x < width; ++x) {
-            std::uint32_t const label = labels[static_cast<std::size_t>(y * width + x)];
+            const std::uint32_t label = labels[static_cast<std::size_t>(y * width + x)];
             if (label == 0)
                 continue;
             region& r = regions[label - 1];

@@ -21,8 +21,8 @@ struct tile_axis {
     /// Throws errc::value unless both are positive.
     tile_axis(int length, int longest) : side(std::min(length, longest)) {
         expect(length > 0 && longest > 0, "tiles", "picture and tile have pixels");
-        std::int64_t const free = length - side, step = side - side / 4;
-        std::int64_t const count = 1 + (free + step - 1) / step;
+        const std::int64_t free = length - side, step = side - side / 4;
+        const std::int64_t count = 1 + (free + step - 1) / step;
         for (std::int64_t i = 0; i < count; ++i)
             starts.push_back(count == 1 ? 0 : static_cast<int>(free * i / (count - 1)));
         weights.resize(starts.size());

@@ -24,7 +24,7 @@ public:
         if (!thread_.joinable())
             return;
         {
-            std::lock_guard const hold(mutex_);
+            const std::lock_guard hold(mutex_);
             stop_ = true;
         }
         wake_.notify_one();
@@ -36,7 +36,7 @@ public:
     template <class F>
     void run(F&& f) {
         using function = std::remove_reference_t<F>;
-        std::lock_guard const turn(turn_);
+        const std::lock_guard turn(turn_);
         std::unique_lock hold(mutex_);
         start();
         call_ = [](void* task) { (*static_cast<function*>(task))(); };

@@ -125,6 +125,12 @@ template <class Stages>
     return sum;
 }
 
+/// Calls f(part) for each part of a detector that is pretrained.
+template <class M, class F>
+void for_each_pretrained(M& network, F&& f) {
+    detail::for_each_entry([&](std::string_view, auto& part) { f(part); }, network.pretrained());
+}
+
 /// A method that can be trained, filed and run, as the head of this file draws it.
 template <template <class, class> class D>
 concept detector = module<D<float, host>> && requires(D<float, host> m, std::uint64_t seed) {

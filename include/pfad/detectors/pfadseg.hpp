@@ -2,7 +2,7 @@
 // modules off is DeSTSeg.
 #pragma once
 
-#include <pfad/autograd/side_by_side.hpp>
+#include <pfad/autograd/fork_join.hpp>
 #include <pfad/backbones/resnet18.hpp>
 #include <pfad/data/batches/perlin.hpp>
 #include <pfad/detectors/detector.hpp>
@@ -168,7 +168,7 @@ struct segmentation {
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
         const auto y = res(t, x);
         const auto z = rcm ? (*rcm)(t, y) : (*aspp)(t, y);
-        return out(t, head(t, z, head_bn, tail::relu));
+        return out(t, head(t, z, head_bn, post::relu));
     }
 };
 
@@ -218,7 +218,7 @@ struct pfadseg {
         // A gradient goes through both; where none is wanted they may run at the same time.
         if (t.phase == mode::train || t.record_ops == recording::on)
             return cosine_similarity_map(t, teacher(t, x), student(t, x));
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& side) { return teacher(side, x); },
             [&](auto& own) { return student(own, x); });
         return cosine_similarity_map(t, target, found);
@@ -271,7 +271,7 @@ struct pfadseg {
     template <class C>
     [[nodiscard]] stage_losses<accumulator_t<T>, S>
     student_losses(tape<C>& t, const data::corrupted_pictures<T, S>& x) const {
-        const auto [target, found] = side_by_side(
+        const auto [target, found] = fork_join(
             t, [&](auto& side) { return teacher(side, constant(x.clean)); },
             [&](auto& own) { return student(own, constant(x.corrupted)); });
         auto loss = cosine_distance_loss(t, target[0], found[0]);

@@ -18,7 +18,7 @@ namespace pfad {
 
 /// The protocol, in words, for every place that prints a metric.
 [[nodiscard]] inline std::string evaluation_protocol(int size) {
-    std::string const s = std::to_string(size);
+    const std::string s = std::to_string(size);
     return "Pictures and maps at " + s + "x" + s +
            "; masks resized with antialiased bilinear interpolation and cut at one half; image "
            "score: mean "
@@ -52,7 +52,7 @@ template <class Context, template <class, class> class D, class T, class F>
         count([](const auto& item) { return item.anomalous() && !item.mask.empty(); });
     expect(masked == 0 || masked == count([](const auto& item) { return item.anomalous(); }),
            "evaluate", "all pictures with a defect have a mask, or none has");
-    std::int64_t const n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
+    const std::int64_t n = static_cast<std::int64_t>(e.items.size()), s = size, area = s * s;
     auto memory = host_memory::beside(ctx);
     e.maps = empty<float>(memory, shape<3>{{n, s, s}});
     for (std::int64_t i = 0; i < n; ++i) {
@@ -65,7 +65,7 @@ template <class Context, template <class, class> class D, class T, class F>
         report(static_cast<int>(i) + 1, static_cast<int>(n));
     }
     e.result = metrics::evaluate_maps(view<const float, 3>(e.maps),
-                                      view<std::uint8_t const, 3>{e.masks.data(), {{n, s, s}}},
+                                      view<const std::uint8_t, 3>{e.masks.data(), {{n, s, s}}},
                                       e.scores, e.labels);
     return e;
 }

@@ -17,7 +17,7 @@ namespace pfad {
     std::string text;
     text.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::size_t const left = bytes.size() - i;
+        const std::size_t left = bytes.size() - i;
         const unsigned group = (static_cast<unsigned>(bytes[i]) << 16) |
                                (left > 1 ? static_cast<unsigned>(bytes[i + 1]) << 8 : 0u) |
                                (left > 2 ? static_cast<unsigned>(bytes[i + 2]) : 0u);

@@ -76,7 +76,7 @@ inline void read_exactly(int from, std::uint8_t* to, std::size_t size, const std
 
 /// The folder that holds `path`.
 [[nodiscard]] inline std::string folder_of(const std::string& path) {
-    std::size_t const slash = path.rfind('/');
+    const std::size_t slash = path.rfind('/');
     return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
@@ -98,7 +98,7 @@ inline void read_exactly(int from, std::uint8_t* to, std::size_t size, const std
     detail::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.number() < 0 || ::fstat(file.number(), &facts) != 0)
         detail::fail_system(path, "cannot be read", errno);
-    std::size_t const size = std::min(limit, static_cast<std::size_t>(facts.st_size));
+    const std::size_t size = std::min(limit, static_cast<std::size_t>(facts.st_size));
     std::shared_ptr<std::uint8_t[]> data(new std::uint8_t[size]);
     detail::read_exactly(file.number(), data.get(), size, path);
     return {std::move(data), size};

@@ -97,8 +97,8 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     picture_facts facts;
     std::int64_t coded = 0;
     for (std::size_t at = 8; bytes.size() - at >= 12;) {
-        std::size_t const length = big_endian(bytes, at, 4);
-        std::uint32_t const type = big_endian(bytes, at + 4, 4);
+        const std::size_t length = big_endian(bytes, at, 4);
+        const std::uint32_t type = big_endian(bytes, at + 4, 4);
         if (type == 0x49484452 && length == 13 && bytes.size() - at >= 16) {
             facts.width = big_endian(bytes, at + 8, 4);
             facts.height = big_endian(bytes, at + 12, 4);
@@ -115,7 +115,7 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     }
     if (facts.width > 0 && facts.height <= largest_picture / facts.width) {
         // Eight bytes a pixel at the most, and room for what an encoder adds.
-        std::int64_t const pixels = (8 * facts.width + 2) * facts.height;
+        const std::int64_t pixels = (8 * facts.width + 2) * facts.height;
         if (coded > pixels + pixels / 8 + 65536)
             facts.problem = "has more data than its pixels can be";
     }
@@ -141,7 +141,7 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         }
         if (bytes.size() - at < 4)
             break;
-        std::size_t const length = big_endian(bytes, at + 2, 2);
+        const std::size_t length = big_endian(bytes, at + 2, 2);
         const bool frame =
             marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
         // The first frame counts, as for the decoder.
@@ -174,14 +174,14 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         facts.height = static_cast<std::int32_t>(little_endian(bytes, 22, 4));
         facts.height = facts.height < 0 ? -facts.height : facts.height;
         bits = little_endian(bytes, 28, 2);
-        std::uint32_t const packing = little_endian(bytes, 30, 4);
+        const std::uint32_t packing = little_endian(bytes, 30, 4);
         if (packing != 0 && packing != 3 && packing != 6)
             facts.problem = "is a compressed BMP, which pfad does not read";
     }
     if (facts.width < 0 || bits > 32)
         facts.problem = "has a damaged BMP header";
     if (facts.problem == nullptr && facts.width * facts.height <= largest_picture) {
-        std::int64_t const pixels = (facts.width * bits + 31) / 32 * 4 * facts.height;
+        const std::int64_t pixels = (facts.width * bits + 31) / 32 * 4 * facts.height;
         facts.complete = little_endian(bytes, 10, 4) + static_cast<std::uint64_t>(pixels) <=
                          static_cast<std::uint64_t>(file_size);
     }

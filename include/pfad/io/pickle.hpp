@@ -70,7 +70,7 @@ private:
 
     template <class T>
     T take() {
-        T const value = file_.number<T>(at_);
+        const T value = file_.number<T>(at_);
         at_ += sizeof(T);
         return value;
     }
@@ -99,12 +99,12 @@ private:
     std::uint32_t pop() {
         if (stack_.empty() || (!marks_.empty() && stack_.size() <= marks_.back()))
             damaged();
-        std::uint32_t const top = stack_.back();
+        const std::uint32_t top = stack_.back();
         stack_.pop_back();
         return top;
     }
     pickle_value& top() {
-        std::uint32_t const number = pop();
+        const std::uint32_t number = pop();
         stack_.push_back(number);
         return values_[number];
     }
@@ -211,7 +211,7 @@ private:
             extend(pickle_kind::dict, pop_to_mark());
             return true;
         case 's': {
-            std::uint32_t const value = pop(), key = pop();
+            const std::uint32_t value = pop(), key = pop();
             extend(pickle_kind::dict, {key, value});
             return true;
         }
@@ -327,7 +327,7 @@ private:
         if (function == "collections.OrderedDict") {
             pickle_value made = {pickle_kind::dict};
             if (!arguments.empty())
-                for (std::uint32_t const pair : values_[arguments[0]].items) {
+                for (const std::uint32_t pair : values_[arguments[0]].items) {
                     const std::vector<std::uint32_t>& items = values_[pair].items;
                     if (items.size() != 2)
                         damaged();

@@ -121,7 +121,7 @@ inline void expect_pixels(const picture_view& picture, std::string_view who) {
                ", but both sides must be at least 1");
     if (picture.bits < 8 || picture.bits > 16)
         refuse(" has " + std::to_string(picture.bits) + " bits a sample, not 8 to 16");
-    std::ptrdiff_t const row = std::ptrdiff_t(picture.width) * picture.bytes_per_pixel();
+    const std::ptrdiff_t row = std::ptrdiff_t(picture.width) * picture.bytes_per_pixel();
     if (picture.stride < row)
         refuse("'s stride of " + std::to_string(picture.stride) +
                " bytes is shorter than its row of " + std::to_string(row));

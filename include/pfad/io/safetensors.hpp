@@ -146,7 +146,7 @@ safetensors_entry(const std::string& path, const safetensors_claim& claim, byte_
     // No product beyond this fits a file; extents of zero do not excuse the others.
     constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 8;
     std::uint64_t count = 1, product = 1;
-    for (std::uint64_t const extent : claim.dims) {
+    for (const std::uint64_t extent : claim.dims) {
         if (extent > most || product > most / std::max<std::uint64_t>(extent, 1))
             fail(errc::io, subject + " has a shape that no memory holds");
         product *= std::max<std::uint64_t>(extent, 1);
@@ -155,7 +155,7 @@ safetensors_entry(const std::string& path, const safetensors_claim& claim, byte_
     }
     if (claim.offsets.size() != 2 || claim.offsets[0] > claim.offsets[1])
         fail(errc::io, subject + " has data_offsets that are not a begin and an end");
-    std::uint64_t const begin = claim.offsets[0], end = claim.offsets[1];
+    const std::uint64_t begin = claim.offsets[0], end = claim.offsets[1];
     if (end > data.size())
         fail(errc::io, subject + " ends at byte " + std::to_string(end) + " of only " +
                            std::to_string(data.size()) + " bytes of data; the file is truncated");
@@ -242,7 +242,7 @@ safetensors_text(const std::string& path,
     for (const auto& [name, entry] : tensors) {
         const auto count = element_count(entry.dims);
         std::string dims;
-        for (std::int64_t const extent : entry.dims)
+        for (const std::int64_t extent : entry.dims)
             dims += (dims.empty() ? "" : ",") + std::to_string(extent);
         if (name == "__metadata__" || !count ||
             static_cast<std::size_t>(*count * size_of(entry.type)) != entry.bytes.size())
@@ -267,7 +267,7 @@ inline void save_safetensors(const std::string& path,
                              const state_entries& tensors,
                              const std::map<std::string, std::string, std::less<>>& metadata = {}) {
     const std::string text = detail::safetensors_text(path, tensors, metadata);
-    std::uint64_t const length = text.size();
+    const std::uint64_t length = text.size();
     std::vector<byte_span> parts = {{reinterpret_cast<const std::uint8_t*>(&length), 8},
                                     {reinterpret_cast<const std::uint8_t*>(text.data()), length}};
     for (const auto& named : tensors)

@@ -61,7 +61,7 @@ inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
 /// The product of the extents; nothing where one is negative or there are 2^60 elements or more.
 [[nodiscard]] inline std::optional<std::int64_t> element_count(std::span<const std::int64_t> dims) {
     std::int64_t count = 1, product = 1; // the latter without the extents of zero
-    for (std::int64_t const extent : dims) {
+    for (const std::int64_t extent : dims) {
         if (extent < 0 || extent > ((std::int64_t(1) << 60) - 1) / product)
             return {};
         product *= std::max<std::int64_t>(extent, 1);
@@ -173,11 +173,15 @@ struct state_dict {
         return found->second;
     }
 
-    /// The array of that name and those extents; errc::shape when they differ.
+    /// The array of that name and those extents, of which -1 fits any; errc::shape when they
+    /// differ.
     [[nodiscard]] const state_entry& at(std::string_view name,
                                         std::span<const std::int64_t> dims) const {
         const state_entry& found = at(name);
-        if (!std::equal(found.dims.begin(), found.dims.end(), dims.begin(), dims.end()))
+        const auto fits = [](std::int64_t has, std::int64_t wanted) {
+            return wanted == -1 || has == wanted;
+        };
+        if (!std::equal(found.dims.begin(), found.dims.end(), dims.begin(), dims.end(), fits))
             fail(errc::shape, path + ": tensor `" + std::string(name) + "` has shape " +
                                   to_string(found.dims) + ", not " + to_string(dims));
         return found;

@@ -79,7 +79,7 @@ public:
             fail(errc::unsupported, path_ + ": `" + name + "` is not a tensor");
         const storage_facts facts = storage(pickle_.at(value.items[0]), subject);
         const auto found = storages.find(facts.key);
-        std::uint64_t const width = static_cast<std::uint64_t>(size_of(facts.type));
+        const std::uint64_t width = static_cast<std::uint64_t>(size_of(facts.type));
         if (found == storages.end() || found->second.size() / width < facts.count)
             fail(errc::io, subject + " has missing or too few elements; the file is truncated");
         state_entry result;
@@ -91,7 +91,7 @@ public:
         if (strides.size() != result.dims.size() || strides.size() > most_axes ||
             offset.kind != pickle_kind::integer)
             fail(errc::io, subject + " has a damaged shape");
-        std::uint64_t const first =
+        const std::uint64_t first =
             check_extent(facts.count, offset.integer, result.dims, strides, subject);
         gather(result, strides, found->second.subspan(first * width), owner, subject);
         return result;
@@ -101,7 +101,7 @@ private:
     [[nodiscard]] std::vector<std::int64_t> numbers(const pickle_value& value,
                                                     const std::string& subject) const {
         std::vector<std::int64_t> result;
-        for (std::uint32_t const item : value.items) {
+        for (const std::uint32_t item : value.items) {
             const pickle_value& number = pickle_.at(item);
             if (number.kind != pickle_kind::integer || number.integer < 0 || !number.text.empty())
                 fail(errc::io, subject + " has a damaged shape");
@@ -119,8 +119,8 @@ private:
         std::uint64_t count = 1, last = static_cast<std::uint64_t>(offset);
         bool inside = offset >= 0 && last <= available;
         for (std::size_t i = 0; inside && i < dims.size(); ++i) {
-            std::uint64_t const extent = static_cast<std::uint64_t>(dims[i]);
-            std::uint64_t const stride = static_cast<std::uint64_t>(strides[i]);
+            const std::uint64_t extent = static_cast<std::uint64_t>(dims[i]);
+            const std::uint64_t stride = static_cast<std::uint64_t>(strides[i]);
             // An expanded tensor repeats elements; allowing it would let a few bytes ask for any
             // amount of memory.
             inside = extent <= available && count * extent <= available &&
@@ -148,8 +148,8 @@ private:
             dense = dense && (entry.dims[axis] == 1 || strides[axis] == count);
             count *= entry.dims[axis];
         }
-        std::size_t const width = static_cast<std::size_t>(size_of(entry.type));
-        std::size_t const size = static_cast<std::size_t>(count) * width;
+        const std::size_t width = static_cast<std::size_t>(size_of(entry.type));
+        const std::size_t size = static_cast<std::size_t>(count) * width;
         if (dense || count == 0) {
             entry.bytes = from.first(size);
             entry.owner = owner;
@@ -228,7 +228,7 @@ private:
             fail(errc::unsupported, path + ": was saved on a big-endian machine");
     }
     pickle_reader pickle(entries.at(folder + "data.pkl"), path);
-    std::uint32_t const root = pickle.load();
+    const std::uint32_t root = pickle.load();
     return torch_entries(pickle, root, storages, file, path);
 }
 
@@ -247,8 +247,8 @@ private:
         if (pickle.at(machine.items[i]).text == "little_endian" &&
             pickle.at(machine.items[i + 1]).integer == 0)
             fail(errc::unsupported, path + ": was saved on a big-endian machine");
-    std::uint32_t const root = pickle.load();
-    std::uint32_t const object_values = pickle.value_count();
+    const std::uint32_t root = pickle.load();
+    const std::uint32_t object_values = pickle.value_count();
     const pickle_value keys = pickle.at(pickle.load());
     const torch_object object(pickle, path, file.size);
     std::map<std::string, dtype, std::less<>> types;
@@ -260,13 +260,13 @@ private:
     const byte_reader bytes(file.bytes(), path);
     torch_storages storages;
     std::uint64_t at = pickle.position();
-    for (std::uint32_t const key : keys.items) {
+    for (const std::uint32_t key : keys.items) {
         const std::string& name = pickle.at(key).text;
         const auto type = types.find(name);
-        std::uint64_t const count = bytes.number<std::uint64_t>(at);
+        const std::uint64_t count = bytes.number<std::uint64_t>(at);
         if (type == types.end() || count > bytes.size())
             fail(errc::io, path + ": has a damaged list of storages");
-        std::uint64_t const size = count * static_cast<std::uint64_t>(size_of(type->second));
+        const std::uint64_t size = count * static_cast<std::uint64_t>(size_of(type->second));
         storages.emplace(name, bytes.piece(at + 8, size));
         at += 8 + size;
     }

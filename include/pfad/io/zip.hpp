@@ -51,16 +51,16 @@ struct zip_directory {
                                                       const std::string& path) {
     // The end record has 22 bytes and a comment of up to 65535, at the very end.
     constexpr std::uint64_t record = 22, comment = 65535;
-    std::uint64_t const last = file.size() < record ? 0 : file.size() - record;
+    const std::uint64_t last = file.size() < record ? 0 : file.size() - record;
     for (std::uint64_t back = 0; back <= comment && back <= last; ++back) {
-        std::uint64_t const at = last - back;
+        const std::uint64_t at = last - back;
         if (file.number<std::uint32_t>(at) != 0x06054b50)
             continue;
         zip_directory found = {file.number<std::uint16_t>(at + 10),
                                file.number<std::uint32_t>(at + 16)};
         // Saturated fields, or a locator in front: the real ones are in the 64-bit record.
         if (at >= 20 && file.number<std::uint32_t>(at - 20) == 0x07064b50) {
-            std::uint64_t const wide = file.number<std::uint64_t>(at - 12);
+            const std::uint64_t wide = file.number<std::uint64_t>(at - 12);
             if (file.number<std::uint32_t>(wide) != 0x06064b50)
                 break;
             found = {file.number<std::uint64_t>(wide + 32), file.number<std::uint64_t>(wide + 48)};
@@ -81,8 +81,8 @@ struct zip_entry {
 read_zip_entry(const byte_reader& file, std::uint64_t at, const std::string& path) {
     if (file.number<std::uint32_t>(at) != 0x02014b50)
         fail(errc::io, path + ": is a zip archive with a damaged directory");
-    std::uint64_t const name = file.number<std::uint16_t>(at + 28);
-    std::uint64_t const extra = file.number<std::uint16_t>(at + 30);
+    const std::uint64_t name = file.number<std::uint16_t>(at + 28);
+    const std::uint64_t extra = file.number<std::uint16_t>(at + 30);
     zip_entry entry;
     entry.name = file.text(at + 46, name);
     entry.packed = file.number<std::uint32_t>(at + 20);
@@ -120,7 +120,7 @@ read_stored_zip(byte_span bytes, const std::string& path) {
                                         "` is compressed or encrypted, which PyTorch does not do");
         if (file.number<std::uint32_t>(entry.header) != 0x04034b50)
             fail(errc::io, path + ": is a zip archive with a damaged entry");
-        std::uint64_t const data = entry.header + 30 +
+        const std::uint64_t data = entry.header + 30 +
                                    file.number<std::uint16_t>(entry.header + 26) +
                                    file.number<std::uint16_t>(entry.header + 28);
         entries.emplace(std::move(entry.name), file.piece(data, entry.size));

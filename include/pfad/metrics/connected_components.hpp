@@ -58,7 +58,7 @@ inline std::uint32_t component_labeller::join_neighbours(const std::uint32_t* ab
     std::uint32_t label = x > 0 ? row[x - 1] : 0;
     if (!label && above && x > 0)
         label = above[x - 1];
-    std::uint32_t const right = above && x + 1 < width ? above[x + 1] : 0;
+    const std::uint32_t right = above && x + 1 < width ? above[x + 1] : 0;
     if (right)
         return label ? join(label, right) : right;
     if (!label) {
@@ -74,7 +74,7 @@ inline void component_labeller::label(in<std::uint8_t, 2> mask,
     expect(mask.dims == labels.dims, "connected components", "mask and labels have one shape",
            mask.dims, labels.dims);
     expect(!sizes.empty(), "connected components", "sizes has an entry for the background");
-    std::int64_t const height = mask.extent(0), width = mask.extent(1);
+    const std::int64_t height = mask.extent(0), width = mask.extent(1);
     parent_.assign(1, 0);
     for (std::int64_t y = 0; y < height; ++y) {
         std::uint32_t* const row = labels.data + y * width;

@@ -7,6 +7,7 @@
 #include <pfad/core/view.hpp>
 #include <pfad/metrics/average_precision.hpp>
 #include <pfad/metrics/instance_average_precision.hpp>
+#include <pfad/metrics/list.hpp>
 #include <pfad/metrics/pro.hpp>
 #include <pfad/metrics/roc.hpp>
 #include <pfad/metrics/score_order.hpp>
@@ -14,27 +15,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace pfad::metrics {
-
-/// The metrics of one category, each in [0, 1] or none where it is undefined.
-struct metrics_result {
-    std::optional<double> image_auroc; ///< of the scores of pictures
-    std::optional<double> pixel_auroc; ///< of the pixels of all pictures
-    std::optional<double> pixel_ap;    ///< average precision of the pixels
-    std::optional<double> aupro;       ///< false positive rates up to 0.3
-    std::optional<double> iap;         ///< instance average precision
-    std::optional<double> iap90;       ///< precision at an instance recall of 0.9
-    std::int64_t good = 0;             ///< pictures
-    std::int64_t anomalous = 0;        ///< pictures
-    /// 8-connected regions of the masks.
-    std::int64_t instances = 0;
-    std::string reason; ///< what is undefined and why; empty where nothing is
-};
 
 namespace detail {
 
@@ -93,19 +78,8 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
 /// The unweighted mean of each metric over the categories that define it; counts are sums. `reason`
 /// says for which metrics categories are left out.
 [[nodiscard]] inline metrics_result mean_over_categories(std::span<const metrics_result> all) {
-    using metric = std::optional<double> metrics_result::*;
-    struct member {
-        metric value;
-        const char* name;
-    };
-    constexpr member members[] = {{&metrics_result::image_auroc, "image AUROC"},
-                                  {&metrics_result::pixel_auroc, "pixel AUROC"},
-                                  {&metrics_result::pixel_ap, "pixel AP"},
-                                  {&metrics_result::aupro, "AUPRO"},
-                                  {&metrics_result::iap, "IAP"},
-                                  {&metrics_result::iap90, "IAP@90"}};
     metrics_result mean;
-    for (const member& m : members) {
+    for (const metric& m : list) {
         double sum = 0;
         int count = 0;
         for (const metrics_result& r : all)
@@ -117,7 +91,7 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
             mean.*m.value = sum / count;
         if (count == static_cast<int>(all.size()))
             continue;
-        mean.reason += std::string(mean.reason.empty() ? "" : " ") + m.name;
+        mean.reason += std::string(mean.reason.empty() ? "" : " ") + m.title;
         const std::string categories = std::to_string(all.size()) + " categories.";
         mean.reason += count ? " is the mean of " + std::to_string(count) + " of " + categories
                              : " is undefined in all " + categories;

@@ -21,7 +21,7 @@ class instance_precision {
 public:
     /// For the regions of this order.
     explicit instance_precision(const score_order& order) {
-        for (std::int64_t const size : order.region_sizes())
+        for (const std::int64_t size : order.region_sizes())
             missing_.push_back(size / 2 + 1);
         missing_[0] = 0; // normal pixels count down below zero and never meet it again
     }

@@ -26,7 +26,7 @@ struct pixel_counts {
 /// Maps floats to integers so that a < b <=> key(a) > key(b). Both zeros get one key, as they are
 /// equal. Not for NaN.
 [[nodiscard]] constexpr std::uint32_t descending_key(float score) {
-    std::uint32_t const bits = std::bit_cast<std::uint32_t>(score);
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(score);
     if (bits == 0x80000000u)
         return 0x7fffffffu;
     return bits & 0x80000000u ? bits : bits ^ 0x7fffffffu;
@@ -55,9 +55,9 @@ public:
     void sweep(Metric&... m) const {
         pixel_counts seen;
         for (std::int64_t i = 0; i < count_;) {
-            std::uint64_t const score = pixels_[static_cast<std::size_t>(i)] >> 32;
+            const std::uint64_t score = pixels_[static_cast<std::size_t>(i)] >> 32;
             do {
-                std::uint32_t const region =
+                const std::uint32_t region =
                     static_cast<std::uint32_t>(pixels_[static_cast<std::size_t>(i)]);
                 seen.normal += region == 0;
                 (m.pixel(region), ...);
@@ -110,7 +110,7 @@ inline void score_order::fill(in<float, 3> scores,
         labeller.label({masks.data + n * dims.size(), dims}, {labels.data(), dims}, sizes_);
         bool comparable = true;
         for (std::int64_t i = 0; i < dims.size(); ++i) {
-            std::uint64_t const pixel =
+            const std::uint64_t pixel =
                 std::uint64_t(descending_key(map[i])) << 32 | labels[static_cast<std::size_t>(i)];
             to[i] = pixel;
             comparable &= map[i] == map[i];
@@ -139,7 +139,7 @@ inline void score_order::sort(std::array<histogram, digits>& counts) {
         if (already_sorted)
             continue;
         for (std::int64_t i = 0; i < count_; ++i) {
-            std::uint64_t const pixel = pixels_[static_cast<std::size_t>(i)];
+            const std::uint64_t pixel = pixels_[static_cast<std::size_t>(i)];
             other[static_cast<std::size_t>(next[digit(pixel, d)]++)] = pixel;
         }
         pixels_.swap(other);

@@ -21,7 +21,7 @@ struct aff_branch {
     conv2d<T, S> expand;
     batch_norm<T, S> expand_bn; ///< behind expand
 
-    template <class C>
+    template <memory_source C>
     aff_branch(C& ctx, int channels, int hidden)
         : reduce(ctx, {.in = channels, .out = hidden, .kernel = 1, .bias = true}),
           reduce_bn(ctx, hidden),
@@ -35,7 +35,7 @@ struct aff_branch {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        return expand(t, reduce(t, x, reduce_bn, tail::relu), expand_bn);
+        return expand(t, reduce(t, x, reduce_bn, post::relu), expand_bn);
     }
 };
 
@@ -46,7 +46,7 @@ struct aff {
     /// Attention by pixel, and by the mean over the picture.
     aff_branch<T, S> local_branch, global_branch;
 
-    template <class C>
+    template <memory_source C>
     aff(C& ctx, int channels, int reduction = 4)
         : local_branch(ctx, channels, std::max(1, channels / reduction)),
           global_branch(ctx, channels, std::max(1, channels / reduction)) {}
@@ -59,7 +59,7 @@ struct aff {
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
                            const image<T, S>& r,
-                           tail after = tail::none) const {
+                           post after = post::none) const {
         const auto s = add(t, x, r);
         const auto global = global_branch(t, global_average_pool(t, s));
         return attention_fuse(t, x, r, local_branch(t, s), global, after);

@@ -16,14 +16,14 @@ struct conv_bn_relu {
     conv2d<T, S> conv;   ///< without bias
     batch_norm<T, S> bn; ///< behind conv
 
-    template <class C>
+    template <memory_source C>
     conv_bn_relu(C& ctx, conv2d_options o) : conv(ctx, o), bn(ctx, o.out) {}
 
     auto fields() { return pfad::fields("conv", conv, "bn", bn); }
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        return conv(t, x, bn, tail::relu);
+        return conv(t, x, bn, post::relu);
     }
 };
 
@@ -37,7 +37,7 @@ struct aspp {
     /// 3x3 of all of them.
     conv_bn_relu<T, S> fuse;
 
-    template <class C>
+    template <memory_source C>
     aspp(C& ctx, int in, int out)
         : pool(ctx, {.in = in, .out = out, .kernel = 1}), fuse(ctx, {.in = 4 * out, .out = out}) {
         for (const int rate : {6, 12, 18})

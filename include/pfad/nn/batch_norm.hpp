@@ -13,7 +13,7 @@ template <class T, class S = host>
 struct batch_norm {
     batch_norm_parameters<T, S> parameters; ///< what it owns
 
-    template <class C>
+    template <memory_source C>
     batch_norm(C& ctx, int channels) {
         using A = accumulator_t<T>;
         const shape<1> dims = {{channels}};
@@ -32,7 +32,7 @@ struct batch_norm {
     template <class C>
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         return pfad::batch_norm(t, x, parameters, after, residual);
     }

@@ -28,7 +28,7 @@ struct conv2d {
     std::optional<parameter<accumulator_t<T>, 1, S>> bias; ///< (k), where wanted
     conv2d_geometry geometry;                              ///< stride, padding, dilation
 
-    template <class C>
+    template <memory_source C>
     conv2d(C& ctx, conv2d_options o)
         : geometry{o.stride, o.dilation * (o.kernel - 1) / 2, o.dilation} {
         weight.value = full(ctx, shape<4>{{o.out, o.kernel, o.kernel, o.in}}, T(0));
@@ -50,7 +50,7 @@ struct conv2d {
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
                            const batch_norm<T, S>& norm,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         return conv2d_batch_norm(t, x, weight, bias, geometry, norm.parameters, after, residual);
     }

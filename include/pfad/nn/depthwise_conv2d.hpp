@@ -15,7 +15,7 @@ struct depthwise_conv2d {
     parameter<T, 4, S> weight;              ///< (1, height, width, c)
     parameter<accumulator_t<T>, 1, S> bias; ///< (c)
 
-    template <class C>
+    template <memory_source C>
     depthwise_conv2d(C& ctx, int channels, int height, int width) {
         weight.value = full(ctx, shape<4>{{1, height, width, channels}}, T(0));
         weight.form = parameter_form::depthwise;

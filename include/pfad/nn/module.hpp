@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -30,6 +31,33 @@ template <class M>
 concept module = requires(M& m) {
     m.fields();
 };
+
+namespace detail {
+
+template <class F, class First, class... More>
+void for_each_entry(F&& f, const First& first, const More&... more) {
+    const auto call = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+        f(std::get<2 * I>(first), std::get<2 * I + 1>(first), std::get<2 * I + 1>(more)...);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (call(std::integral_constant<std::size_t, I>()), ...);
+    }
+    (std::make_index_sequence<std::tuple_size_v<First> / 2>{});
+}
+
+// Names joined by dots.
+inline std::string joined(const std::string& name, std::string_view field) {
+    return (name.empty() ? "" : name + ".") + std::string(field);
+}
+
+} // namespace detail
+
+/// Calls f(name, part of each module) for each field, in order, of one module or of several of one
+/// structure.
+template <class F, module... M>
+void for_each_field(F&& f, M&... m) {
+    detail::for_each_entry(f, m.fields()...);
+}
 
 /// Calls f(name, leaf) for every parameter and state below `part`, in the order of the lists.
 template <class T, int R, class S, class F>
@@ -56,13 +84,9 @@ void visit(std::vector<M>& parts, const std::string& name, F&& f) {
 /// Every part of a module, names joined by dots.
 template <module M, class F>
 void visit(M& m, const std::string& name, F&& f) {
-    auto list = m.fields();
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (visit(std::get<2 * I + 1>(list),
-               (name.empty() ? name : name + ".") + std::get<2 * I>(list), f),
-         ...);
-    }
-    (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>{});
+    for_each_field(
+        [&](std::string_view field, auto& part) { visit(part, detail::joined(name, field), f); },
+        m);
 }
 
 /// Calls f(name, parameter) for every trained array.
@@ -101,13 +125,11 @@ void initialise(M& m, const std::string& name, initialiser rule, std::uint64_t s
         for (std::size_t i = 0; i < m.size(); ++i)
             initialise(m[i], name + "." + std::to_string(i), rule, seed);
     } else if constexpr (module<M>) {
-        auto list = m.fields();
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (initialise(std::get<2 * I + 1>(list),
-                        (name.empty() ? name : name + ".") + std::get<2 * I>(list), rule, seed),
-             ...);
-        }
-        (std::make_index_sequence<std::tuple_size_v<decltype(list)> / 2>{});
+        for_each_field(
+            [&](std::string_view field, auto& part) {
+                initialise(part, detail::joined(name, field), rule, seed);
+            },
+            m);
     }
 }
 

@@ -28,7 +28,7 @@ struct pcar {
     nn::spr<T, S> spr; ///< says how much each branch counts
     pcar_path path;    ///< how it is computed
 
-    template <class C>
+    template <memory_source C>
     pcar(C& ctx, int channels, pcar_path way = pcar_path::measured)
         : convs(ctx, {.in = channels, .out = branches * channels, .parts = branches}),
           spr(ctx, channels), path(way) {}
@@ -48,7 +48,7 @@ struct pcar {
     image<T, S> operator()(tape<C>& t,
                            const image<T, S>& x,
                            const batch_norm<T, S>& norm,
-                           tail after = tail::none,
+                           post after = post::none,
                            const image<T, S>& residual = {}) const {
         if (is_one_kernel(t, x))
             return branch_conv2d_batch_norm(t, x, weigh(t, x), convs.weight, branches,

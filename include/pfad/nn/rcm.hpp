@@ -33,7 +33,7 @@ struct rcm {
     conv2d<T, S> fc1, fc2;
     parameter<accumulator_t<T>, 1, S> layer_scale; ///< (c), of the branch
 
-    template <class C>
+    template <memory_source C>
     rcm(C& ctx, int c, rcm_options o = {})
         : square(ctx, c, 3, 3), horizontal(ctx, c, 1, o.band), horizontal_bn(ctx, c),
           vertical(ctx, c, o.band, 1), norm(ctx, c),
@@ -51,7 +51,7 @@ struct rcm {
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
         const auto strips = strip_conv2d(t, x, horizontal.weight, std::optional(horizontal.bias));
-        const auto band = horizontal_bn(t, strips, tail::relu);
+        const auto band = horizontal_bn(t, strips, post::relu);
         const auto attention = activate(t, sigmoid{}, vertical(t, band));
         const auto y = norm(t, multiply(t, attention, square(t, x)));
         return layer_scale_add(t, x, fc2(t, activate(t, gelu{}, fc1(t, y))), layer_scale);

@@ -32,7 +32,7 @@ struct residual_block {
     std::optional<batch_norm<T, S>> downsample_bn; ///< behind downsample_conv
     std::optional<nn::aff<T, S>> aff; ///< joins the two paths; without it they are added
 
-    template <class C>
+    template <memory_source C>
     residual_block(C& ctx, int in, int out, int stride, block_kind kind)
         : conv1(ctx, {.in = in, .out = out, .stride = stride}), bn1(ctx, out), bn2(ctx, out) {
         if (kind.pcar)
@@ -56,14 +56,14 @@ struct residual_block {
 
     template <class C>
     image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
-        const auto y = conv1(t, x, bn1, tail::relu);
+        const auto y = conv1(t, x, bn1, post::relu);
         const auto shortcut = downsample_conv ? (*downsample_conv)(t, x, *downsample_bn) : x;
-        const auto second = [&](tail after, const image<T, S>& residual) {
+        const auto second = [&](post after, const image<T, S>& residual) {
             return pcar ? (*pcar)(t, y, bn2, after, residual)
                         : (*conv2)(t, y, bn2, after, residual);
         };
-        return aff ? (*aff)(t, second(tail::none, {}), shortcut, tail::relu)
-                   : second(tail::relu, shortcut);
+        return aff ? (*aff)(t, second(post::none, {}), shortcut, post::relu)
+                   : second(post::relu, shortcut);
     }
 };
 
@@ -73,7 +73,7 @@ struct stage {
     /// The blocks; the first has the stride.
     residual_block<T, S> first, second;
 
-    template <class C>
+    template <memory_source C>
     stage(C& ctx, int in, int out, int stride, block_kind kind)
         : first(ctx, in, out, stride, kind), second(ctx, out, out, 1, kind) {}
 

@@ -16,7 +16,7 @@ struct spr {
     /// 1x1 to fewer channels and back.
     conv2d<T, S> fc1, fc2;
 
-    template <class C>
+    template <memory_source C>
     spr(C& ctx, int channels, int reduction = 16)
         : fc1(ctx,
               {.in = 5 * channels, .out = hidden(channels, reduction), .kernel = 1, .bias = true}),

@@ -25,7 +25,7 @@ template <class M>
         std::vector<float> values(static_cast<std::size_t>(array.size()));
         array.to_torch(array.values.data, std::span<float>(values));
         entries[array.name] = owned_entry(std::move(values), array.dims);
-        std::string_view const statistic = "running_var";
+        const std::string_view statistic = "running_var";
         if (array.name.ends_with(statistic))
             entries[array.name.substr(0, array.name.size() - statistic.size()) +
                     "num_batches_tracked"] = owned_entry(std::vector<std::int64_t>{0}, {});

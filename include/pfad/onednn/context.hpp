@@ -303,7 +303,7 @@ void name_failures(const Subject& subject, F&& f) {
 /// Calls f() alone on the context, on its team, with denormals flushed.
 template <class Subject, class F>
 void run_on_team(context& ctx, const Subject& subject, F&& f) {
-    std::lock_guard const turn(ctx.turn);
+    const std::lock_guard turn(ctx.turn);
     const team_scope threads(ctx.team);
     name_failures(subject, f);
 }
@@ -311,7 +311,7 @@ void run_on_team(context& ctx, const Subject& subject, F&& f) {
 /// Calls f() alone on the context and on the calling thread alone: what it plans is for one thread.
 template <class Subject, class F>
 void run_alone(context& ctx, const Subject& subject, F&& f) {
-    std::lock_guard const turn(ctx.turn);
+    const std::lock_guard turn(ctx.turn);
     const one_thread_scope alone;
     name_failures(subject, f);
 }

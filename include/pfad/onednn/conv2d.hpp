@@ -49,7 +49,7 @@ void bind_weight(context& ctx,
         tensor<float, 4> product;
         if (!scale.empty()) {
             product = empty<float>(ctx, plain.dims);
-            std::int64_t const size = plain.size() / plain.extent(0);
+            const std::int64_t size = plain.size() / plain.extent(0);
             for (std::int64_t i = 0; i < plain.size(); ++i) {
                 product.data()[i] =
                     scale[static_cast<std::size_t>(i / size)] * static_cast<float>(plain.data[i]);
@@ -109,14 +109,15 @@ void conv2d_forward(context& ctx,
 
 /// What batch norm does to results without a bias, or to those with the bias `b`: (scale, offset).
 template <element T>
-[[nodiscard]] tensor<float, 2>
-affine_of(context& ctx, const batch_norm_epilogue<T>& e, in<float, 1> b) {
-    std::int64_t const k = e.weight.size();
+[[nodiscard]] tensor<float, 2> affine_of(context& ctx, const norm_view<T>& norm, in<float, 1> b) {
+    const std::int64_t k = norm.weight.size();
     auto result = empty<float>(ctx, shape<2>{{2, k}});
     float* const scale = result.data();
     for (std::int64_t i = 0; i < k; ++i) {
-        scale[i] = e.weight.data[i] / std::sqrt(e.variance.data[i] + static_cast<float>(e.epsilon));
-        scale[k + i] = e.bias.data[i] + ((b.data ? b.data[i] : 0) - e.mean.data[i]) * scale[i];
+        scale[i] = norm.weight.data[i] /
+                   std::sqrt(norm.variance.data[i] + static_cast<float>(norm.epsilon));
+        scale[k + i] =
+            norm.bias.data[i] + ((b.data ? b.data[i] : 0) - norm.mean.data[i]) * scale[i];
     }
     return result;
 }
@@ -133,30 +134,31 @@ void conv2d_batch_norm_forward(context& ctx,
                                out<T, 4> y,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
-                               const batch_norm_epilogue<T>& e) {
-    std::int64_t const k = w.extent(0);
+                               const norm_view<T>& norm,
+                               in<T, 4> residual) {
+    const std::int64_t k = w.extent(0);
     auto p = problem<T>(operation::conv2d_forward, x.dims, w.dims, y.dims, g);
     const bool kept = stamp.identity() != nullptr, tiled = winograd::is_chosen(ctx, p, kept);
-    if (!tiled && (e.residual.data || !kept)) {
-        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+    if (!tiled && (residual.data || !kept)) {
+        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, norm, residual);
         return;
     }
-    const auto affine = affine_of(ctx, e, b);
+    const auto affine = affine_of(ctx, norm, b);
     float* const scale = affine.data();
     float* const offset = scale + k;
     if (tiled) {
-        winograd::forward<T>(ctx, x, w, y, g, stamp, {scale, offset, e.residual.data, e.after});
+        winograd::forward<T>(ctx, x, w, y, g, stamp, {scale, offset, residual.data, norm.after});
         return;
     }
     // oneDNN's ReLU makes zero of a NaN, which has to be seen.
     const bool finite =
         std::all_of(scale, scale + 2 * k, [](float value) { return std::isfinite(value); });
     if (!finite) {
-        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, e);
+        pfad::conv2d_batch_norm_forward<context, T>(ctx, x, w, b, y, g, stamp, norm, residual);
         return;
     }
     p.bias = p.scaled = true;
-    p.after = e.after;
+    p.after = norm.after;
     convolve<T>(ctx, p, x, w, view<const float, 1>{offset, {{k}}}, y, stamp,
                 {scale, static_cast<std::size_t>(k)});
 }

@@ -11,7 +11,7 @@ describe_forward(context& ctx, const conv2d_problem& p) {
     const auto kind = dnnl::prop_kind::forward_training;
     const auto how = dnnl::algorithm::convolution_direct;
     auto attributes = user_scratchpad();
-    if (p.after == tail::relu) {
+    if (p.after == post::relu) {
         dnnl::post_ops end;
 #if DNNL_VERSION_MAJOR >= 3
         end.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0);

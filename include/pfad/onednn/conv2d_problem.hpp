@@ -19,14 +19,14 @@ struct conv2d_problem {
     bool bias;               ///< whether one is added
     conv2d_geometry g;       ///< stride, padding, dilation
     bool scaled = false;     ///< forward: packed from float, which holds the product with a scale
-    tail after = tail::none; ///< what the primitive does to the result
+    post after = post::none; ///< what the primitive does to the result
 
     using tag = dnnl::memory::format_tag; ///< oneDNN's names of layouts.
 
     /// What the plan is kept under.
     [[nodiscard]] primitive_key key() const {
         const auto list = [](const shape<4>& s) { return std::array{s[0], s[1], s[2], s[3]}; };
-        const std::int64_t end = 2 * (after == tail::relu) + scaled;
+        const std::int64_t end = 2 * (after == post::relu) + scaled;
         return {
             op, element, bias, list(x), list(w), list(y), {g.stride, g.padding, g.dilation, end}};
     }

@@ -116,7 +116,7 @@ public:
                 call(task, part);
             return;
         }
-        std::lock_guard const one_caller(callers_);
+        const std::lock_guard one_caller(callers_);
         spins_.look();
         std::mutex mutex;
         std::exception_ptr failure;
@@ -129,7 +129,7 @@ public:
                 try {
                     call(task, part);
                 } catch (...) {
-                    std::lock_guard const hold(mutex);
+                    const std::lock_guard hold(mutex);
                     if (!failure)
                         failure = std::current_exception();
                 }

@@ -28,7 +28,7 @@ struct pieces {
 
     /// Of nearly equal size, `most` at most.
     static pieces even(std::int64_t count, std::int64_t most) {
-        std::int64_t const number = (count + most - 1) / most;
+        const std::int64_t number = (count + most - 1) / most;
         return {count, (count + number - 1) / number};
     }
     /// Number of pieces.
@@ -51,17 +51,17 @@ inline constexpr std::int64_t group_size = 1 << 21;
 
 /// Filters in blocks, small enough that every thread has one where that can be.
 [[nodiscard]] inline pieces blocks_of(const context& ctx, std::int64_t filters) {
-    std::int64_t const share = filters / ctx.threads->width() / lanes * lanes;
+    const std::int64_t share = filters / ctx.threads->width() / lanes * lanes;
     return {filters, std::min(filters, std::clamp(share, lanes, filters_together))};
 }
 
 /// Calls f(first, ranges) for groups of tiles from `first` on whose transforms stay in a cache.
 template <class F>
 void for_groups(const pieces& all, std::int64_t channels, F&& f) {
-    std::int64_t const fit = group_size / matrices(all.size, channels);
+    const std::int64_t fit = group_size / matrices(all.size, channels);
     const auto groups = pieces::even(all.number(), std::max<std::int64_t>(1, fit));
     for (std::int64_t i = 0; i < groups.number(); ++i) {
-        std::int64_t const first = groups[i].first * all.size;
+        const std::int64_t first = groups[i].first * all.size;
         f(first, pieces{std::min(all.count - first, groups.size * all.size), all.size});
     }
 }
@@ -86,7 +86,7 @@ struct transformed_images {
     /// Writes the transform of x at one tile of the group.
     template <const auto& M, class T>
     void set(std::int64_t t, in<T, 4> x, const tiling::place& place, std::int64_t margin) const {
-        std::int64_t const range = t / ranges.size, row = t % ranges.size;
+        const std::int64_t range = t / ranges.size, row = t % ranges.size;
         for (std::int64_t b = 0; b < blocks.number(); ++b)
             transform_tile<M, T>(x, place, margin, blocks[b], at(range, b) + row * blocks.extent(b),
                                  ranges.extent(range) * blocks.extent(b));
@@ -102,7 +102,7 @@ void convolve(context& ctx,
               out<T, 4> y,
               std::int64_t margin,
               const ending<T>& end) {
-    std::int64_t const c = x.extent(3);
+    const std::int64_t c = x.extent(3);
     const tiling tiles(y.dims);
     const auto all = pieces::even(tiles.count, tiles_together);
     const auto blocks = blocks_of(ctx, y.extent(3));
@@ -118,16 +118,16 @@ void convolve(context& ctx,
                               for (std::int64_t t = begin; t < last; ++t)
                                   v.set<input_transform, T>(t, x, tiles[first + t], margin);
                           });
-        std::int64_t const items = blocks.number() * ranges.number();
+        const std::int64_t items = blocks.number() * ranges.number();
         const int parts = static_cast<int>(std::min<std::int64_t>(items, ctx.threads->width()));
         cpu::run_parts(ctx, parts, [&](int part) {
             auto maker = kernels(blocks.size);
             const auto m = empty<float>(ctx, shape<1>{{matrices(ranges.size, blocks.size)}});
             const float* u = nullptr;
-            std::int64_t const begin = items * part / parts;
+            const std::int64_t begin = items * part / parts;
             for (std::int64_t i = begin; i < items * (part + 1) / parts; ++i) {
-                std::int64_t const b = i / ranges.number(), r = i % ranges.number();
-                std::int64_t const rows = ranges.extent(r), columns = blocks.extent(b);
+                const std::int64_t b = i / ranges.number(), r = i % ranges.number();
+                const std::int64_t rows = ranges.extent(r), columns = blocks.extent(b);
                 if (i == begin || r == 0)
                     u = maker(blocks[b]);
                 multiply(ctx, by_range[rows < all.size][columns < blocks.size], v.at(r, 0), u,
@@ -143,9 +143,9 @@ void convolve(context& ctx,
 /// The transformed kernels of a stamped weight, block by block.
 template <class T>
 [[nodiscard]] const float* kept_kernels(context& ctx, in<T, 4> w, const weight_stamp& stamp) {
-    std::int64_t const k = w.extent(0), c = w.extent(3);
+    const std::int64_t k = w.extent(0), c = w.extent(3);
     float* u = nullptr;
-    std::lock_guard const turn(ctx.turn);
+    const std::lock_guard turn(ctx.turn);
     name_failures(product_name, [&] {
         const dnnl::memory::desc layout({frequencies, c, k}, data_type<float>,
                                         dnnl::memory::format_tag::abc);
@@ -211,7 +211,7 @@ void backward_input(
 template <class T>
 void backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<float, 4> gw, store how, conv2d_geometry g) {
-    std::int64_t const c = x.extent(3), k = gy.extent(3);
+    const std::int64_t c = x.extent(3), k = gy.extent(3);
     const tiling tiles(gy.dims);
     const auto all = pieces::even(tiles.count, tiles_together);
     const auto blocks = blocks_of(ctx, k);

@@ -63,13 +63,13 @@ void transform_tile(in<T, 4> x,
                     float* to,
                     std::int64_t step) {
     const auto [n, h, w, c] = x.dims.extent;
-    std::int64_t const top = at.top - margin, left = at.left - margin;
+    const std::int64_t top = at.top - margin, left = at.left - margin;
     for (std::int64_t from = 0; from < channels.count; from += lanes) {
         square<M[0].size()> d;
         for (std::size_t i = 0; i < d.size(); ++i)
             for (std::size_t j = 0; j < d.size(); ++j) {
-                std::int64_t const row = top + static_cast<std::int64_t>(i);
-                std::int64_t const column = left + static_cast<std::int64_t>(j);
+                const std::int64_t row = top + static_cast<std::int64_t>(i);
+                const std::int64_t column = left + static_cast<std::int64_t>(j);
                 if (row >= 0 && row < h && column >= 0 && column < w)
                     load(d[i][j],
                          x.data + ((at.image * h + row) * w + column) * c + channels.first + from);
@@ -88,7 +88,7 @@ struct ending {
     const float* scale = nullptr;  ///< a value a channel, or none
     const float* offset = nullptr; ///< the same
     const T* residual = nullptr;   ///< of the results' shape, or none
-    tail after = tail::none;       ///< what is done last
+    post after = post::none;       ///< what is done last
     store how = store::set;        ///< whether results are set or added
 };
 
@@ -101,14 +101,14 @@ void transform_result(const float* products,
                       out<T, 4> y,
                       const ending<T>& end) {
     const auto [n, h, w, k] = y.dims.extent;
-    std::int64_t const rows = std::min<std::int64_t>(tile, h - at.top);
-    std::int64_t const columns = std::min<std::int64_t>(tile, w - at.left);
+    const std::int64_t rows = std::min<std::int64_t>(tile, h - at.top);
+    const std::int64_t columns = std::min<std::int64_t>(tile, w - at.left);
     for (std::int64_t from = 0; from < channels.count; from += lanes) {
         square<points> m;
         load_all(m, products + from, step);
         square<tile> results;
         transform<output_transform>(m, results);
-        std::int64_t const channel = channels.first + from;
+        const std::int64_t channel = channels.first + from;
         vector scale = vector{} + 1, offset = {}, more;
         if (end.scale)
             load(scale, end.scale + channel);
@@ -116,7 +116,7 @@ void transform_result(const float* products,
             load(offset, end.offset + channel);
         for (std::int64_t i = 0; i < rows; ++i)
             for (std::int64_t j = 0; j < columns; ++j) {
-                std::int64_t const to =
+                const std::int64_t to =
                     ((at.image * h + at.top + i) * w + at.left + j) * k + channel;
                 vector r = results[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
                 r = r * scale + offset;
@@ -124,7 +124,7 @@ void transform_result(const float* products,
                     load(more, end.residual + to);
                     r += more;
                 }
-                if (end.after == tail::relu)
+                if (end.after == post::relu)
                     r = r < 0 ? vector{} : r; // a NaN stays one
                 if (end.how == store::add) {
                     load(more, y.data + to);
@@ -138,10 +138,10 @@ void transform_result(const float* products,
 /// u[f,c,k] = (G w[k,.,c] G')[f] for some filters k: the kernels of a convolution.
 template <class T>
 void transform_kernels(in<T, 4> w, run filters, float* u) {
-    std::int64_t const c = w.extent(3);
+    const std::int64_t c = w.extent(3);
     for (std::int64_t at = 0; at < filters.count; at += lanes)
         for (std::int64_t channel = 0; channel < c; channel += lanes) {
-            T const* const from = w.data + (filters.first + at) * taps * taps * c + channel;
+            const T* const from = w.data + (filters.first + at) * taps * taps * c + channel;
             float kernels[taps * taps][lanes][lanes]; // filters innermost
             for (std::int64_t l = 0; l < lanes; ++l)
                 for (std::int64_t tap = 0; tap < taps * taps; ++tap)
@@ -163,7 +163,7 @@ void transform_kernels(in<T, 4> w, run filters, float* u) {
 /// of the input.
 template <class T>
 void transform_turned_kernels(in<T, 4> w, run channels, float* u) {
-    std::int64_t const k = w.extent(0), c = w.extent(3);
+    const std::int64_t k = w.extent(0), c = w.extent(3);
     for (std::int64_t i = 0; i < k; ++i)
         for (std::int64_t from = 0; from < channels.count; from += lanes) {
             square<taps> x;
@@ -179,7 +179,7 @@ void transform_turned_kernels(in<T, 4> w, run channels, float* u) {
 
 /// gw[k] = G' gu[.,k] G for some filters k.
 inline void transform_kernel_gradients(const float* gu, run filters, out<float, 4> gw, store how) {
-    std::int64_t const c = gw.extent(3);
+    const std::int64_t c = gw.extent(3);
     for (std::int64_t i = 0; i < filters.count; ++i)
         for (std::int64_t from = 0; from < c; from += lanes) {
             square<points> x;

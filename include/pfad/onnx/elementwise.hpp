@@ -19,8 +19,8 @@ namespace pfad::onnx {
 
 namespace detail {
 
-inline std::string relu_where(context& ctx, tail after, std::string y) {
-    return after == tail::relu ? ctx.graph.node("Relu", {y}) : y;
+inline std::string relu_where(context& ctx, post after, std::string y) {
+    return after == post::relu ? ctx.graph.node("Relu", {y}) : y;
 }
 
 inline std::string multiplied(context& ctx, const std::string& x, float by) {
@@ -59,7 +59,7 @@ inline void attention_fuse_forward(context& ctx,
                                    in<float, 4> r,
                                    in<float, 4> local,
                                    in<float, 4> global,
-                                   tail after,
+                                   post after,
                                    out<float, 4>,
                                    out<float, 4> y) {
     const auto sum = ctx.graph.node("Add", {ctx.name(local), ctx.name(global)});
@@ -73,21 +73,16 @@ inline void attention_fuse_forward(context& ctx,
 /// By running statistics; then the residual and `after`.
 inline void batch_norm_forward(context& ctx,
                                in<float, 4> x,
-                               in<float, 1> weight,
-                               in<float, 1> bias,
-                               in<float, 1> mean,
-                               in<float, 1> variance,
-                               double epsilon,
+                               const norm_view<float>& norm,
                                in<float, 4> residual,
-                               tail after,
                                out<float, 4> y) {
-    auto result = ctx.graph.node(
-        "BatchNormalization",
-        {ctx.name(x), ctx.array(weight), ctx.array(bias), ctx.array(mean), ctx.array(variance)},
-        {{"epsilon", static_cast<float>(epsilon)}});
+    auto result = ctx.graph.node("BatchNormalization",
+                                 {ctx.name(x), ctx.array(norm.weight), ctx.array(norm.bias),
+                                  ctx.array(norm.mean), ctx.array(norm.variance)},
+                                 {{"epsilon", static_cast<float>(norm.epsilon)}});
     if (residual.data)
         result = ctx.graph.node("Add", {result, ctx.name(residual)});
-    ctx.set(y, detail::relu_where(ctx, after, result));
+    ctx.set(y, detail::relu_where(ctx, norm.after, result));
 }
 
 /// x + gamma z.

@@ -93,14 +93,11 @@ template <class F, class C, class T, int R, class S>
 variable<T, R, S> activate(tape<C>& t, F f, const variable<T, R, S>& x) {
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x));
     activation_forward(t.context, f, x.value.flat(), y.value.flat().view());
-    if (y.slot)
-        t.record([x, y, f](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const g = x.slot->claim(ctx, x.dims());
-            auto const& saved = F::saves_result ? y.value : x.value;
-            activation_backward(ctx, f, saved.flat(), y.gradient().flat(), g.to.flat(), g.how);
-        });
+    t.record(y, [x, y, f](C& ctx, in<T, R> gy) {
+        const auto g = x.slot->claim(ctx, x.dims());
+        const auto& saved = F::saves_result ? y.value : x.value;
+        activation_backward(ctx, f, saved.flat(), gy.flat(), g.to.flat(), g.how);
+    });
     return y;
 }
 

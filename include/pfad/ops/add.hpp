@@ -35,16 +35,13 @@ variable<T, R, S> add(tape<C>& t, const variable<T, R, S>& a, const variable<T, 
     expect(a.dims() == b.dims(), "add", "shapes are equal", a.dims(), b.dims());
     auto y = t.result(empty<T>(t.context, a.dims()), t.wants(a, b));
     add_forward(t.context, a.value.flat(), b.value.flat(), y.value.flat().view());
-    if (y.slot)
-        t.record([a, b, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            for (auto const* const input : {&a, &b})
-                if (input->slot) {
-                    auto const g = input->slot->claim(ctx, input->dims());
-                    accumulate_forward(ctx, y.gradient().flat(), g.to.flat(), g.how);
-                }
-        });
+    t.record(y, [a, b](C& ctx, in<T, R> gy) {
+        for (const auto* const input : {&a, &b})
+            if (input->slot) {
+                const auto g = input->slot->claim(ctx, input->dims());
+                accumulate_forward(ctx, gy.flat(), g.to.flat(), g.how);
+            }
+    });
     return y;
 }
 

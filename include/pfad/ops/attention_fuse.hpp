@@ -1,4 +1,4 @@
-// attention_fuse: the tail of attentional feature fusion (AFF), with an optional ReLU.
+// attention_fuse: the last step of attentional feature fusion (AFF), with an optional ReLU.
 //   w = sigmoid(local + global), global (n,1,1,c) broadcast over the picture
 //   y = act(2 x w + 2 r (1 - w))
 // requires  x, r, local (n,h,w,c)
@@ -12,7 +12,7 @@
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
 #include <pfad/core/math.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/batch_norm.hpp>
 
 namespace pfad {
@@ -26,20 +26,20 @@ void attention_fuse_forward(context& ctx,
                             in<T, 4> r,
                             in<T, 4> local,
                             in<T, 4> global,
-                            tail after,
+                            post after,
                             out<T, 4> w,
                             out<T, 4> y) {
-    std::int64_t const c = y.extent(3), area = y.extent(1) * y.extent(2);
+    const std::int64_t c = y.extent(3), area = y.extent(1) * y.extent(2);
     using A = accumulator_t<T>;
-    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
+    const A floor = after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, y.size() / c, 4 * c, [&](std::int64_t begin, std::int64_t end) {
         const auto attention = empty<A>(ctx, shape<1>{{c}});
         A* const a = attention.data();
         for (std::int64_t row = begin; row < end; ++row) {
-            T const* const g = global.data + row / area * c;
-            T const* const xr = x.data + row * c;
-            T const* const rr = r.data + row * c;
-            T const* const lr = local.data + row * c;
+            const T* const g = global.data + row / area * c;
+            const T* const xr = x.data + row * c;
+            const T* const rr = r.data + row * c;
+            const T* const lr = local.data + row * c;
             T* const yr = y.data + row * c;
             // Several short loops: g++ keeps one with this many arrays scalar.
             for (std::int64_t i = 0; i < c; ++i)
@@ -61,30 +61,30 @@ void attention_fuse_backward(context& ctx,
                              in<T, 4> w,
                              in<T, 4> y,
                              in<T, 4> gy,
-                             tail after,
+                             post after,
                              gradient_target<T, 4> gx,
                              gradient_target<T, 4> gr,
                              gradient_target<T, 4> glocal,
                              gradient_target<T, 4> gglobal) {
     using A = accumulator_t<T>;
     const auto [n, h, wd, c] = x.dims.extent;
-    std::int64_t const channels = c;
+    const std::int64_t channels = c;
     // A chunk is some rows of one picture: at most 16 of them, whatever the number of threads.
-    std::int64_t const area = h * wd, chunk = std::max<std::int64_t>((area + 15) / 16, 16);
-    std::int64_t const chunks = (area + chunk - 1) / chunk;
+    const std::int64_t area = h * wd, chunk = std::max<std::int64_t>((area + 15) / 16, 16);
+    const std::int64_t chunks = (area + chunk - 1) / chunk;
     const auto partial = full(ctx, shape<2>{{n * chunks, c}}, 0.0);
     run_parts(ctx, static_cast<int>(n * chunks), [&](int part) {
-        std::int64_t const begin = part / chunks * area + part % chunks * chunk;
-        std::int64_t const end = std::min(begin + chunk, (part / chunks + 1) * area);
+        const std::int64_t begin = part / chunks * area + part % chunks * chunk;
+        const std::int64_t end = std::min(begin + chunk, (part / chunks + 1) * area);
         double* const sum = partial.data() + part * channels;
         const auto row = empty<A>(ctx, shape<1>{{2 * channels}});
         A* const g = row.data();
         A* const gl = g + channels;
         for (std::int64_t at = begin * channels; at < end * channels; at += channels) {
-            T const* const a = w.data + at;
+            const T* const a = w.data + at;
             for (std::int64_t i = 0; i < channels; ++i)
                 g[i] = A(2) * gy.data[at + i];
-            if (after == tail::relu)
+            if (after == post::relu)
                 for (std::int64_t i = 0; i < channels; ++i)
                     g[i] = y.data[at + i] > A(0) ? g[i] : A(0);
             for (std::int64_t i = 0; i < channels; ++i)
@@ -122,7 +122,7 @@ image<T, S> attention_fuse(tape<C>& t,
                            const image<T, S>& r,
                            const image<T, S>& local,
                            const image<T, S>& global,
-                           tail after) {
+                           post after) {
     expect(x.dims() == r.dims() && x.dims() == local.dims(), "attention_fuse",
            "both inputs and the local attention have one shape", x.dims(), r.dims(), local.dims());
     expect(global.dims() == shape<4>{{x.extent(0), 1, 1, x.extent(3)}}, "attention_fuse",
@@ -132,18 +132,15 @@ image<T, S> attention_fuse(tape<C>& t,
     const auto w = wanted ? empty<T>(t.context, x.dims()) : tensor<T, 4, S>();
     attention_fuse_forward(t.context, x.value, r.value, local.value, global.value, after, w.view(),
                            y.value.view());
-    if (y.slot)
-        t.record([x, r, y, w, after, local = local.slot, global = global.slot,
-                  global_dims = global.dims()](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const target = [&](auto const& slot, shape<4> const& dims) {
-                return slot ? slot->claim(ctx, dims) : gradient_target<T, 4>{{}, store::set};
-            };
-            attention_fuse_backward(ctx, x.value, r.value, w, y.value, y.gradient(), after,
-                                    target(x.slot, x.dims()), target(r.slot, r.dims()),
-                                    target(local, x.dims()), target(global, global_dims));
-        });
+    t.record(y, [x, r, y, w, after, local = local.slot, global = global.slot,
+                 global_dims = global.dims()](C& ctx, in<T, 4> gy) {
+        const auto target = [&](const auto& slot, const shape<4>& dims) {
+            return slot ? slot->claim(ctx, dims) : gradient_target<T, 4>{{}, store::set};
+        };
+        attention_fuse_backward(ctx, x.value, r.value, w, y.value, gy, after,
+                                target(x.slot, x.dims()), target(r.slot, r.dims()),
+                                target(local, x.dims()), target(global, global_dims));
+    });
     return y;
 }
 

@@ -23,13 +23,22 @@
 
 namespace pfad {
 
-/// What follows the normalisation in the same pass.
-enum class tail : bool { none, relu };
+/// What an op does last, in the same pass.
+enum class post : bool { none, relu };
 
 /// The defaults are PyTorch's.
 struct batch_norm_options {
     double epsilon = 1e-5; ///< added to the variance
     double momentum = 0.1; ///< share of the new statistics in the running ones
+};
+
+/// A batch norm by given statistics, and what follows it.
+template <class T>
+struct norm_view {
+    /// Each (c).
+    in<accumulator_t<T>, 1> weight, bias, mean, variance;
+    double epsilon; ///< added to the variance
+    post after;     ///< done last
 };
 
 namespace cpu {
@@ -41,16 +50,16 @@ void batch_norm_statistics(context& ctx,
                            out<accumulator_t<T>, 1> mean,
                            out<accumulator_t<T>, 1> variance) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    const std::int64_t c = mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0); // mean, sum of squares
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
-        auto const block = empty<A>(ctx, shape<1>{{2 * c}});
+        const auto block = empty<A>(ctx, shape<1>{{2 * c}});
         A* const m = block.data();
         A* const q = m + c;
         double* const total = partial.data() + chunk * 2 * c;
         for (std::int64_t row = begin; row < end; row += 64) {
-            std::int64_t const stop = std::min(end, row + 64);
+            const std::int64_t stop = std::min(end, row + 64);
             std::fill_n(m, 2 * c, A(0));
             for (std::int64_t r = row; r < stop; ++r)
                 for (std::int64_t i = 0; i < c; ++i)
@@ -59,14 +68,14 @@ void batch_norm_statistics(context& ctx,
                 m[i] /= static_cast<A>(stop - row);
             for (std::int64_t r = row; r < stop; ++r)
                 for (std::int64_t i = 0; i < c; ++i) {
-                    A const d = x.data[r * c + i] - m[i];
+                    const A d = x.data[r * c + i] - m[i];
                     q[i] += d * d;
                 }
             // Chan's update: joins two groups without cancellation.
-            double const before = static_cast<double>(row - begin);
-            double const count = static_cast<double>(stop - row);
+            const double before = static_cast<double>(row - begin);
+            const double count = static_cast<double>(stop - row);
             for (std::int64_t i = 0; i < c; ++i) {
-                double const delta = static_cast<double>(m[i]) - total[i];
+                const double delta = static_cast<double>(m[i]) - total[i];
                 total[i] += delta * count / (before + count);
                 total[c + i] +=
                     static_cast<double>(q[i]) + delta * delta * before * count / (before + count);
@@ -112,32 +121,25 @@ void batch_norm_update(context&,
 
 /// `residual` may be empty.
 template <class T>
-void batch_norm_forward(context& ctx,
-                        in<T, 4> x,
-                        in<accumulator_t<T>, 1> weight,
-                        in<accumulator_t<T>, 1> bias,
-                        in<accumulator_t<T>, 1> mean,
-                        in<accumulator_t<T>, 1> variance,
-                        double epsilon,
-                        in<T, 4> residual,
-                        tail after,
-                        out<T, 4> y) {
+void batch_norm_forward(
+    context& ctx, in<T, 4> x, const norm_view<T>& norm, in<T, 4> residual, out<T, 4> y) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    const std::int64_t c = norm.mean.size(), rows = x.size() / c;
     const auto affine = empty<A>(ctx, shape<1>{{2 * c}});
     A* const scale = affine.data();
     A* const offset = scale + c;
     for (std::int64_t i = 0; i < c; ++i) {
-        scale[i] = weight.data[i] / std::sqrt(variance.data[i] + static_cast<A>(epsilon));
-        offset[i] = bias.data[i] - mean.data[i] * scale[i];
+        scale[i] =
+            norm.weight.data[i] / std::sqrt(norm.variance.data[i] + static_cast<A>(norm.epsilon));
+        offset[i] = norm.bias.data[i] - norm.mean.data[i] * scale[i];
     }
-    A const floor = after == tail::relu ? A(0) : std::numeric_limits<A>::lowest();
+    const A floor = norm.after == post::relu ? A(0) : std::numeric_limits<A>::lowest();
     parallel_for(ctx, rows, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            T const* const from = x.data + row * c;
+            const T* const from = x.data + row * c;
             T* const to = y.data + row * c;
             if (residual.data) {
-                T const* const more = residual.data + row * c;
+                const T* const more = residual.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] =
                         static_cast<T>(std::max(from[i] * scale[i] + offset[i] + more[i], floor));
@@ -155,31 +157,28 @@ void batch_norm_backward_sums(context& ctx,
                               in<T, 4> x,
                               in<T, 4> y,
                               in<T, 4> gy,
-                              in<accumulator_t<T>, 1> mean,
-                              in<accumulator_t<T>, 1> variance,
-                              double epsilon,
-                              tail after,
+                              const norm_view<T>& norm,
                               out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    const std::int64_t c = norm.mean.size(), rows = x.size() / c;
     const auto split = fixed_chunks::of(rows, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), 2 * c}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
-        auto const block = empty<A>(ctx, shape<1>{{2 * c}});
+        const auto block = empty<A>(ctx, shape<1>{{2 * c}});
         A* const a = block.data();
         A* const b = a + c;
         double* const total = partial.data() + chunk * 2 * c;
         for (std::int64_t row = begin; row < end; row += 64) {
-            std::int64_t const stop = std::min(end, row + 64);
+            const std::int64_t stop = std::min(end, row + 64);
             std::fill_n(a, 2 * c, A(0));
             for (std::int64_t r = row; r < stop; ++r) {
-                T const* const xr = x.data + r * c;
-                T const* const gr = gy.data + r * c;
-                T const* const yr = after == tail::relu ? y.data + r * c : nullptr;
+                const T* const xr = x.data + r * c;
+                const T* const gr = gy.data + r * c;
+                const T* const yr = norm.after == post::relu ? y.data + r * c : nullptr;
                 for (std::int64_t i = 0; i < c; ++i) {
-                    A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
+                    const A g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
                     a[i] += g;
-                    b[i] += g * (xr[i] - mean.data[i]);
+                    b[i] += g * (xr[i] - norm.mean.data[i]);
                 }
             }
             for (std::int64_t i = 0; i < 2 * c; ++i)
@@ -193,8 +192,8 @@ void batch_norm_backward_sums(context& ctx,
             b += partial.data()[chunk * 2 * c + c + i];
         }
         sums.data[i] = static_cast<A>(a);
-        sums.data[c + i] =
-            static_cast<A>(b / std::sqrt(static_cast<double>(variance.data[i]) + epsilon));
+        sums.data[c + i] = static_cast<A>(
+            b / std::sqrt(static_cast<double>(norm.variance.data[i]) + norm.epsilon));
     }
 }
 
@@ -205,27 +204,21 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> x,
                                in<T, 4> y,
                                in<T, 4> gy,
-                               in<accumulator_t<T>, 1> weight,
-                               in<accumulator_t<T>, 1> mean,
-                               in<accumulator_t<T>, 1> variance,
-                               double epsilon,
-                               tail after,
+                               const norm_view<T>& norm,
                                in<accumulator_t<T>, 1> sums,
                                bool batch,
-                               out<T, 4> gx,
-                               store how,
-                               view<T, 4> gresidual,
-                               store residual_how) {
+                               gradient_target<T, 4> gx,
+                               gradient_target<T, 4> gresidual) {
     using A = accumulator_t<T>;
-    std::int64_t const c = mean.size(), rows = x.size() / c;
+    const std::int64_t c = norm.mean.size(), rows = x.size() / c;
     const auto factors = empty<A>(ctx, shape<1>{{3 * c}});
     A* const scale = factors.data(); // gx = scale g + slope (x - mean) + offset
     A* const slope = scale + c;
     A* const offset = slope + c;
     const double count = static_cast<double>(rows);
     for (std::int64_t i = 0; i < c; ++i) {
-        const double inv = 1 / std::sqrt(static_cast<double>(variance.data[i]) + epsilon);
-        const double s = static_cast<double>(weight.data[i]) * inv;
+        const double inv = 1 / std::sqrt(static_cast<double>(norm.variance.data[i]) + norm.epsilon);
+        const double s = static_cast<double>(norm.weight.data[i]) * inv;
         scale[i] = static_cast<A>(s);
         slope[i] =
             batch ? static_cast<A>(-s * inv * static_cast<double>(sums.data[c + i]) / count) : A(0);
@@ -233,20 +226,21 @@ void batch_norm_backward_input(context& ctx,
     }
     parallel_for(ctx, rows, 2 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            T const* const xr = x.data + row * c;
-            T const* const gr = gy.data + row * c;
-            T const* const yr = after == tail::relu ? y.data + row * c : nullptr;
-            if (gx.data) {
-                T* const to = gx.data + row * c;
+            const T* const xr = x.data + row * c;
+            const T* const gr = gy.data + row * c;
+            const T* const yr = norm.after == post::relu ? y.data + row * c : nullptr;
+            if (gx.to.data) {
+                T* const to = gx.to.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i) {
-                    A const g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
-                    put(to[i], scale[i] * g + slope[i] * (xr[i] - mean.data[i]) + offset[i], how);
+                    const A g = !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0);
+                    put(to[i], scale[i] * g + slope[i] * (xr[i] - norm.mean.data[i]) + offset[i],
+                        gx.how);
                 }
             }
-            if (gresidual.data) {
-                T* const to = gresidual.data + row * c;
+            if (gresidual.to.data) {
+                T* const to = gresidual.to.data + row * c;
                 for (std::int64_t i = 0; i < c; ++i)
-                    put(to[i], !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0), residual_how);
+                    put(to[i], !yr || yr[i] > A(0) ? static_cast<A>(gr[i]) : A(0), gresidual.how);
             }
         }
     });
@@ -281,10 +275,10 @@ template <class C, class T, class S>
 image<T, S> batch_norm(tape<C>& t,
                        const image<T, S>& x,
                        const batch_norm_parameters<T, S>& p,
-                       tail after = tail::none,
+                       post after = post::none,
                        const image<T, S>& residual = {},
                        batch_norm_options options = {}) {
-    std::int64_t const c = x.extent(3), rows = x.value.size() / std::max<std::int64_t>(c, 1);
+    const std::int64_t c = x.extent(3), rows = x.value.size() / std::max<std::int64_t>(c, 1);
     check_batch_norm(x.dims(), p, residual);
     const bool batch = t.phase == mode::train;
     expect(!batch || rows >= 2, "batch_norm",
@@ -298,31 +292,26 @@ image<T, S> batch_norm(tape<C>& t,
                           p.running_mean.value.view(), p.running_variance.value.view());
     }
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, p.weight, residual));
-    batch_norm_forward(t.context, x.value, p.weight.value, p.bias.value, mean, variance,
-                       options.epsilon, residual.value, after, y.value.view());
-    if (y.slot)
-        t.record([x, y, p, mean, variance, residual, after, batch, options](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t const channels = x.extent(3);
-            auto const& gy = y.gradient();
-            auto const sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
-            batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, mean, variance, options.epsilon,
-                                        after, sums.view());
-            auto const gb = p.bias.slot->claim(ctx, p.bias.dims());
-            accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
-            auto const gw = p.weight.slot->claim(ctx, p.weight.dims());
-            accumulate_forward(ctx, sums.slice(channels, p.weight.dims()), gw.to, gw.how);
-            gradient_target<T, 4> gx{{}, store::set}, gr{{}, store::set};
-            if (x.slot)
-                gx = x.slot->claim(ctx, x.dims());
-            if (residual.slot)
-                gr = residual.slot->claim(ctx, x.dims());
-            if (x.slot || residual.slot)
-                batch_norm_backward_input(ctx, x.value, y.value, gy, p.weight.value, mean, variance,
-                                          options.epsilon, after, sums, batch, gx.to, gx.how, gr.to,
-                                          gr.how);
-        });
+    const auto norm = [w = p.weight.value, b = p.bias.value, mean, variance,
+                       epsilon = options.epsilon,
+                       after]() -> norm_view<T> { return {w, b, mean, variance, epsilon, after}; };
+    batch_norm_forward(t.context, x.value, norm(), residual.value, y.value.view());
+    t.record(y, [x, y, p, norm, residual, batch](C& ctx, in<T, 4> gy) {
+        const std::int64_t channels = x.extent(3);
+        const auto sums = empty<accumulator_t<T>>(ctx, shape<1>{{2 * channels}});
+        batch_norm_backward_sums<T>(ctx, x.value, y.value, gy, norm(), sums.view());
+        const auto gb = p.bias.slot->claim(ctx, p.bias.dims());
+        accumulate_forward(ctx, sums.slice(0, p.bias.dims()), gb.to, gb.how);
+        const auto gw = p.weight.slot->claim(ctx, p.weight.dims());
+        accumulate_forward(ctx, sums.slice(channels, p.weight.dims()), gw.to, gw.how);
+        gradient_target<T, 4> gx{{}, store::set}, gr{{}, store::set};
+        if (x.slot)
+            gx = x.slot->claim(ctx, x.dims());
+        if (residual.slot)
+            gr = residual.slot->claim(ctx, x.dims());
+        if (x.slot || residual.slot)
+            batch_norm_backward_input(ctx, x.value, y.value, gy, norm(), sums, batch, gx, gr);
+    });
     return y;
 }
 

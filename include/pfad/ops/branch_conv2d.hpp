@@ -27,13 +27,13 @@ namespace cpu {
 /// The kernel of one sample: k[i,...] = sum_b weights[b,i] w[b*C + i,...]; weights (b, 1, 1, C).
 template <class T>
 void mix_kernels_forward(context& ctx, in<T, 4> w, in<T, 4> weights, out<T, 4> k) {
-    std::int64_t const c = k.extent(0), size = k.size() / c;
+    const std::int64_t c = k.extent(0), size = k.size() / c;
     parallel_for(ctx, c, weights.extent(0) * size, [&](std::int64_t begin, std::int64_t end) {
         const wide_sums<T> wide(ctx, size);
         for (std::int64_t i = begin; i < end; ++i) {
             T* const to = k.data + i * size;
-            add_rows(wide.start(to, size, store::set), size, weights.data + i, c, w.data + i * size,
-                     c * size, weights.extent(0));
+            add_weighted_rows(wide.start(to, size, store::set), weights.data + i, c,
+                              w.data + i * size, c * size, size, weights.extent(0));
             wide.finish(to, size);
         }
     });
@@ -41,7 +41,7 @@ void mix_kernels_forward(context& ctx, in<T, 4> w, in<T, 4> weights, out<T, 4> k
 
 /// sum of x[i] y[i], in an order that vectorises.
 template <class A, class T>
-A inner_product(A const* x, T const* y, std::int64_t count) {
+A inner_product(const A* x, const T* y, std::int64_t count) {
     constexpr int lanes = 16;
     A sum[lanes] = {};
     std::int64_t i = 0;
@@ -66,19 +66,19 @@ void mix_kernels_backward(context& ctx,
                           out<T, 4> ga,
                           store ga_how) {
     using A = accumulator_t<T>;
-    std::int64_t const c = weights.extent(3), branches = w.extent(0) / c;
-    std::int64_t const n = gk.extent(0) / c, size = w.size() / w.extent(0);
+    const std::int64_t c = weights.extent(3), branches = w.extent(0) / c;
+    const std::int64_t n = gk.extent(0) / c, size = w.size() / w.extent(0);
     const auto sums = empty<double>(ctx, shape<2>{{n * branches, c}});
     // A channel of every sample and branch at a time, which stays in the cache.
     parallel_for(ctx, c, 2 * n * branches * size, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
             for (std::int64_t b = 0; b < branches; ++b) {
-                std::int64_t const row = b * c + i;
+                const std::int64_t row = b * c + i;
                 A* const to = gw.data + row * size;
                 if (gw_how == store::set)
                     std::fill_n(to, size, A(0));
-                add_rows(to, size, weights.data + row, branches * c, gk.data + i * size, c * size,
-                         n);
+                add_weighted_rows(to, weights.data + row, branches * c, gk.data + i * size,
+                                  c * size, size, n);
                 for (std::int64_t k = 0; k < n; ++k)
                     sums.data()[k * branches * c + row] = static_cast<double>(
                         inner_product(gk.data + (k * c + i) * size, w.data + row * size, size));
@@ -92,7 +92,7 @@ void mix_kernels_backward(context& ctx,
 /// spatial_pyramid_pool and branch_mix, for x of these extents: bench_pcar measures both. What they
 /// save grows with the pixels, what a sample's kernel costs does not.
 inline bool one_kernel_pays(const context&, const shape<4>& x) {
-    std::int64_t const pixels = x[1] * x[2];
+    const std::int64_t pixels = x[1] * x[2];
     return pixels >= 256 && pixels >= x[3];
 }
 
@@ -156,33 +156,30 @@ image<T, S> branch_conv2d(tape<C>& t,
         conv2d_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
                        view<const A, 1>{}, y.value.slice(k * s.to.size(), s.to).view(), s.geometry);
     }
-    if (y.slot)
-        t.record([x, a, w, y, weights, s](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t const n = s.y[0];
-            const auto gk =
-                empty<A>(ctx, shape<4>{{n * s.kernel[0], s.kernel[1], s.kernel[2], s.kernel[3]}});
-            gradient_target<T, 4> gx = {{}, store::set}, ga = {{}, store::set};
-            if (x.slot)
-                gx = x.slot->claim(ctx, x.dims());
-            if (a.slot)
-                ga = a.slot->claim(ctx, a.dims());
-            for (std::int64_t k = 0; k < n; ++k) {
-                const auto gy = y.gradient().slice(k * s.to.size(), s.to);
-                conv2d_backward_weight<T>(ctx, x.value.slice(k * s.from.size(), s.from), gy,
-                                          gk.slice(k * s.kernel.size(), s.kernel).view(),
-                                          store::set, s.geometry);
-                if (!x.slot)
-                    continue;
-                const auto mixed = kernel_of_sample(ctx, w, weights, s, k);
-                conv2d_backward_input(ctx, gy, mixed,
-                                      view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
+    t.record(y, [x, a, w, weights, s](C& ctx, in<T, 4> gy) {
+        const std::int64_t n = s.y[0];
+        const auto gk =
+            empty<A>(ctx, shape<4>{{n * s.kernel[0], s.kernel[1], s.kernel[2], s.kernel[3]}});
+        gradient_target<T, 4> gx = {{}, store::set}, ga = {{}, store::set};
+        if (x.slot)
+            gx = x.slot->claim(ctx, x.dims());
+        if (a.slot)
+            ga = a.slot->claim(ctx, a.dims());
+        for (std::int64_t k = 0; k < n; ++k) {
+            const in<T, 4> gy_k = {gy.data + k * s.to.size(), s.to};
+            conv2d_backward_weight<T>(ctx, x.value.slice(k * s.from.size(), s.from), gy_k,
+                                      gk.slice(k * s.kernel.size(), s.kernel).view(), store::set,
                                       s.geometry);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            mix_kernels_backward<T>(ctx, w.value, weights, gk, gw.to, gw.how, ga.to, ga.how);
-        });
+            if (!x.slot)
+                continue;
+            const auto mixed = kernel_of_sample(ctx, w, weights, s, k);
+            conv2d_backward_input(ctx, gy_k, mixed,
+                                  view<T, 4>{gx.to.data + k * s.from.size(), s.from}, gx.how,
+                                  s.geometry);
+        }
+        const auto gw = w.slot->claim(ctx, w.dims());
+        mix_kernels_backward<T>(ctx, w.value, weights, gk, gw.to, gw.how, ga.to, ga.how);
+    });
     return y;
 }
 
@@ -195,7 +192,7 @@ image<T, S> branch_conv2d_batch_norm(tape<C>& t,
                                      const parameter<T, 4, S>& w,
                                      int branches,
                                      const batch_norm_parameters<T, S>& p,
-                                     tail after = tail::none,
+                                     post after = post::none,
                                      const image<T, S>& residual = {},
                                      batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, a, w, p.weight, residual))
@@ -212,7 +209,7 @@ image<T, S> branch_conv2d_batch_norm(tape<C>& t,
         conv2d_batch_norm_forward(t.context, x.value.slice(k * s.from.size(), s.from), mixed,
                                   view<const accumulator_t<T>, 1>{},
                                   y.slice(k * s.to.size(), s.to).view(), s.geometry, weight_stamp(),
-                                  epilogue_of(p, after, more, options.epsilon));
+                                  running_norm(p, after, options.epsilon), more);
     }
     return constant(std::move(y));
 }

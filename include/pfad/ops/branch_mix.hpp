@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -25,12 +25,12 @@ namespace cpu {
 template <class T>
 void branch_softmax_forward(context& ctx, in<T, 4> a, out<T, 4> weights, std::int64_t branches) {
     using A = accumulator_t<T>;
-    std::int64_t const c = a.extent(3);
+    const std::int64_t c = a.extent(3);
     const wide_sums<T> wide(ctx, branches * c);
     for (std::int64_t k = 0; k < a.extent(0) / branches; ++k) {
         T* const stored = weights.data + k * branches * c;
         for (std::int64_t i = 0; i < c; ++i) {
-            T const* const from = a.data + k * branches * c + i;
+            const T* const from = a.data + k * branches * c + i;
             A* const to = wide.of(stored) + i;
             A largest = from[0];
             for (std::int64_t b = 1; b < branches; ++b)
@@ -49,12 +49,12 @@ void branch_softmax_forward(context& ctx, in<T, 4> a, out<T, 4> weights, std::in
 template <class T>
 void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y) {
     const std::int64_t n = y.extent(0), area = y.extent(1) * y.extent(2), c = y.extent(3);
-    std::int64_t const branches = f.extent(3) / c;
+    const std::int64_t branches = f.extent(3) / c;
     parallel_for(ctx, n * area, f.extent(3), [&](std::int64_t begin, std::int64_t end) {
         const wide_sums<T> wide(ctx, c);
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
             T* const to = y.data + pixel * c;
-            multiply_add(wide.start(to, c, store::set), f.data + pixel * branches * c, c,
+            add_products(wide.start(to, c, store::set), f.data + pixel * branches * c, c,
                          weights.data + pixel / area * branches * c, c, c, branches);
             wide.finish(to, c);
         }
@@ -64,17 +64,17 @@ void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y)
 /// sum[b c + i] += f[pixel, b c + i] gy[pixel, i] over `count` pixels.
 template <class T>
 void add_products(double* __restrict sum,
-                  T const* f,
-                  T const* gy,
+                  const T* f,
+                  const T* gy,
                   std::int64_t count,
                   std::int64_t branches,
                   std::int64_t c) {
     for (std::int64_t b = 0; b < branches; ++b, sum += c, f += c) {
-        std::int64_t const step = branches * c;
+        const std::int64_t step = branches * c;
         std::int64_t k = 0;
         for (; k + 4 <= count; k += 4) {
-            T const* const x = f + k * step;
-            T const* const g = gy + k * c;
+            const T* const x = f + k * step;
+            const T* const g = gy + k * c;
             for (std::int64_t i = 0; i < c; ++i)
                 sum[i] += (static_cast<double>(x[i] * g[i]) +
                            static_cast<double>(x[step + i] * g[c + i])) +
@@ -92,12 +92,12 @@ template <class T>
 void branch_softmax_backward(
     in<T, 4> weights, double* sums, int chunks, std::int64_t branches, out<T, 4> ga, store how) {
     using A = accumulator_t<T>;
-    std::int64_t const c = ga.extent(3);
+    const std::int64_t c = ga.extent(3);
     for (std::int64_t k = 0; k < ga.extent(0) / branches; ++k) {
         double* const gw = sums + k * chunks * branches * c;
-        add_rows(gw, gw + branches * c, chunks - 1, branches * c, branches * c);
+        sum_rows(gw, gw + branches * c, chunks - 1, branches * c, branches * c);
         for (std::int64_t i = 0; i < c; ++i) {
-            T const* const weight = weights.data + k * branches * c + i;
+            const T* const weight = weights.data + k * branches * c + i;
             double mean = 0;
             for (std::int64_t b = 0; b < branches; ++b)
                 mean += static_cast<double>(weight[b * c]) * gw[b * c + i];
@@ -120,24 +120,24 @@ void branch_mix_backward(context& ctx,
                          out<T, 4> ga,
                          store ga_how) {
     const std::int64_t n = gy.extent(0), area = gy.extent(1) * gy.extent(2), c = gy.extent(3);
-    std::int64_t const branches = f.extent(3) / c;
+    const std::int64_t branches = f.extent(3) / c;
     const auto split = fixed_chunks::of(area, rows_worth(branches * c));
     const int chunks = split.size();
     const auto sums = full(ctx, shape<2>{{n * chunks, branches * c}}, 0.0);
     run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {
-        std::int64_t const sample = part / chunks, start = sample * area;
-        std::int64_t const begin = part % chunks * split.chunk;
-        std::int64_t const end = std::min(area, begin + split.chunk);
+        const std::int64_t sample = part / chunks, start = sample * area;
+        const std::int64_t begin = part % chunks * split.chunk;
+        const std::int64_t end = std::min(area, begin + split.chunk);
         // Four pixels in the cache for both gradients.
         for (std::int64_t at = start + begin; at < start + end; at += 4) {
-            std::int64_t const count = std::min<std::int64_t>(4, start + end - at);
+            const std::int64_t count = std::min<std::int64_t>(4, start + end - at);
             if (ga.data)
                 add_products(sums.data() + part * branches * c, f.data + at * branches * c,
                              gy.data + at * c, count, branches, c);
             if (gf.data)
                 for (std::int64_t k = 0; k < count * branches; ++k) {
-                    T const* const weight = weights.data + (sample * branches + k % branches) * c;
-                    T const* const g = gy.data + (at + k / branches) * c;
+                    const T* const weight = weights.data + (sample * branches + k % branches) * c;
+                    const T* const g = gy.data + (at + k / branches) * c;
                     T* const __restrict to = gf.data + (at * branches + k) * c;
                     for (std::int64_t i = 0; i < c; ++i)
                         put(to[i], weight[i] * g[i], gf_how);
@@ -164,17 +164,14 @@ image<T, S> branch_mix(tape<C>& t, const image<T, S>& f, const image<T, S>& a, i
     const auto weights = empty<T>(t.context, a.dims());
     branch_softmax_forward(t.context, a.value, weights.view(), branches);
     branch_mix_forward(t.context, f.value, weights, y.value.view());
-    if (y.slot)
-        t.record([f, a, y, weights](C& ctx) {
-            if (!y.slot->written())
-                return;
-            gradient_target<T, 4> gf = {{}, store::set}, ga = {{}, store::set};
-            if (f.slot)
-                gf = f.slot->claim(ctx, f.dims());
-            if (a.slot)
-                ga = a.slot->claim(ctx, a.dims());
-            branch_mix_backward(ctx, f.value, weights, y.gradient(), gf.to, gf.how, ga.to, ga.how);
-        });
+    t.record(y, [f, a, weights](C& ctx, in<T, 4> gy) {
+        gradient_target<T, 4> gf = {{}, store::set}, ga = {{}, store::set};
+        if (f.slot)
+            gf = f.slot->claim(ctx, f.dims());
+        if (a.slot)
+            ga = a.slot->claim(ctx, a.dims());
+        branch_mix_backward(ctx, f.value, weights, gy, gf.to, gf.how, ga.to, ga.how);
+    });
     return y;
 }
 

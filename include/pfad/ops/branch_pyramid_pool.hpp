@@ -11,7 +11,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -28,8 +28,8 @@ struct tap_zones {
 
     /// Cuts this extent.
     explicit tap_zones(std::int64_t length) : extent(length) {
-        std::int64_t const half = length / 2;
-        std::int64_t const cuts[count + 1] = {
+        const std::int64_t half = length / 2;
+        const std::int64_t cuts[count + 1] = {
             0, 1, half - 1, half, half + 1, half + 1 + length % 2, length - 1, length};
         for (int zone = 0; zone <= count; ++zone)
             begin[zone] = std::min(length, std::max(zone > 0 ? begin[zone - 1] : 0, cuts[zone]));
@@ -49,8 +49,8 @@ struct tap_zones {
     /// Whether tap `tap` (0, 1, 2) of a kernel reads the zone for an output in `part`: the whole
     /// extent (0), its first half (1), its second (2). An odd extent's halves share the middle.
     [[nodiscard]] PFAD_HD bool reads(int zone, int part, int tap) const {
-        std::int64_t const first = (part == 2 ? extent / 2 : 0) + tap - 1;
-        std::int64_t const last = (part == 1 ? (extent + 1) / 2 : extent) + tap - 1;
+        const std::int64_t first = (part == 2 ? extent / 2 : 0) + tap - 1;
+        const std::int64_t last = (part == 1 ? (extent + 1) / 2 : extent) + tap - 1;
         return begin[zone] < begin[zone + 1] && begin[zone] >= first && begin[zone + 1] <= last;
     }
 
@@ -73,7 +73,7 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     run_parts(ctx, static_cast<int>(n) * zones, [&](int part) {
         for (std::int64_t i = rows.begin[part % zones]; i < rows.begin[part % zones + 1]; ++i)
             for (int zone = 0; zone < zones; ++zone)
-                add_rows(sums.data() + (part * zones + zone) * c,
+                sum_rows(sums.data() + (part * zones + zone) * c,
                          x.data + ((part / zones * h + i) * w + columns.begin[zone]) * c,
                          columns.size(zone), c, c);
     });
@@ -81,14 +81,14 @@ void tap_means_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const double quarter = static_cast<double>((h + 1) / 2 * ((w + 1) / 2));
     run_parts(ctx, static_cast<int>(n), [&](int sample) {
         const auto total = full(ctx, shape<1>{{c}}, 0.0);
-        double const* const from = sums.data() + sample * zones * zones * c;
+        const double* const from = sums.data() + sample * zones * zones * c;
         for (int bin = 0; bin < 5; ++bin)
             for (int tap = 0; tap < 9; ++tap) {
                 std::fill_n(total.data(), c, 0.0);
                 for (int zone = 0; zone < zones * zones; ++zone)
                     if (rows.reads(zone / zones, tap_zones::row_part(bin), tap / 3) &&
                         columns.reads(zone % zones, tap_zones::column_part(bin), tap % 3))
-                        add_rows(total.data(), from + zone * c, 1, c, c);
+                        sum_rows(total.data(), from + zone * c, 1, c, c);
                 T* const to = y.data + ((sample * 5 + bin) * 9 + tap) * c;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] = static_cast<T>(
@@ -104,8 +104,8 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     constexpr int zones = tap_zones::count;
     const std::int64_t n = gx.extent(0), h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     const tap_zones rows(h), columns(w);
-    A const area = A(1) / static_cast<A>(h * w);
-    A const quarter = A(1) / static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
+    const A area = A(1) / static_cast<A>(h * w);
+    const A quarter = A(1) / static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
     const auto table = full(ctx, shape<3>{{n, zones * zones, c}}, A(0));
     run_parts(ctx, static_cast<int>(n) * zones * zones, [&](int part) {
         const int zone = part % (zones * zones);
@@ -115,8 +115,8 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
                 if (!rows.reads(zone / zones, tap_zones::row_part(bin), tap / 3) ||
                     !columns.reads(zone % zones, tap_zones::column_part(bin), tap % 3))
                     continue;
-                T const* const from = gy.data + ((part / (zones * zones) * 5 + bin) * 9 + tap) * c;
-                A const factor = bin == 0 ? area : quarter;
+                const T* const from = gy.data + ((part / (zones * zones) * 5 + bin) * 9 + tap) * c;
+                const A factor = bin == 0 ? area : quarter;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] += factor * from[i];
             }
@@ -124,7 +124,7 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
     parallel_for(ctx, n * h, w * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (int zone = 0; zone < zones; ++zone) {
-                A const* const from =
+                const A* const from =
                     table.data() + ((row / h * zones + rows.zone_of(row % h)) * zones + zone) * c;
                 for (std::int64_t j = columns.begin[zone]; j < columns.begin[zone + 1]; ++j) {
                     T* const __restrict to = gx.data + (row * w + j) * c;
@@ -139,10 +139,10 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
 /// y (n * branches, 1, 1, 5k).
 template <class T>
 void bins_to_branches_forward(context&, in<T, 4> means, out<T, 4> y) {
-    std::int64_t const k = y.extent(3) / 5, branches = means.extent(3) / k;
+    const std::int64_t k = y.extent(3) / 5, branches = means.extent(3) / k;
     for (std::int64_t row = 0; row < y.extent(0); ++row)
         for (std::int64_t bin = 0; bin < 5; ++bin) {
-            T const* const from =
+            const T* const from =
                 means.data + ((row / branches * 5 + bin) * branches + row % branches) * k;
             T* const to = y.data + row * 5 * k + (bin == 0 ? 0 : k + bin - 1);
             for (std::int64_t i = 0; i < k; ++i)
@@ -153,12 +153,12 @@ void bins_to_branches_forward(context&, in<T, 4> means, out<T, 4> y) {
 /// The transpose of bins_to_branches_forward; sets gmeans.
 template <class T>
 void bins_to_branches_backward(context&, in<T, 4> gy, out<T, 4> gmeans) {
-    std::int64_t const k = gy.extent(3) / 5, branches = gmeans.extent(3) / k;
+    const std::int64_t k = gy.extent(3) / 5, branches = gmeans.extent(3) / k;
     for (std::int64_t row = 0; row < gy.extent(0); ++row)
         for (std::int64_t bin = 0; bin < 5; ++bin) {
             T* const to =
                 gmeans.data + ((row / branches * 5 + bin) * branches + row % branches) * k;
-            T const* const from = gy.data + row * 5 * k + (bin == 0 ? 0 : k + bin - 1);
+            const T* const from = gy.data + row * 5 * k + (bin == 0 ? 0 : k + bin - 1);
             for (std::int64_t i = 0; i < k; ++i)
                 to[i] = from[bin == 0 ? i : 4 * i];
         }
@@ -188,24 +188,20 @@ branch_pyramid_pool(tape<C>& t, const image<T, S>& x, const parameter<T, 4, S>& 
     conv2d_forward(t.context, means, w.value.reshape(flat), view<accumulator_t<T>, 1>{},
                    of_bins.view(), conv2d_geometry{}, w.stamp);
     bins_to_branches_forward(t.context, of_bins, y.value.view());
-    if (y.slot)
-        t.record([x, w, y, means, flat, bins](C& ctx) {
-            if (!y.slot->written())
-                return;
-            const auto gbins = empty<T>(ctx, bins);
-            bins_to_branches_backward(ctx, y.gradient(), gbins.view());
-            auto const gw = w.slot->claim(ctx, w.dims());
-            conv2d_backward_weight<T>(ctx, means, gbins,
-                                      view<accumulator_t<T>, 4>{gw.to.data, flat}, gw.how,
-                                      conv2d_geometry{});
-            if (x.slot) {
-                const auto gmeans = empty<T>(ctx, means.dims());
-                conv2d_backward_input(ctx, gbins, w.value.reshape(flat), gmeans.view(), store::set,
-                                      conv2d_geometry{}, w.stamp);
-                auto const gx = x.slot->claim(ctx, x.dims());
-                tap_means_backward(ctx, gmeans, gx.to, gx.how);
-            }
-        });
+    t.record(y, [x, w, means, flat, bins](C& ctx, in<T, 4> gy) {
+        const auto gbins = empty<T>(ctx, bins);
+        bins_to_branches_backward(ctx, gy, gbins.view());
+        const auto gw = w.slot->claim(ctx, w.dims());
+        conv2d_backward_weight<T>(ctx, means, gbins, view<accumulator_t<T>, 4>{gw.to.data, flat},
+                                  gw.how, conv2d_geometry{});
+        if (x.slot) {
+            const auto gmeans = empty<T>(ctx, means.dims());
+            conv2d_backward_input(ctx, gbins, w.value.reshape(flat), gmeans.view(), store::set,
+                                  conv2d_geometry{}, w.stamp);
+            const auto gx = x.slot->claim(ctx, x.dims());
+            tap_means_backward(ctx, gmeans, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

@@ -8,7 +8,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace cpu {
 template <class T>
 void concat_channels_forward(context& ctx, in<T, 4> x, out<T, 4> y, std::int64_t offset) {
     const std::int64_t area = y.extent(1) * y.extent(2), wide = y.extent(3), c = x.extent(3);
-    std::int64_t const shared = area / std::max<std::int64_t>(x.extent(1) * x.extent(2), 1);
+    const std::int64_t shared = area / std::max<std::int64_t>(x.extent(1) * x.extent(2), 1);
     parallel_for(ctx, y.extent(0) * area, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel)
             std::copy_n(x.data + pixel / shared * c, c, y.data + pixel * wide + offset);
@@ -40,14 +40,14 @@ void concat_broadcast_backward(
     const int chunks = split.size();
     const auto sums = full(ctx, shape<2>{{n * chunks, c}}, 0.0);
     run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {
-        std::int64_t const begin = part % chunks * split.chunk;
-        std::int64_t const end = std::min(area, begin + split.chunk);
-        add_rows(sums.data() + part * c, gy.data + (part / chunks * area + begin) * wide + offset,
+        const std::int64_t begin = part % chunks * split.chunk;
+        const std::int64_t end = std::min(area, begin + split.chunk);
+        sum_rows(sums.data() + part * c, gy.data + (part / chunks * area + begin) * wide + offset,
                  end - begin, wide, c);
     });
     for (std::int64_t k = 0; k < n; ++k) {
         double* const sum = sums.data() + k * chunks * c;
-        add_rows(sum, sum + c, chunks - 1, c, c);
+        sum_rows(sum, sum + c, chunks - 1, c, c);
         for (std::int64_t i = 0; i < c; ++i)
             put(gx.data[k * c + i], static_cast<accumulator_t<T>>(sum[i]), how);
     }
@@ -64,7 +64,7 @@ void concat_channels_backward(
     }
     parallel_for(ctx, gy.extent(0) * area, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-            T const* const from = gy.data + pixel * wide + offset;
+            const T* const from = gy.data + pixel * wide + offset;
             T* const __restrict to = gx.data + pixel * c;
             for (std::int64_t i = 0; i < c; ++i)
                 put(to[i], from[i], how);
@@ -100,19 +100,16 @@ image<T, S> concat_channels(tape<C>& t, std::vector<image<T, S>> parts) {
         concat_channels_forward(t.context, part.value, y.value.view(), offset);
         offset += part.extent(3);
     }
-    if (y.slot)
-        t.record([parts = std::move(parts), y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            std::int64_t at = 0;
-            for (const auto& part : parts) {
-                if (part.slot) {
-                    auto const gx = part.slot->claim(ctx, part.dims());
-                    concat_channels_backward(ctx, y.gradient(), gx.to, gx.how, at);
-                }
-                at += part.extent(3);
+    t.record(y, [parts = std::move(parts)](C& ctx, in<T, 4> gy) {
+        std::int64_t at = 0;
+        for (const auto& part : parts) {
+            if (part.slot) {
+                const auto gx = part.slot->claim(ctx, part.dims());
+                concat_channels_backward(ctx, gy, gx.to, gx.how, at);
             }
-        });
+            at += part.extent(3);
+        }
+    });
     return y;
 }
 

@@ -10,7 +10,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -40,39 +40,11 @@ struct tap_range {
     std::int64_t first, last;
     /// Of `taps` taps, the first at position `start`.
     static tap_range of(std::int64_t start, int dilation, std::int64_t taps, std::int64_t extent) {
-        std::int64_t const first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-        std::int64_t const last = start >= extent ? 0 : (extent - 1 - start) / dilation + 1;
+        const std::int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+        const std::int64_t last = start >= extent ? 0 : (extent - 1 - start) / dilation + 1;
         return {first, std::min(taps, last)};
     }
 };
-
-/// to[i] += values[0] rows[0][i], then values[1] rows[1][i] and so on; the steps are from one value
-/// and one row to the next. Four rows at a time, since reading and writing `to` is what it costs.
-/// `to` is what is computed in, whatever the values and rows are.
-template <class A, class V, class R>
-void add_rows(A* __restrict to,
-              std::int64_t size,
-              V const* values,
-              std::int64_t value_step,
-              R const* rows,
-              std::int64_t row_step,
-              std::int64_t count) {
-    std::int64_t u = 0;
-    for (; u + 4 <= count; u += 4) {
-        V const* const v = values + u * value_step;
-        R const* const r0 = rows + u * row_step;
-        R const *const r1 = r0 + row_step, *const r2 = r1 + row_step, *const r3 = r2 + row_step;
-        A const v0 = v[0], v1 = v[value_step], v2 = v[2 * value_step], v3 = v[3 * value_step];
-        for (std::int64_t i = 0; i < size; ++i)
-            to[i] = to[i] + v0 * r0[i] + v1 * r1[i] + v2 * r2[i] + v3 * r3[i];
-    }
-    for (; u < count; ++u) {
-        A const value = values[u * value_step];
-        R const* const row = rows + u * row_step;
-        for (std::int64_t i = 0; i < size; ++i)
-            to[i] += value * row[i];
-    }
-}
 
 /// Rows of an image that are computed together, and channels of the kernel: both stay in the first
 /// cache, whatever the size of the kernel.
@@ -95,7 +67,7 @@ void conv2d_forward(context& ctx,
     using A = accumulator_t<T>;
     const auto [n, h, wd, c] = x.dims.extent;
     const auto [k, kr, ks, c2] = w.dims.extent;
-    std::int64_t const oh = y.extent(1), ow = y.extent(2);
+    const std::int64_t oh = y.extent(1), ow = y.extent(2);
     // (r, s, c, k): the innermost loop then runs over contiguous outputs.
     const auto packed = empty<A>(ctx, shape<1>{{w.size()}});
     parallel_for(ctx, kr * ks, c * k,
@@ -106,25 +78,26 @@ void conv2d_forward(context& ctx,
                                  packed.data()[(tap * c + ci) * k + ki] =
                                      w.data[(ki * kr * ks + tap) * c + ci];
                  });
-    std::int64_t const block = rows_in_cache(ow * k);
+    const std::int64_t block = rows_in_cache(ow * k);
     parallel_for(
         ctx, n * oh, ow * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
             const wide_sums<T> wide(ctx, std::min(block, end - begin) * ow * k);
             const auto add_tap = [&](A* sums, std::int64_t row, std::int64_t tap, std::int64_t ci) {
-                std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
+                const std::int64_t i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
                 if (i < 0 || i >= h)
                     return;
-                std::int64_t const left = tap % ks * g.dilation - g.padding;
-                auto const js = tap_range::of(left, g.stride, ow, wd);
+                const std::int64_t left = tap % ks * g.dilation - g.padding;
+                const auto js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(sums + j * k, k,
-                             x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c + ci, 1,
-                             packed.data() + (tap * c + ci) * k, k,
-                             std::min(c - ci, channels_in_cache));
+                    add_weighted_rows(sums + j * k,
+                                      x.data + ((row / oh * h + i) * wd + left + j * g.stride) * c +
+                                          ci,
+                                      1, packed.data() + (tap * c + ci) * k, k, k,
+                                      std::min(c - ci, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
-                std::int64_t const last = std::min(end, first + block);
+                const std::int64_t last = std::min(end, first + block);
                 A* const sums = wide.of(y.data + first * ow * k);
                 for (std::int64_t i = 0; i < (last - first) * ow; ++i)
                     for (std::int64_t ki = 0; ki < k; ++ki)
@@ -150,28 +123,28 @@ void conv2d_backward_input(context& ctx,
     using A = accumulator_t<T>;
     const auto [n, h, wd, c] = gx.dims.extent;
     const auto [k, kr, ks, c2] = w.dims.extent;
-    std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
-    std::int64_t const block = rows_in_cache(wd * c);
+    const std::int64_t oh = gy.extent(1), ow = gy.extent(2);
+    const std::int64_t block = rows_in_cache(wd * c);
     parallel_for(
         ctx, n * h, wd * k * c,
         [&, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin, std::int64_t end) {
             const wide_sums<T> wide(ctx, std::min(block, end - begin) * wd * c);
             const auto add_tap = [&](A* sums, std::int64_t row, std::int64_t tap, std::int64_t ki) {
                 // The output row i with i * stride - padding + r * dilation == this input row.
-                std::int64_t const above = row % h + g.padding - tap / ks * g.dilation;
+                const std::int64_t above = row % h + g.padding - tap / ks * g.dilation;
                 if (above < 0 || above % g.stride != 0 || above / g.stride >= oh)
                     return;
-                std::int64_t const from = row / h * oh + above / g.stride;
-                std::int64_t const left = tap % ks * g.dilation - g.padding;
-                auto const js = tap_range::of(left, g.stride, ow, wd);
+                const std::int64_t from = row / h * oh + above / g.stride;
+                const std::int64_t left = tap % ks * g.dilation - g.padding;
+                const auto js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t j = js.first; j < js.last; ++j)
-                    add_rows(sums + (left + j * g.stride) * c, c,
-                             gy.data + (from * ow + j) * k + ki, 1,
-                             w.data + (ki * kr * ks + tap) * c, kr * ks * c,
-                             std::min(k - ki, channels_in_cache));
+                    add_weighted_rows(sums + (left + j * g.stride) * c,
+                                      gy.data + (from * ow + j) * k + ki, 1,
+                                      w.data + (ki * kr * ks + tap) * c, kr * ks * c, c,
+                                      std::min(k - ki, channels_in_cache));
             };
             for (std::int64_t first = begin; first < end; first += block) {
-                std::int64_t const last = std::min(end, first + block);
+                const std::int64_t last = std::min(end, first + block);
                 T* const to = gx.data + first * wd * c;
                 A* const sums = wide.start(to, (last - first) * wd * c, how);
                 for (std::int64_t tap = 0; tap < kr * ks; ++tap)
@@ -193,7 +166,7 @@ void conv2d_backward_weight(context& ctx,
                             conv2d_geometry g) {
     const auto [n, h, wd, c] = x.dims.extent;
     const auto [k, kr, ks, c2] = gw.dims.extent;
-    std::int64_t const oh = gy.extent(1), ow = gy.extent(2);
+    const std::int64_t oh = gy.extent(1), ow = gy.extent(2);
     parallel_for(
         ctx, k, n * oh * ow * c,
         [&, n = n, h = h, wd = wd, c = c, k = k, kr = kr, ks = ks](std::int64_t begin,
@@ -202,16 +175,16 @@ void conv2d_backward_weight(context& ctx,
                 std::fill(gw.data + begin * kr * ks * c, gw.data + end * kr * ks * c,
                           accumulator_t<T>(0));
             for (std::int64_t at = begin * kr * ks; at < end * kr * ks; ++at) {
-                std::int64_t const ki = at / (kr * ks), tap = at % (kr * ks);
-                std::int64_t const left = tap % ks * g.dilation - g.padding;
-                auto const js = tap_range::of(left, g.stride, ow, wd);
+                const std::int64_t ki = at / (kr * ks), tap = at % (kr * ks);
+                const std::int64_t left = tap % ks * g.dilation - g.padding;
+                const auto js = tap_range::of(left, g.stride, ow, wd);
                 for (std::int64_t row = 0; row < n * oh; ++row) {
-                    std::int64_t const i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
+                    const std::int64_t i = row % oh * g.stride - g.padding + tap / ks * g.dilation;
                     if (i >= 0 && i < h && js.first < js.last)
-                        add_rows(gw.data + at * c, c, gy.data + (row * ow + js.first) * k + ki, k,
-                                 x.data +
-                                     ((row / oh * h + i) * wd + left + js.first * g.stride) * c,
-                                 g.stride * c, js.last - js.first);
+                        add_weighted_rows(
+                            gw.data + at * c, gy.data + (row * ow + js.first) * k + ki, k,
+                            x.data + ((row / oh * h + i) * wd + left + js.first * g.stride) * c,
+                            g.stride * c, c, js.last - js.first);
                 }
             }
         });
@@ -220,7 +193,7 @@ void conv2d_backward_weight(context& ctx,
 /// gb[k] = sum over n, i, j of gy[n,i,j,k].
 template <class T>
 void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<accumulator_t<T>, 1> gb, store how) {
-    std::int64_t const k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
+    const std::int64_t k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
     const auto split = fixed_chunks::of(rows, 256);
     const auto partial = full(ctx, shape<1>{{split.size() * k}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
@@ -258,22 +231,18 @@ image<T, S> conv2d(tape<C>& t,
     auto y = t.result(empty<T>(t.context, conv2d_dims(x.dims(), w.dims(), g)), t.wants(x, w));
     conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<accumulator_t<T>, 1>{},
                    y.value.view(), g, w.stamp);
-    if (y.slot)
-        t.record([x, y, w, b, g](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how, g);
-            if (x.slot) {
-                auto const gx = x.slot->claim(ctx, x.dims());
-                conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);
-            }
-        });
+    t.record(y, [x, w, b, g](C& ctx, in<T, 4> gy) {
+        if (b) {
+            const auto gb = b->slot->claim(ctx, b->dims());
+            conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
+        }
+        const auto gw = w.slot->claim(ctx, w.dims());
+        conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how, g);
+        if (x.slot) {
+            const auto gx = x.slot->claim(ctx, x.dims());
+            conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how, g, w.stamp);
+        }
+    });
     return y;
 }
 

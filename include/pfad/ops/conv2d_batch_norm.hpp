@@ -14,32 +14,22 @@
 
 namespace pfad {
 
-/// Batch norm by constant statistics, and what follows it, at the end of what computes its input.
-template <class T>
-struct batch_norm_epilogue {
-    /// Each (k).
-    in<accumulator_t<T>, 1> weight, bias, mean, variance;
-    double epsilon;    ///< added to the variance
-    tail after;        ///< what follows the residual
-    in<T, 4> residual; ///< of the result's shape, or empty
-};
-
 /// Whether batch norm is nothing but an epilogue of what computes its input.
 template <class C, class... V>
 [[nodiscard]] bool fuses_batch_norm(const tape<C>& t, const V&... inputs) {
     return t.phase == mode::eval && !t.wants(inputs...);
 }
 
-/// That epilogue of a batch norm in evaluation.
+/// A batch norm in evaluation.
 template <class T, class S>
-[[nodiscard]] batch_norm_epilogue<T>
-epilogue_of(const batch_norm_parameters<T, S>& p, tail after, in<T, 4> residual, double epsilon) {
-    return {p.weight.value, p.bias.value, p.running_mean.value, p.running_variance.value, epsilon,
-            after,          residual};
+[[nodiscard]] norm_view<T>
+running_norm(const batch_norm_parameters<T, S>& p, post after, double epsilon) {
+    return {p.weight.value,           p.bias.value, p.running_mean.value,
+            p.running_variance.value, epsilon,      after};
 }
 
 /// The two one after the other, in the memory of the result: what a backend without a loop of its own
-/// for both does.
+/// for both does. `residual` is of the result's shape, or empty.
 template <class C, class T>
 void conv2d_batch_norm_forward(C& ctx,
                                in<T, 4> x,
@@ -48,10 +38,10 @@ void conv2d_batch_norm_forward(C& ctx,
                                out<T, 4> y,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
-                               const batch_norm_epilogue<T>& e) {
+                               const norm_view<T>& norm,
+                               in<T, 4> residual) {
     conv2d_forward(ctx, x, w, b, y, g, stamp);
-    batch_norm_forward(ctx, y, e.weight, e.bias, e.mean, e.variance, e.epsilon, e.residual, e.after,
-                       y);
+    batch_norm_forward(ctx, y, norm, residual, y);
 }
 
 /// Convolves x with w, adds the bias where there is one, normalises, adds `residual` where it holds
@@ -63,7 +53,7 @@ image<T, S> conv2d_batch_norm(tape<C>& t,
                               const optional_bias<T, S>& b,
                               conv2d_geometry g,
                               const batch_norm_parameters<T, S>& p,
-                              tail after = tail::none,
+                              post after = post::none,
                               const image<T, S>& residual = {},
                               batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, w, p.weight, residual))
@@ -73,7 +63,7 @@ image<T, S> conv2d_batch_norm(tape<C>& t,
     auto y = empty<T>(t.context, dims);
     conv2d_batch_norm_forward(t.context, x.value, w.value,
                               b ? b->value.view() : view<accumulator_t<T>, 1>{}, y.view(), g,
-                              w.stamp, epilogue_of(p, after, residual.value, options.epsilon));
+                              w.stamp, running_norm(p, after, options.epsilon), residual.value);
     return constant(std::move(y));
 }
 

@@ -29,7 +29,7 @@ struct inner_products {
     A tt, ss, ts;
 
     /// Of vectors t and s.
-    static inner_products of(T const* t, T const* s, std::int64_t c) {
+    static inner_products of(const T* t, const T* s, std::int64_t c) {
         constexpr int lanes = 16;
         A tt[lanes] = {}, ss[lanes] = {}, ts[lanes] = {};
         std::int64_t i = 0;
@@ -61,14 +61,14 @@ void cosine_distance_loss_forward(context& ctx,
                                   in<T, 4> s,
                                   out<accumulator_t<T>, 1> loss) {
     using A = accumulator_t<T>;
-    std::int64_t const c = t.extent(3), pixels = t.size() / c;
+    const std::int64_t c = t.extent(3), pixels = t.size() / c;
     const auto split = fixed_chunks::of(pixels, 64);
     const auto partial = empty<double>(ctx, shape<1>{{split.size()}});
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
         double sum = 0;
         for (std::int64_t p = begin; p < end; ++p) {
-            auto const d = inner_products<T>::of(t.data + p * c, s.data + p * c, c);
-            A const norms = (std::sqrt(d.tt) + A(1e-12)) * (std::sqrt(d.ss) + A(1e-12));
+            const auto d = inner_products<T>::of(t.data + p * c, s.data + p * c, c);
+            const A norms = (std::sqrt(d.tt) + A(1e-12)) * (std::sqrt(d.ss) + A(1e-12));
             sum += 1 - static_cast<double>(d.ts / norms);
         }
         partial.data()[chunk] = sum;
@@ -84,16 +84,16 @@ template <class T>
 void cosine_distance_loss_backward(
     context& ctx, in<T, 4> t, in<T, 4> s, in<accumulator_t<T>, 1> gloss, out<T, 4> gs, store how) {
     using A = accumulator_t<T>;
-    std::int64_t const c = s.extent(3);
-    A const factor = -gloss.data[0] / static_cast<A>(s.extent(1) * s.extent(2));
+    const std::int64_t c = s.extent(3);
+    const A factor = -gloss.data[0] / static_cast<A>(s.extent(1) * s.extent(2));
     parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t p = begin; p < end; ++p) {
-            T const* const tp = t.data + p * c;
-            T const* const sp = s.data + p * c;
-            auto const d = inner_products<T>::of(tp, sp, c);
-            A const norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + A(1e-12);
-            A const a = norm > A(0) ? factor / (t_norm * (norm + A(1e-12))) : A(0);
-            A const b = norm > A(0) ? a * d.ts / (norm * (norm + A(1e-12))) : A(0);
+            const T* const tp = t.data + p * c;
+            const T* const sp = s.data + p * c;
+            const auto d = inner_products<T>::of(tp, sp, c);
+            const A norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + A(1e-12);
+            const A a = norm > A(0) ? factor / (t_norm * (norm + A(1e-12))) : A(0);
+            const A b = norm > A(0) ? a * d.ts / (norm * (norm + A(1e-12))) : A(0);
             for (std::int64_t i = 0; i < c; ++i)
                 put(gs.data[p * c + i], a * tp[i] - b * sp[i], how);
         }
@@ -111,21 +111,16 @@ cosine_distance_loss(tape<C>& t, const image<T, S>& teacher, const image<T, S>& 
     auto loss =
         t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(teacher, student));
     cosine_distance_loss_forward<T>(t.context, teacher.value, student.value, loss.value.view());
-    if (loss.slot)
-        t.record([teacher, student, loss](C& ctx) {
-            if (!loss.slot->written())
-                return;
-            if (student.slot) {
-                auto const g = student.slot->claim(ctx, student.dims());
-                cosine_distance_loss_backward(ctx, teacher.value, student.value, loss.gradient(),
-                                              g.to, g.how);
-            }
-            if (teacher.slot) {
-                auto const g = teacher.slot->claim(ctx, teacher.dims());
-                cosine_distance_loss_backward(ctx, student.value, teacher.value, loss.gradient(),
-                                              g.to, g.how);
-            }
-        });
+    t.record(loss, [teacher, student](C& ctx, in<accumulator_t<T>, 1> gy) {
+        if (student.slot) {
+            const auto g = student.slot->claim(ctx, student.dims());
+            cosine_distance_loss_backward(ctx, teacher.value, student.value, gy, g.to, g.how);
+        }
+        if (teacher.slot) {
+            const auto g = teacher.slot->claim(ctx, teacher.dims());
+            cosine_distance_loss_backward(ctx, student.value, teacher.value, gy, g.to, g.how);
+        }
+    });
     return loss;
 }
 

@@ -31,7 +31,7 @@ namespace cpu {
 
 /// sum of a[i] b[i]; sixteen interleaved sums, so that it vectorises in a fixed order.
 template <class T, class U>
-accumulator_t<T> dot(T const* a, U const* b, std::int64_t count) {
+accumulator_t<T> dot(const T* a, const U* b, std::int64_t count) {
     accumulator_t<T> lane[16] = {};
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16)
@@ -49,16 +49,16 @@ accumulator_t<T> dot(T const* a, U const* b, std::int64_t count) {
 template <class T, class Y>
 void normalised_product(context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<Y> y) {
     using A = accumulator_t<T>;
-    std::int64_t const c = t.extent(3);
-    A const e = static_cast<A>(cosine_epsilon);
+    const std::int64_t c = t.extent(3);
+    const A e = static_cast<A>(cosine_epsilon);
     parallel_for(ctx, t.size() / c, 2 * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-            T const* const a = t.data + pixel * c;
-            T const* const b = s.data + pixel * c;
+            const T* const a = t.data + pixel * c;
+            const T* const b = s.data + pixel * c;
             Y* const __restrict to = y.data + pixel * y.stride;
             // One factor for each, as the product of both may overflow.
-            A const scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
-            A const scale_b = A(1) / (std::sqrt(dot(b, b, c)) + e);
+            const A scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
+            const A scale_b = A(1) / (std::sqrt(dot(b, b, c)) + e);
             for (std::int64_t i = 0; i < c; ++i)
                 to[i] = static_cast<Y>((a[i] * scale_a) * (b[i] * scale_b));
         }
@@ -86,23 +86,23 @@ template <class T, class G>
 void normalised_product_backward(
     context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<const G> gp, out<T, 4> gs, store how) {
     using A = accumulator_t<T>;
-    std::int64_t const c = s.extent(3);
-    A const e = static_cast<A>(cosine_epsilon);
+    const std::int64_t c = s.extent(3);
+    const A e = static_cast<A>(cosine_epsilon);
     parallel_for(ctx, s.size() / c, 3 * c, [&](std::int64_t begin, std::int64_t end) {
         const auto u = empty<A>(ctx, shape<1>{{c}});
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-            T const* const a = t.data + pixel * c;
-            T const* const b = s.data + pixel * c;
-            G const* const g = gp.data + pixel * gp.stride;
+            const T* const a = t.data + pixel * c;
+            const T* const b = s.data + pixel * c;
+            const G* const g = gp.data + pixel * gp.stride;
             T* const __restrict to = gs.data + pixel * c;
             A* const __restrict product = u.data();
-            A const norm = std::sqrt(dot(b, b, c));
-            A const scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
-            A const scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
+            const A norm = std::sqrt(dot(b, b, c));
+            const A scale_a = A(1) / (std::sqrt(dot(a, a, c)) + e);
+            const A scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
             for (std::int64_t i = 0; i < c; ++i)
                 product[i] = g[i] * (a[i] * scale_a);
             // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
-            A const along = norm > A(0) ? dot(u.data(), b, c) * scale_b / norm * scale_b : A(0);
+            const A along = norm > A(0) ? dot(u.data(), b, c) * scale_b / norm * scale_b : A(0);
             for (std::int64_t i = 0; i < c; ++i)
                 put(to[i], product[i] * scale_b - b[i] * along, how);
         }
@@ -158,24 +158,20 @@ auto cosine_similarity_map(tape<C>& t, const Teacher& teacher, const Student& st
                                       offset);
         offset += student[k].extent(3);
     }
-    if (y.slot)
-        t.record([teacher, student, y](C& ctx) {
-            if (!y.slot->written())
+    t.record(y, [teacher, student](C& ctx, in<T, 4> gy) {
+        const auto pull = [&](const image_type& with, const image_type& to, std::int64_t at) {
+            if (!to.slot)
                 return;
-            const auto pull = [&](const image_type& with, const image_type& to, std::int64_t at) {
-                if (!to.slot)
-                    return;
-                auto const g = to.slot->claim(ctx, to.dims());
-                cosine_similarity_map_backward(ctx, with.value, to.value, y.gradient(), g.to, g.how,
-                                               at);
-            };
-            std::int64_t at = 0;
-            for (std::size_t k = 0; k < student.size(); ++k) {
-                pull(teacher[k], student[k], at);
-                pull(student[k], teacher[k], at);
-                at += student[k].extent(3);
-            }
-        });
+            const auto g = to.slot->claim(ctx, to.dims());
+            cosine_similarity_map_backward(ctx, with.value, to.value, gy, g.to, g.how, at);
+        };
+        std::int64_t at = 0;
+        for (std::size_t k = 0; k < student.size(); ++k) {
+            pull(teacher[k], student[k], at);
+            pull(student[k], teacher[k], at);
+            at += student[k].extent(3);
+        }
+    });
     return y;
 }
 

@@ -9,7 +9,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -34,31 +34,31 @@ void depthwise_filter(context& ctx,
     using A = accumulator_t<T>;
     const std::int64_t h = x.extent(1), wd = x.extent(2), c = x.extent(3);
     const std::int64_t kr = w.extent(1), ks = w.extent(2);
-    std::int64_t const sign = order == tap_order::straight ? 1 : -1;
-    T const* const origin = w.data + (sign > 0 ? 0 : (kr * ks - 1) * c);
+    const std::int64_t sign = order == tap_order::straight ? 1 : -1;
+    const T* const origin = w.data + (sign > 0 ? 0 : (kr * ks - 1) * c);
     parallel_for(ctx, x.extent(0) * h, wd * c * kr * ks, [&](std::int64_t begin, std::int64_t end) {
         const wide_sums<T> wide(ctx, c);
         for (std::int64_t row = begin; row < end; ++row) {
-            auto const rs = tap_range::of(row % h - kr / 2, 1, kr, h);
+            const auto rs = tap_range::of(row % h - kr / 2, 1, kr, h);
             for (std::int64_t j = 0; j < wd; ++j) {
                 T* const stored = y.data + (row * wd + j) * c;
                 A* const to = b.data ? wide.of(stored) : wide.start(stored, c, how);
                 if (b.data)
                     std::copy_n(b.data, c, to);
-                auto const ss = tap_range::of(j - ks / 2, 1, ks, wd);
-                std::int64_t const taps_down = rs.last - rs.first;
-                std::int64_t const taps_right = ss.last - ss.first;
-                T const* const from =
+                const auto ss = tap_range::of(j - ks / 2, 1, ks, wd);
+                const std::int64_t taps_down = rs.last - rs.first;
+                const std::int64_t taps_right = ss.last - ss.first;
+                const T* const from =
                     x.data + ((row + rs.first - kr / 2) * wd + j + ss.first - ks / 2) * c;
-                T const* const weight = origin + sign * (rs.first * ks + ss.first) * c;
+                const T* const weight = origin + sign * (rs.first * ks + ss.first) * c;
                 // The longer direction of the filter is the inner one.
                 if (ks >= kr)
                     for (std::int64_t r = 0; r < taps_down; ++r)
-                        multiply_add(to, from + r * wd * c, c, weight + sign * r * ks * c, sign * c,
+                        add_products(to, from + r * wd * c, c, weight + sign * r * ks * c, sign * c,
                                      c, taps_right);
                 else
                     for (std::int64_t s = 0; s < taps_right; ++s)
-                        multiply_add(to, from + s * c, wd * c, weight + sign * s * c, sign * ks * c,
+                        add_products(to, from + s * c, wd * c, weight + sign * s * c, sign * ks * c,
                                      c, taps_down);
                 wide.finish(stored, c);
             }
@@ -93,20 +93,20 @@ void depthwise_conv2d_backward_weight(
         const auto sums = empty<A>(ctx, gw.dims);
         for (std::int64_t row = begin; row < end; ++row) {
             std::fill_n(sums.data(), sums.size(), A(0));
-            auto const rs = tap_range::of(row % h - kr / 2, 1, kr, h);
+            const auto rs = tap_range::of(row % h - kr / 2, 1, kr, h);
             // Eight pixels at a time stay in the first cache while all taps pass over them.
             for (std::int64_t block = 0; block < wd; block += 8)
                 for (std::int64_t r = rs.first; r < rs.last; ++r)
                     for (std::int64_t s = 0; s < ks; ++s) {
-                        std::int64_t const shift = s - ks / 2;
-                        std::int64_t const first = std::max(block, -shift);
-                        std::int64_t const last = std::min({block + 8, wd, wd - shift});
-                        T const* const from = x.data + ((row + r - kr / 2) * wd + shift) * c;
-                        multiply_add(sums.data() + (r * ks + s) * c, from + first * c, c,
+                        const std::int64_t shift = s - ks / 2;
+                        const std::int64_t first = std::max(block, -shift);
+                        const std::int64_t last = std::min({block + 8, wd, wd - shift});
+                        const T* const from = x.data + ((row + r - kr / 2) * wd + shift) * c;
+                        add_products(sums.data() + (r * ks + s) * c, from + first * c, c,
                                      gy.data + (row * wd + first) * c, c, c,
                                      std::max<std::int64_t>(last - first, 0));
                     }
-            add_rows(partial.data() + chunk * gw.size(), sums.data(), 1, 0, gw.size());
+            sum_rows(partial.data() + chunk * gw.size(), sums.data(), 1, 0, gw.size());
         }
     });
     for (std::int64_t i = 0; i < gw.size(); ++i) {
@@ -123,8 +123,8 @@ void depthwise_conv2d_backward_bias(context& ctx,
                                     in<T, 4> gy,
                                     out<accumulator_t<T>, 1> gb,
                                     store how) {
-    std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
-    const auto sums = sum_middle(ctx, {gy.data, {{1, rows, c}}}, T());
+    const std::int64_t c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
+    const auto sums = sum_middle<T>(ctx, {gy.data, {{1, rows, c}}});
     for (std::int64_t i = 0; i < c; ++i)
         put(gb.data[i], static_cast<accumulator_t<T>>(sums.data()[i]), how);
 }
@@ -149,22 +149,18 @@ image<T, S> depthwise_conv2d(tape<C>& t,
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, w));
     depthwise_conv2d_forward(t.context, x.value, w.value,
                              b ? b->value.view() : view<accumulator_t<T>, 1>{}, y.value.view());
-    if (y.slot)
-        t.record([x, y, w, b](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                depthwise_conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
-            }
-            auto const gw = w.slot->claim(ctx, w.dims());
-            depthwise_conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how);
-            if (x.slot) {
-                auto const gx = x.slot->claim(ctx, x.dims());
-                depthwise_conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how);
-            }
-        });
+    t.record(y, [x, w, b](C& ctx, in<T, 4> gy) {
+        if (b) {
+            const auto gb = b->slot->claim(ctx, b->dims());
+            depthwise_conv2d_backward_bias<T>(ctx, gy, gb.to, gb.how);
+        }
+        const auto gw = w.slot->claim(ctx, w.dims());
+        depthwise_conv2d_backward_weight<T>(ctx, x.value, gy, gw.to, gw.how);
+        if (x.slot) {
+            const auto gx = x.slot->claim(ctx, x.dims());
+            depthwise_conv2d_backward_input(ctx, gy, w.value, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

@@ -33,9 +33,9 @@ void focal_l1_loss_forward(
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
         double focal = 0, l1 = 0;
         for (std::int64_t i = begin; i < end; ++i) {
-            double const v = static_cast<double>(z.data[i]);
-            double const s = mask.data[i] >= A(0.5) ? v : -v;
-            double const u = math::sigmoid(-s);
+            const double v = static_cast<double>(z.data[i]);
+            const double s = mask.data[i] >= A(0.5) ? v : -v;
+            const double u = math::sigmoid(-s);
             focal += std::pow(u, gamma) * std::min(math::softplus(-s), 100.0);
             l1 += u;
         }
@@ -63,13 +63,13 @@ void focal_l1_loss_backward(context& ctx,
     const double g = static_cast<double>(gloss.data[0]) / static_cast<double>(gz.size());
     parallel_for(ctx, gz.size(), 16, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            double const v = static_cast<double>(z.data[i]);
-            bool const anomalous = mask.data[i] >= A(0.5);
-            double const s = anomalous ? v : -v, u = math::sigmoid(-s), l = math::softplus(-s);
+            const double v = static_cast<double>(z.data[i]);
+            const bool anomalous = mask.data[i] >= A(0.5);
+            const double s = anomalous ? v : -v, u = math::sigmoid(-s), l = math::softplus(-s);
             // Past the clamp the logarithm is a constant.
-            double const focal =
+            const double focal =
                 std::pow(u, gamma) * (gamma * (1 - u) * std::min(l, 100.0) + (l < 100 ? u : 0));
-            double const slope = -(focal + u * (1 - u)) * g;
+            const double slope = -(focal + u * (1 - u)) * g;
             put(gz.data[i], static_cast<A>(anomalous ? slope : -slope), how);
         }
     });
@@ -98,14 +98,10 @@ focal_l1_result<T, S> focal_l1_loss(tape<C>& t,
     focal_l1_loss_forward<T>(t.context, logit.value.flat(), mask.flat(), gamma, parts.view());
     add_forward(t.context, parts.slice(0, shape<1>{{1}}), parts.slice(1, shape<1>{{1}}),
                 total.value.view());
-    if (total.slot)
-        t.record([logit, mask, gamma, total](C& ctx) {
-            if (!total.slot->written())
-                return;
-            auto const g = logit.slot->claim(ctx, logit.dims());
-            focal_l1_loss_backward(ctx, logit.value.flat(), mask.flat(), gamma, total.gradient(),
-                                   g.to.flat(), g.how);
-        });
+    t.record(total, [logit, mask, gamma](C& ctx, in<accumulator_t<T>, 1> gy) {
+        const auto g = logit.slot->claim(ctx, logit.dims());
+        focal_l1_loss_backward(ctx, logit.value.flat(), mask.flat(), gamma, gy, g.to.flat(), g.how);
+    });
     return {total, parts};
 }
 

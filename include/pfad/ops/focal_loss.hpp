@@ -63,14 +63,10 @@ focal_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask, 
     expect(gamma >= 0, "focal_loss", "gamma is not negative");
     auto loss = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(p));
     focal_loss_forward<T>(t.context, p.value.flat(), mask.flat(), gamma, loss.value.view());
-    if (loss.slot)
-        t.record([p, mask, gamma, loss](C& ctx) {
-            if (!loss.slot->written())
-                return;
-            auto const g = p.slot->claim(ctx, p.dims());
-            focal_loss_backward(ctx, p.value.flat(), mask.flat(), gamma, loss.gradient(),
-                                g.to.flat(), g.how);
-        });
+    t.record(loss, [p, mask, gamma](C& ctx, in<accumulator_t<T>, 1> gy) {
+        const auto g = p.slot->claim(ctx, p.dims());
+        focal_loss_backward(ctx, p.value.flat(), mask.flat(), gamma, gy, g.to.flat(), g.how);
+    });
     return loss;
 }
 

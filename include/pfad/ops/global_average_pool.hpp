@@ -9,7 +9,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <cstdint>
 
@@ -20,7 +20,7 @@ namespace cpu {
 template <class T>
 void global_average_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     const std::int64_t n = x.extent(0), area = x.extent(1) * x.extent(2), c = x.extent(3);
-    const auto sums = sum_middle(ctx, {x.data, {{n, area, c}}}, T());
+    const auto sums = sum_middle<T>(ctx, {x.data, {{n, area, c}}});
     for (std::int64_t i = 0; i < n * c; ++i)
         y.data[i] = static_cast<T>(
             static_cast<accumulator_t<T>>(sums.data()[i] / static_cast<double>(area)));
@@ -33,7 +33,7 @@ void global_average_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store
     const accumulator_t<T> scale = static_cast<accumulator_t<T>>(1 / static_cast<double>(area));
     parallel_for(ctx, gx.extent(0) * area, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-            T const* const from = gy.data + pixel / area * c;
+            const T* const from = gy.data + pixel / area * c;
             T* const __restrict to = gx.data + pixel * c;
             for (std::int64_t i = 0; i < c; ++i)
                 put(to[i], from[i] * scale, how);
@@ -50,13 +50,10 @@ image<T, S> global_average_pool(tape<C>& t, const image<T, S>& x) {
            x.dims());
     auto y = t.result(empty<T>(t.context, shape<4>{{x.extent(0), 1, 1, x.extent(3)}}), t.wants(x));
     global_average_pool_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            global_average_pool_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        const auto gx = x.slot->claim(ctx, x.dims());
+        global_average_pool_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

@@ -30,9 +30,9 @@ template <class T>
 void l1_loss_backward(
     context&, in<T, 1> p, in<T, 1> mask, in<accumulator_t<T>, 1> gloss, out<T, 1> gp, store how) {
     using A = accumulator_t<T>;
-    A const g = gloss.data[0] / static_cast<A>(gp.size());
+    const A g = gloss.data[0] / static_cast<A>(gp.size());
     for (std::int64_t i = 0; i < gp.size(); ++i) {
-        A const d = p.data[i] - mask.data[i];
+        const A d = p.data[i] - mask.data[i];
         put(gp.data[i], d > A(0) ? g : (d < A(0) ? -g : A(0)), how);
     }
 }
@@ -46,13 +46,10 @@ l1_loss(tape<C>& t, const variable<T, R, S>& p, const tensor<T, R, S>& mask) {
     expect(p.dims() == mask.dims(), "l1_loss", "shapes are equal", p.dims(), mask.dims());
     auto loss = t.result(empty<accumulator_t<T>>(t.context, shape<1>{{1}}), t.wants(p));
     l1_loss_forward<T>(t.context, p.value.flat(), mask.flat(), loss.value.view());
-    if (loss.slot)
-        t.record([p, mask, loss](C& ctx) {
-            if (!loss.slot->written())
-                return;
-            auto const g = p.slot->claim(ctx, p.dims());
-            l1_loss_backward(ctx, p.value.flat(), mask.flat(), loss.gradient(), g.to.flat(), g.how);
-        });
+    t.record(loss, [p, mask](C& ctx, in<accumulator_t<T>, 1> gy) {
+        const auto g = p.slot->claim(ctx, p.dims());
+        l1_loss_backward(ctx, p.value.flat(), mask.flat(), gy, g.to.flat(), g.how);
+    });
     return loss;
 }
 

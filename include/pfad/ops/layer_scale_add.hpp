@@ -1,4 +1,4 @@
-// layer_scale_add: y = x + gamma z, gamma (c) per channel: RCM's tail.
+// layer_scale_add: y = x + gamma z, gamma (c) per channel: RCM's last step.
 //   gradient  gx = gy, gz = gamma gy, ggamma[c] = sum gy z  (fixed chunks, double)
 //   cost      2 reads 1 write; backward 2 reads 2 writes
 #pragma once
@@ -16,7 +16,7 @@ namespace cpu {
 template <class T>
 void layer_scale_add_forward(
     context& ctx, in<T, 4> x, in<T, 4> z, in<accumulator_t<T>, 1> gamma, out<T, 4> y) {
-    std::int64_t const c = y.extent(3);
+    const std::int64_t c = y.extent(3);
     parallel_for(ctx, y.size() / c, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t i = 0; i < c; ++i)
@@ -29,7 +29,7 @@ void layer_scale_add_forward(
 template <class T>
 void layer_scale_add_backward_input(
     context& ctx, in<T, 4> gy, in<accumulator_t<T>, 1> gamma, out<T, 4> gz, store how) {
-    std::int64_t const c = gz.extent(3);
+    const std::int64_t c = gz.extent(3);
     parallel_for(ctx, gz.size() / c, c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t i = 0; i < c; ++i)
@@ -41,7 +41,7 @@ void layer_scale_add_backward_input(
 template <class T>
 void layer_scale_add_backward_scale(
     context& ctx, in<T, 4> z, in<T, 4> gy, out<accumulator_t<T>, 1> ggamma, store how) {
-    std::int64_t const c = ggamma.size();
+    const std::int64_t c = ggamma.size();
     const auto split = fixed_chunks::of(z.size() / c, 64);
     const auto partial = full(ctx, shape<2>{{split.size(), c}}, 0.0);
     parallel_chunks(ctx, split, [&](int chunk, std::int64_t begin, std::int64_t end) {
@@ -71,22 +71,18 @@ image<T, S> layer_scale_add(tape<C>& t,
            gamma.dims());
     auto y = t.result(empty<T>(t.context, x.dims()), t.wants(x, z, gamma));
     layer_scale_add_forward(t.context, x.value, z.value, gamma.value, y.value.view());
-    if (y.slot)
-        t.record([x, z, y, gamma](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const& gy = y.gradient();
-            auto const gs = gamma.slot->claim(ctx, gamma.dims());
-            layer_scale_add_backward_scale<T>(ctx, z.value, gy, gs.to, gs.how);
-            if (z.slot) {
-                auto const g = z.slot->claim(ctx, z.dims());
-                layer_scale_add_backward_input(ctx, gy, gamma.value, g.to, g.how);
-            }
-            if (x.slot) {
-                auto const g = x.slot->claim(ctx, x.dims());
-                accumulate_forward(ctx, gy.flat(), g.to.flat(), g.how);
-            }
-        });
+    t.record(y, [x, z, gamma](C& ctx, in<T, 4> gy) {
+        const auto gs = gamma.slot->claim(ctx, gamma.dims());
+        layer_scale_add_backward_scale<T>(ctx, z.value, gy, gs.to, gs.how);
+        if (z.slot) {
+            const auto g = z.slot->claim(ctx, z.dims());
+            layer_scale_add_backward_input(ctx, gy, gamma.value, g.to, g.how);
+        }
+        if (x.slot) {
+            const auto g = x.slot->claim(ctx, x.dims());
+            accumulate_forward(ctx, gy.flat(), g.to.flat(), g.how);
+        }
+    });
     return y;
 }
 

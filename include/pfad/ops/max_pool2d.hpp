@@ -10,7 +10,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -46,9 +46,9 @@ struct pool_window {
     tap_number winner[lanes]; ///< its tap
 
     /// Lets the values of `count` channels at a tap compete.
-    void compare(T const* x, int tap, std::int64_t count) {
+    void compare(const T* x, int tap, std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
-            A const value = x[i];
+            const A value = x[i];
             const bool wins = !(value <= best[i]) && best[i] == best[i];
             best[i] = wins ? value : best[i];
             winner[i] = wins ? tap_number(tap) : winner[i];
@@ -67,13 +67,13 @@ void max_pool2d_forward(
         ctx, y.extent(0) * oh, ow * c * g.kernel, [&](std::int64_t begin, std::int64_t end) {
             pool_window<T> window;
             for (std::int64_t row = begin; row < end; ++row) {
-                std::int64_t const top = row % oh * g.stride - g.padding;
-                auto const rs = tap_range::of(top, 1, g.kernel, h);
+                const std::int64_t top = row % oh * g.stride - g.padding;
+                const auto rs = tap_range::of(top, 1, g.kernel, h);
                 for (std::int64_t j = 0; j < ow; ++j) {
-                    std::int64_t const left = j * g.stride - g.padding;
-                    auto const ss = tap_range::of(left, 1, g.kernel, w);
+                    const std::int64_t left = j * g.stride - g.padding;
+                    const auto ss = tap_range::of(left, 1, g.kernel, w);
                     for (std::int64_t ci = 0; ci < c; ci += window.lanes) {
-                        std::int64_t const count = std::min(window.lanes, c - ci);
+                        const std::int64_t count = std::min(window.lanes, c - ci);
                         // The first tap inside, so that a window of -inf still has a winner there.
                         std::fill_n(window.best, count, -std::numeric_limits<A>::infinity());
                         std::fill_n(window.winner, count, rs.first * g.kernel + ss.first);
@@ -82,7 +82,7 @@ void max_pool2d_forward(
                                 window.compare(
                                     x.data + ((row / oh * h + top + r) * w + left + s) * c + ci,
                                     static_cast<int>(r * g.kernel + s), count);
-                        std::int64_t const to = (row * ow + j) * c + ci;
+                        const std::int64_t to = (row * ow + j) * c + ci;
                         for (std::int64_t i = 0; i < count; ++i)
                             y.data[to + i] = static_cast<T>(window.best[i]);
                         if (taps.data)
@@ -110,17 +110,17 @@ void max_pool2d_backward(context& ctx,
             const wide_sums<T> wide(ctx, w * c);
             for (std::int64_t row = begin; row < end; ++row) {
                 A* const sums = wide.start(gx.data + row * w * c, w * c, how);
-                std::int64_t const at = row % h + g.padding;
-                std::int64_t const first =
+                const std::int64_t at = row % h + g.padding;
+                const std::int64_t first =
                     at < g.kernel ? 0 : (at - g.kernel + g.stride) / g.stride;
-                std::int64_t const last = std::min(oh, at / g.stride + 1);
+                const std::int64_t last = std::min(oh, at / g.stride + 1);
                 for (std::int64_t i = first; i < last; ++i)
                     for (std::int64_t j = 0; j < ow; ++j) {
-                        std::int64_t const left = j * g.stride - g.padding;
-                        auto const ss = tap_range::of(left, 1, g.kernel, w);
-                        std::int64_t const from = ((row / h * oh + i) * ow + j) * c;
-                        T const* const gradient = gy.data + from;
-                        std::uint8_t const* const winner = taps.data + from;
+                        const std::int64_t left = j * g.stride - g.padding;
+                        const auto ss = tap_range::of(left, 1, g.kernel, w);
+                        const std::int64_t from = ((row / h * oh + i) * ow + j) * c;
+                        const T* const gradient = gy.data + from;
+                        const std::uint8_t* const winner = taps.data + from;
                         for (std::int64_t s = ss.first; s < ss.last; ++s) {
                             A* const __restrict to = sums + (left + s) * c;
                             const int tap = static_cast<int>((at - i * g.stride) * g.kernel + s);
@@ -150,13 +150,10 @@ image<T, S> max_pool2d(tape<C>& t, const image<T, S>& x, pool2d_geometry g) {
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     const auto taps = y.slot ? empty<std::uint8_t>(t.context, dims) : tensor<std::uint8_t, 4, S>();
     max_pool2d_forward(t.context, x.value, y.value.view(), taps.view(), g);
-    if (y.slot)
-        t.record([x, y, taps, g](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            max_pool2d_backward(ctx, y.gradient(), taps, gx.to, gx.how, g);
-        });
+    t.record(y, [x, taps, g](C& ctx, in<T, 4> gy) {
+        const auto gx = x.slot->claim(ctx, x.dims());
+        max_pool2d_backward(ctx, gy, taps, gx.to, gx.how, g);
+    });
     return y;
 }
 

@@ -26,20 +26,16 @@ variable<T, R, S> multiply(tape<C>& t, const variable<T, R, S>& a, const variabl
     expect(a.dims() == b.dims(), "multiply", "shapes are equal", a.dims(), b.dims());
     auto y = t.result(empty<T>(t.context, a.dims()), t.wants(a, b));
     multiply_forward(t.context, a.value.flat(), b.value.flat(), y.value.flat().view(), store::set);
-    if (y.slot)
-        t.record([a, b, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gy = y.gradient().flat();
-            if (a.slot) {
-                auto const g = a.slot->claim(ctx, a.dims());
-                multiply_forward(ctx, gy, b.value.flat(), g.to.flat(), g.how);
-            }
-            if (b.slot) {
-                auto const g = b.slot->claim(ctx, b.dims());
-                multiply_forward(ctx, gy, a.value.flat(), g.to.flat(), g.how);
-            }
-        });
+    t.record(y, [a, b](C& ctx, in<T, R> gy) {
+        if (a.slot) {
+            const auto g = a.slot->claim(ctx, a.dims());
+            multiply_forward(ctx, gy.flat(), b.value.flat(), g.to.flat(), g.how);
+        }
+        if (b.slot) {
+            const auto g = b.slot->claim(ctx, b.dims());
+            multiply_forward(ctx, gy.flat(), a.value.flat(), g.to.flat(), g.how);
+        }
+    });
     return y;
 }
 

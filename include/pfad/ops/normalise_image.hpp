@@ -78,7 +78,7 @@ void normalise_image_forward(context& ctx,
 
 /// A picture batch (n, h, w, 3), 8-bit or real in [0, 1], normalised as T. Throws errc::shape
 /// unless it has three channels.
-template <class T, class C, class U, class S>
+template <class T, any_context C, class U, class S>
 [[nodiscard]] tensor<T, 4, S> normalise_image(
     C& ctx, const tensor<U, 4, S>& x, const image_statistics& statistics = imagenet_statistics) {
     expect(x.extent(3) == 3, "normalise_image", "pictures have three channels", x.dims());

@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -33,7 +33,7 @@ struct bilinear_tap {
                           0.5;
         if (at <= 0)
             return {0, 0, 0};
-        std::int64_t const low = static_cast<std::int64_t>(at);
+        const std::int64_t low = static_cast<std::int64_t>(at);
         if (low >= in - 1)
             return {in - 1, in - 1, 0};
         return {low, low + 1, at - static_cast<double>(low)};
@@ -66,19 +66,19 @@ void resize_into(context& ctx, in<T, 4> x, channel_slice<Y> y, std::int64_t oh, 
     const auto across = bilinear_taps(ctx, w, ow);
     parallel_for(ctx, x.extent(0) * oh, 2 * ow * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            auto const down = bilinear_tap::of(row % oh, h, oh);
-            T const* const above = x.data + (row / oh * h + down.low) * w * c;
-            T const* const below = x.data + (row / oh * h + down.high) * w * c;
+            const auto down = bilinear_tap::of(row % oh, h, oh);
+            const T* const above = x.data + (row / oh * h + down.low) * w * c;
+            const T* const below = x.data + (row / oh * h + down.high) * w * c;
             for (std::int64_t j = 0; j < ow; ++j) {
-                auto const& tap = across.data()[j];
-                A const w11 = static_cast<A>(down.weight * tap.weight);
-                A const w10 = static_cast<A>(down.weight * (1 - tap.weight));
-                A const w01 = static_cast<A>((1 - down.weight) * tap.weight);
-                A const w00 = static_cast<A>((1 - down.weight) * (1 - tap.weight));
-                T const* const a = above + tap.low * c;
-                T const* const b = above + tap.high * c;
-                T const* const d = below + tap.low * c;
-                T const* const e = below + tap.high * c;
+                const auto& tap = across.data()[j];
+                const A w11 = static_cast<A>(down.weight * tap.weight);
+                const A w10 = static_cast<A>(down.weight * (1 - tap.weight));
+                const A w01 = static_cast<A>((1 - down.weight) * tap.weight);
+                const A w00 = static_cast<A>((1 - down.weight) * (1 - tap.weight));
+                const T* const a = above + tap.low * c;
+                const T* const b = above + tap.high * c;
+                const T* const d = below + tap.low * c;
+                const T* const e = below + tap.high * c;
                 Y* const __restrict to = y.data + (row * ow + j) * y.stride;
                 for (std::int64_t i = 0; i < c; ++i)
                     to[i] = static_cast<Y>((w00 * a[i] + w01 * b[i]) + (w10 * d[i] + w11 * e[i]));
@@ -107,28 +107,28 @@ void resize_transposed(context& ctx,
             const auto tall = empty<A>(ctx, shape<2>{{ow, c}});
             const wide_sums<T> wide(ctx, w * c);
             for (std::int64_t row = begin; row < end; ++row) {
-                std::int64_t const p = row % h;
+                const std::int64_t p = row % h;
                 A* const sums = wide.start(gx.data + row * w * c, w * c, how);
                 std::fill_n(tall.data(), tall.size(), A(0));
                 // The targets between row p - 1 and row p + 1; `low` never falls.
                 const auto first = std::partition_point(
-                    all, all + oh, [p](bilinear_tap const& tap) { return tap.high < p; });
+                    all, all + oh, [p](const bilinear_tap& tap) { return tap.high < p; });
                 const auto last = std::partition_point(
-                    first, all + oh, [p](bilinear_tap const& tap) { return tap.low <= p; });
+                    first, all + oh, [p](const bilinear_tap& tap) { return tap.low <= p; });
                 for (auto tap = first; tap != last; ++tap) {
-                    A const weight = static_cast<A>(tap->low == p ? 1 - tap->weight : tap->weight);
-                    std::int64_t const from = (row / h * oh + (tap - all)) * ow;
+                    const A weight = static_cast<A>(tap->low == p ? 1 - tap->weight : tap->weight);
+                    const std::int64_t from = (row / h * oh + (tap - all)) * ow;
                     for (std::int64_t j = 0; j < ow; ++j) {
-                        G const* const g = gy.data + (from + j) * gy.stride;
+                        const G* const g = gy.data + (from + j) * gy.stride;
                         A* const __restrict to = tall.data() + j * c;
                         for (std::int64_t i = 0; i < c; ++i)
                             to[i] += weight * g[i];
                     }
                 }
                 for (std::int64_t j = 0; j < ow; ++j) {
-                    auto const& tap = across.data()[j];
-                    A const weight = static_cast<A>(tap.weight);
-                    A const* const g = tall.data() + j * c;
+                    const auto& tap = across.data()[j];
+                    const A weight = static_cast<A>(tap.weight);
+                    const A* const g = tall.data() + j * c;
                     A* const __restrict low = sums + tap.low * c;
                     for (std::int64_t i = 0; i < c; ++i)
                         low[i] += (A(1) - weight) * g[i];
@@ -166,13 +166,10 @@ image<T, S> resize_bilinear(tape<C>& t, const image<T, S>& x, std::int64_t h, st
            "both images have pixels", x.dims(), dims);
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     resize_bilinear_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            resize_bilinear_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        const auto gx = x.slot->claim(ctx, x.dims());
+        resize_bilinear_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

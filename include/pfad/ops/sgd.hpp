@@ -32,11 +32,11 @@ void sgd_update(context& ctx,
                 double rate,
                 sgd_options options) {
     using A = accumulator_t<T>;
-    A const lr = static_cast<A>(rate), momentum = static_cast<A>(options.momentum);
-    A const decay = static_cast<A>(options.weight_decay);
+    const A lr = static_cast<A>(rate), momentum = static_cast<A>(options.momentum);
+    const A decay = static_cast<A>(options.weight_decay);
     parallel_for(ctx, w.size(), 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-            A const step = momentum * v.data[i] + (g.data[i] + decay * w.data[i]);
+            const A step = momentum * v.data[i] + (g.data[i] + decay * w.data[i]);
             v.data[i] = step;
             w.data[i] -= lr * step;
         }

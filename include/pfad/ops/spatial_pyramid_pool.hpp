@@ -12,7 +12,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -31,13 +31,13 @@ tensor<double, 3> pyramid_sums(context& ctx, in<T, 4> x, fixed_chunks split, T) 
     const std::int64_t h = x.extent(1), w = x.extent(2), channels = x.extent(3);
     const int chunks = split.size();
     auto sums = full(ctx, shape<3>{{x.extent(0) * chunks, 9, channels}}, 0.0);
-    std::int64_t const start[4] = {0, w / 2, w - w / 2, w};
+    const std::int64_t start[4] = {0, w / 2, w - w / 2, w};
     run_parts(ctx, static_cast<int>(x.extent(0)) * chunks, [&](int part) {
-        std::int64_t const begin = part % chunks * split.chunk;
-        std::int64_t const end = std::min(h, begin + split.chunk);
+        const std::int64_t begin = part % chunks * split.chunk;
+        const std::int64_t end = std::min(h, begin + split.chunk);
         for (std::int64_t i = begin; i < end; ++i)
             for (int zone = 0; zone < 3; ++zone)
-                add_rows(sums.data() + (part * 9 + pyramid_zone(i, h) * 3 + zone) * channels,
+                sum_rows(sums.data() + (part * 9 + pyramid_zone(i, h) * 3 + zone) * channels,
                          x.data + ((part / chunks * h + i) * w + start[zone]) * channels,
                          start[zone + 1] - start[zone], channels, channels);
     });
@@ -57,7 +57,7 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     parallel_for(ctx, n, 9 * channels, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t k = begin; k < end; ++k) {
             double* const zones = sums.data() + k * split.size() * 9 * channels;
-            add_rows(zones, zones + 9 * channels, split.size() - 1, 9 * channels, 9 * channels);
+            sum_rows(zones, zones + 9 * channels, split.size() - 1, 9 * channels, 9 * channels);
             for (std::int64_t i = 0; i < channels; ++i) {
                 const auto zone = [&](int p, int q) { return zones[(p * 3 + q) * channels + i]; };
                 T* const to = y.data + (k * channels + i / c * c) * 5;
@@ -81,13 +81,13 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
     using A = accumulator_t<T>;
     const std::int64_t n = gx.extent(0), h = gx.extent(1), w = gx.extent(2);
     const std::int64_t channels = gx.extent(3), c = gy.extent(3) / 5;
-    A const area = static_cast<A>(h * w);
-    A const quarter = static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
+    const A area = static_cast<A>(h * w);
+    const A quarter = static_cast<A>((h + 1) / 2 * ((w + 1) / 2));
     const auto table = empty<A>(ctx, shape<3>{{n, 9, channels}});
     parallel_for(ctx, n, 9 * channels, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t k = begin; k < end; ++k)
             for (std::int64_t i = 0; i < channels; ++i) {
-                T const* const from = gy.data + (k * channels + i / c * c) * 5;
+                const T* const from = gy.data + (k * channels + i / c * c) * 5;
                 for (int p = 0; p < 3; ++p)
                     for (int q = 0; q < 3; ++q) {
                         A sum = 0;
@@ -104,7 +104,7 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t j = 0; j < w; ++j) {
                 const int zone = pyramid_zone(row % h, h) * 3 + pyramid_zone(j, w);
-                A const* const from = table.data() + (row / h * 9 + zone) * channels;
+                const A* const from = table.data() + (row / h * 9 + zone) * channels;
                 T* const __restrict to = gx.data + (row * w + j) * channels;
                 for (std::int64_t i = 0; i < channels; ++i)
                     put(to[i], from[i], how);
@@ -126,13 +126,10 @@ image<T, S> spatial_pyramid_pool(tape<C>& t, const image<T, S>& x, int groups) {
     const shape<4> dims = {{x.extent(0) * groups, 1, 1, x.extent(3) / groups * 5}};
     auto y = t.result(empty<T>(t.context, dims), t.wants(x));
     spatial_pyramid_pool_forward(t.context, x.value, y.value.view());
-    if (y.slot)
-        t.record([x, y](C& ctx) {
-            if (!y.slot->written())
-                return;
-            auto const gx = x.slot->claim(ctx, x.dims());
-            spatial_pyramid_pool_backward(ctx, y.gradient(), gx.to, gx.how);
-        });
+    t.record(y, [x](C& ctx, in<T, 4> gy) {
+        const auto gx = x.slot->claim(ctx, x.dims());
+        spatial_pyramid_pool_backward(ctx, gy, gx.to, gx.how);
+    });
     return y;
 }
 

@@ -13,7 +13,7 @@
 
 #include <pfad/autograd/tape.hpp>
 #include <pfad/core/element.hpp>
-#include <pfad/cpu/sums.hpp>
+#include <pfad/cpu/rows.hpp>
 #include <pfad/ops/conv2d.hpp>
 
 #include <algorithm>
@@ -41,32 +41,32 @@ void strip_sums(context& ctx,
     run_parts(ctx, static_cast<int>(n) * chunks, [&](int part) {
         const auto sum = empty<double>(ctx, shape<1>{{c}});
         double* const down = sums.data() + part * kinds * line;
-        std::int64_t const begin = part % chunks * split.chunk;
-        std::int64_t const end = std::min(h, begin + split.chunk);
+        const std::int64_t begin = part % chunks * split.chunk;
+        const std::int64_t end = std::min(h, begin + split.chunk);
         // Four rows, first along and then across, while they are in the cache.
         for (std::int64_t i = begin; i < end; i += 4) {
-            std::int64_t const count = std::min<std::int64_t>(4, end - i);
-            std::int64_t const row = part / chunks * h + i;
-            T const* const from = x.data + row * line;
+            const std::int64_t count = std::min<std::int64_t>(4, end - i);
+            const std::int64_t row = part / chunks * h + i;
+            const T* const from = x.data + row * line;
             for (std::int64_t k = 0; k < count; ++k) {
                 std::fill_n(sum.data(), c, 0.0);
                 if (columns)
-                    multiply_add(sum.data(), from + k * line, c, columns, c, c, w);
+                    add_products(sum.data(), from + k * line, c, columns, c, c, w);
                 else
-                    add_rows(sum.data(), from + k * line, w, c, c);
+                    sum_rows(sum.data(), from + k * line, w, c, c);
                 for (std::int64_t ci = 0; ci < c; ++ci)
                     along.data[(row + k) * c + ci] =
                         static_cast<A>(sum.data()[ci] / static_cast<double>(w));
             }
-            add_rows(down, from, count, line, line);
+            sum_rows(down, from, count, line, line);
             for (std::int64_t j = 0; rows && j < w; ++j)
-                multiply_add(down + line + j * c, from + j * c, line, rows + row * c, c, c, count);
+                add_products(down + line + j * c, from + j * c, line, rows + row * c, c, c, count);
         }
     });
     run_parts(ctx, static_cast<int>(n * kinds), [&](int part) {
-        std::int64_t const sample = part / kinds, kind = part % kinds;
+        const std::int64_t sample = part / kinds, kind = part % kinds;
         double* const sum = sums.data() + (sample * chunks * kinds + kind) * line;
-        add_rows(sum, sum + kinds * line, chunks - 1, kinds * line, line);
+        sum_rows(sum, sum + kinds * line, chunks - 1, kinds * line, line);
         for (std::int64_t i = 0; i < line; ++i)
             across.data[(kind * n + sample) * line + i] =
                 static_cast<A>(rows ? sum[i] : sum[i] / static_cast<double>(h));
@@ -77,15 +77,15 @@ void strip_sums(context& ctx,
 template <class T>
 void strip_filter(context& ctx,
                   in<accumulator_t<T>, 3> x,
-                  T const* taps,
+                  const T* taps,
                   std::int64_t step,
                   std::int64_t count,
                   out<accumulator_t<T>, 3> y) {
     const std::int64_t w = x.extent(1), c = x.extent(2);
     parallel_for(ctx, x.extent(0) * w, c * count, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            auto const inside = tap_range::of(row % w - count / 2, 1, count, w);
-            multiply_add(y.data + row * c, x.data + (row + inside.first - count / 2) * c, c,
+            const auto inside = tap_range::of(row % w - count / 2, 1, count, w);
+            add_products(y.data + row * c, x.data + (row + inside.first - count / 2) * c, c,
                          taps + inside.first * step, step, c, inside.last - inside.first);
         }
     });
@@ -104,9 +104,9 @@ void strip_spread(context& ctx,
     parallel_for(ctx, y.extent(0) * h, w * c, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
             for (std::int64_t j = 0; j < w; ++j) {
-                A const* const a = along.data + row * c;
-                A const* const b = across.data + (row / h * w + j) * c;
-                A const* const s = slope ? slope + j * c : nullptr;
+                const A* const a = along.data + row * c;
+                const A* const b = across.data + (row / h * w + j) * c;
+                const A* const s = slope ? slope + j * c : nullptr;
                 T* const __restrict to = y.data + (row * w + j) * c;
                 for (std::int64_t i = 0; i < c; ++i)
                     put(to[i], s ? a[i] * s[i] + b[i] : a[i] + b[i], how);
@@ -184,12 +184,12 @@ void strip_conv2d_backward_weight(context& ctx,
     const std::int64_t n = q.extent(0), w = q.extent(1), c = q.extent(2), taps = gv.extent(2);
     const auto sums = full(ctx, shape<2>{{taps, c}}, 0.0);
     run_parts(ctx, static_cast<int>(taps), [&](int tap) {
-        std::int64_t const shift = tap - taps / 2, first = std::max<std::int64_t>(0, -shift);
-        std::int64_t const count = std::max<std::int64_t>(0, std::min(w, w - shift) - first);
+        const std::int64_t shift = tap - taps / 2, first = std::max<std::int64_t>(0, -shift);
+        const std::int64_t count = std::max<std::int64_t>(0, std::min(w, w - shift) - first);
         double* const sum = sums.data() + tap * c;
         for (std::int64_t row = first; row < n * w; row += w) {
-            multiply_add(sum, across.data + row * c, c, q.data + (row + shift) * c, c, c, count);
-            add_rows(sum, across.data + (n * w + row) * c, count, c, c);
+            add_products(sum, across.data + row * c, c, q.data + (row + shift) * c, c, c, count);
+            sum_rows(sum, across.data + (n * w + row) * c, count, c, c);
         }
         for (std::int64_t i = 0; i < c; ++i)
             put(gv.data[tap * c + i], static_cast<accumulator_t<T>>(sum[i]), how);
@@ -202,8 +202,8 @@ void strip_conv2d_backward_bias(context& ctx,
                                 in<accumulator_t<T>, 4> across,
                                 out<accumulator_t<T>, 1> gb,
                                 store how) {
-    std::int64_t const c = gb.size(), rows = across.extent(1) * across.extent(2);
-    const auto sums = sum_middle(ctx, {across.data, {{1, rows, c}}}, accumulator_t<T>());
+    const std::int64_t c = gb.size(), rows = across.extent(1) * across.extent(2);
+    const auto sums = sum_middle<accumulator_t<T>>(ctx, {across.data, {{1, rows, c}}});
     for (std::int64_t i = 0; i < c; ++i)
         put(gb.data[i], static_cast<accumulator_t<T>>(sums.data()[i]), how);
 }
@@ -231,24 +231,21 @@ image<T, S> strip_conv2d(tape<C>& t,
     strip_means_forward<T>(t.context, x.value, r.view(), q.view());
     strip_conv2d_forward(t.context, r, q, v.value, b ? b->value.view() : view<A, 1>{}, s.view(),
                          y.value.view());
-    if (y.slot)
-        t.record([from = x.slot, to = y.slot, dims = x.dims(), v, b, r, q, s](C& ctx) {
-            if (!to->written())
-                return;
-            const auto along = empty<A>(ctx, r.dims());
-            const auto across = empty<A>(ctx, shape<4>{{2, dims[0], dims[2], dims[3]}});
-            strip_conv2d_backward_sums<T>(ctx, to->gradient(), r, s, along.view(), across.view());
-            if (b) {
-                auto const gb = b->slot->claim(ctx, b->dims());
-                strip_conv2d_backward_bias<T>(ctx, across, gb.to, gb.how);
-            }
-            auto const gv = v.slot->claim(ctx, v.dims());
-            strip_conv2d_backward_weight<T>(ctx, across, q, gv.to, gv.how);
-            if (from) {
-                auto const gx = from->claim(ctx, dims);
-                strip_conv2d_backward_input<T>(ctx, along, across, v.value, gx.to, gx.how);
-            }
-        });
+    t.record(y, [from = x.slot, dims = x.dims(), v, b, r, q, s](C& ctx, in<T, 4> gy) {
+        const auto along = empty<A>(ctx, r.dims());
+        const auto across = empty<A>(ctx, shape<4>{{2, dims[0], dims[2], dims[3]}});
+        strip_conv2d_backward_sums<T>(ctx, gy, r, s, along.view(), across.view());
+        if (b) {
+            const auto gb = b->slot->claim(ctx, b->dims());
+            strip_conv2d_backward_bias<T>(ctx, across, gb.to, gb.how);
+        }
+        const auto gv = v.slot->claim(ctx, v.dims());
+        strip_conv2d_backward_weight<T>(ctx, across, q, gv.to, gv.how);
+        if (from) {
+            const auto gx = from->claim(ctx, dims);
+            strip_conv2d_backward_input<T>(ctx, along, across, v.value, gx.to, gx.how);
+        }
+    });
     return y;
 }
 

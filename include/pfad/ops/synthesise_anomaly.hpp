@@ -82,8 +82,8 @@ PFAD_HD T sample_or_zero(view<const T, 2> field, T y, T x) {
     T sum = 0;
     for (int a = 0; a < 2; ++a)
         for (int b = 0; b < 2; ++b) {
-            std::int64_t const i = static_cast<std::int64_t>(top) + a;
-            std::int64_t const j = static_cast<std::int64_t>(left) + b;
+            const std::int64_t i = static_cast<std::int64_t>(top) + a;
+            const std::int64_t j = static_cast<std::int64_t>(left) + b;
             if (i >= 0 && i < field.dims[0] && j >= 0 && j < field.dims[1])
                 sum += (a ? fy : T(1) - fy) * (b ? fx : T(1) - fx) * field(i, j);
         }
@@ -99,32 +99,32 @@ void perlin_noise_forward(context& ctx,
                           in<T, 2> angles,
                           out<T, 3> noise) {
     using A = accumulator_t<T>;
-    std::int64_t const n = noise.dims[0], h = noise.dims[1], w = noise.dims[2];
+    const std::int64_t n = noise.dims[0], h = noise.dims[1], w = noise.dims[2];
     const auto table = empty<A>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
     const auto gradients = table.view();
     parallel_for(ctx, n * lattice_capacity, 64, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t at = begin; at < end; ++at) {
-            anomaly_draw const& d = draws(at / lattice_capacity);
+            const anomaly_draw& d = draws(at / lattice_capacity);
             if (at % lattice_capacity >= (d.cells_down + 1) * std::int64_t(d.cells_across + 1))
                 continue;
-            A const angle = angles.data[at];
+            const A angle = angles.data[at];
             gradients.data[2 * at] = std::cos(angle);
             gradients.data[2 * at + 1] = std::sin(angle);
         }
     });
     parallel_for(ctx, n * h, 8 * w, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
-            std::int64_t const i = row % h;
-            anomaly_draw const& d = draws(row / h);
+            const std::int64_t i = row % h;
+            const anomaly_draw& d = draws(row / h);
             // Integers keep the place in the cell exact, whatever the size of the picture.
-            std::int64_t const cell_y = i * d.cells_down / h;
+            const std::int64_t cell_y = i * d.cells_down / h;
             const A y = static_cast<A>(i * d.cells_down % h) / static_cast<A>(h);
             const A* const upper = &gradients(row / h, cell_y * (d.cells_across + 1), 0);
             const A* const lower = upper + 2 * (d.cells_across + 1);
             T* const to = noise.data + row * w;
             for (std::int64_t cell = 0; cell < d.cells_across; ++cell) {
-                std::int64_t const first = (cell * w + d.cells_across - 1) / d.cells_across;
-                std::int64_t const last = ((cell + 1) * w + d.cells_across - 1) / d.cells_across;
+                const std::int64_t first = (cell * w + d.cells_across - 1) / d.cells_across;
+                const std::int64_t last = ((cell + 1) * w + d.cells_across - 1) / d.cells_across;
                 const A* const u = upper + 2 * cell;
                 const A* const l = lower + 2 * cell;
                 for (std::int64_t j = first; j < last; ++j) {
@@ -140,7 +140,7 @@ void perlin_noise_forward(context& ctx,
 template <class T>
 void perlin_mask_forward(context& ctx, in<anomaly_draw, 1> draws, in<T, 2> angles, out<T, 4> mask) {
     using A = accumulator_t<T>;
-    std::int64_t const n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
+    const std::int64_t n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
     const auto noise = empty<A>(ctx, shape{n, h, w});
     if constexpr (std::is_same_v<T, A>) {
         perlin_noise_forward(ctx, draws, angles, noise.view());
@@ -177,7 +177,7 @@ void blend_anomaly_forward(context& ctx,
                            in<anomaly_draw, 1> draws,
                            out<T, 4> corrupted) {
     using A = accumulator_t<T>;
-    std::int64_t const pixels = mask.dims[1] * mask.dims[2];
+    const std::int64_t pixels = mask.dims[1] * mask.dims[2];
     parallel_for(ctx, mask.size(), 3, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
             const A opacity = static_cast<A>(draws(i / pixels).opacity);
@@ -213,7 +213,7 @@ struct synthesised_anomaly {
 
 /// Checks the extents (errc::shape), allocates and runs. What the draws hold is the caller's to
 /// check: they may live on another device.
-template <class C, class T, class S>
+template <any_context C, class T, class S>
 [[nodiscard]] synthesised_anomaly<T, S> synthesise_anomaly(C& ctx,
                                                            const tensor<T, 4, S>& good,
                                                            const tensor<T, 4, S>& texture,

@@ -23,8 +23,8 @@ namespace cpu {
 /// score (n) from map (n, h, w, 1): the mean of the k highest values of each.
 template <class T>
 void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
-    std::int64_t const pixels = map.extent(1) * map.extent(2);
-    std::int64_t const top = std::min<std::int64_t>(k, pixels);
+    const std::int64_t pixels = map.extent(1) * map.extent(2);
+    const std::int64_t top = std::min<std::int64_t>(k, pixels);
     const auto copy = empty<T>(ctx, map.dims);
     const auto falls = [](T a, T b) { return a > b; };
     parallel_for(ctx, score.size(), pixels, [&](std::int64_t begin, std::int64_t end) {
@@ -51,7 +51,7 @@ void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
 /// The image score of each map (n, h, w, 1): the mean of its k highest pixels. Not differentiated.
 /// Throws errc::shape for several channels or no pixel, errc::value for k < 1 or, on the CPU, a
 /// NaN; on a GPU a map with a NaN scores NaN.
-template <class C, class T, class S>
+template <any_context C, class T, class S>
 [[nodiscard]] tensor<T, 1, S> top_k_mean(C& ctx, const tensor<T, 4, S>& map, int k = 100) {
     expect(map.extent(3) == 1, "top_k_mean", "a score map has one channel", map.dims());
     expect(map.extent(1) * map.extent(2) >= 1, "top_k_mean", "a map has a pixel", map.dims());

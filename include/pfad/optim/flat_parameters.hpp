@@ -52,21 +52,21 @@ public:
     tensor<T, 1, S> rounded; ///< of bf16 alone
 
     /// Every part of the network to train, a tuple of parameter_group.
-    template <class C, class... M>
+    template <any_context C, class... M>
     flat_parameters(C& ctx, std::tuple<parameter_group<M>...> groups)
         : flat_parameters(ctx, groups, groups) {
         static_assert(!mixed, "bf16 is trained beside exact values: the groups of both networks");
     }
 
     /// The same, in bf16 with the same parts of the exact network.
-    template <class C, class... M, class... E>
+    template <any_context C, class... M, class... E>
     flat_parameters(C& ctx,
                     std::tuple<parameter_group<M>...> groups,
                     std::tuple<parameter_group<E>...> exact_groups) {
         std::int64_t total = 0;
         const auto measure = [&](auto& one) {
-            std::int64_t const begin = total;
-            visit_parameters(one.part, "", [&](auto const&, auto& p) { total += padded(p); });
+            const std::int64_t begin = total;
+            visit_parameters(one.part, "", [&](const auto&, auto& p) { total += padded(p); });
             groups_.push_back({begin, total - begin, one.rate});
         };
         std::apply([&](auto&... all) { (measure(all), ...); }, groups);
@@ -97,7 +97,7 @@ public:
     [[nodiscard]] const std::vector<group>& groups() const { return groups_; }
 
     /// Before an update: parameters that no gradient reached count as having a zero one.
-    template <class C>
+    template <any_context C>
     void complete_gradients(C& ctx) {
         for (const auto& p : members_)
             if (!p.slot->written())
@@ -122,7 +122,7 @@ private:
 
     // Parameters start on cache lines.
     template <class P>
-    static std::int64_t padded(P const& p) {
+    static std::int64_t padded(const P& p) {
         return (p.dims().size() + 15) / 16 * 16;
     }
 

@@ -13,12 +13,12 @@ class sgd {
 public:
     /// Trains the parts of a tuple of parameter_group; of a network of bf16 with the same parts of the
     /// exact network behind, see flat_parameters.
-    template <class C, class... Groups>
+    template <any_context C, class... Groups>
     sgd(C& ctx, sgd_options options, const Groups&... groups)
         : flat_(ctx, groups...), options_(options) {}
 
     /// One update from the gradients that the last backward pass left.
-    template <class C>
+    template <any_context C>
     void step(C& ctx) {
         flat_.complete_gradients(ctx);
         for (const auto& group : flat_.groups()) {

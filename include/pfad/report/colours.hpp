@@ -101,7 +101,7 @@ inline float smooth_step(float low, float high, float t) {
 /// The map stretched to (height, width), row by row.
 [[nodiscard]] inline std::vector<float> stretch_map(in<float, 2> map, int width, int height) {
     detail::expect_map(map);
-    std::int64_t const rows = map.extent(0), columns = map.extent(1);
+    const std::int64_t rows = map.extent(0), columns = map.extent(1);
     struct tap {
         std::int64_t first, second;
         float share; // of the second
@@ -111,7 +111,7 @@ inline float smooth_step(float low, float high, float t) {
         for (int i = 0; i < to; ++i) {
             const double at = std::clamp((i + 0.5) * static_cast<double>(from) / to - 0.5, 0.0,
                                          static_cast<double>(from - 1));
-            std::int64_t const first = static_cast<std::int64_t>(at);
+            const std::int64_t first = static_cast<std::int64_t>(at);
             result.push_back({first, std::min(first + 1, from - 1),
                               static_cast<float>(at - static_cast<double>(first))});
         }

@@ -137,31 +137,18 @@ inline std::string render_charts(const std::vector<report_chart>& charts) {
     return html + "</div>\n</section>\n";
 }
 
-struct metric_column {
-    std::optional<double> metrics::metrics_result::*value;
-    const char* name;
-    const char* meaning;
-};
-
-inline constexpr metric_column metric_columns[] = {
-    {&metrics::metrics_result::image_auroc, "Image AUROC",
-     "How often an anomalous picture scores above a good one; ties count one half."},
-    {&metrics::metrics_result::pixel_auroc, "Pixel AUROC", "The same for the pixels."},
-    {&metrics::metrics_result::pixel_ap, "Pixel AP",
-     "Average precision of the pixels over all recalls, in steps, without interpolation."},
-    {&metrics::metrics_result::aupro, "AUPRO",
-     "Mean share of each defect that is found, for false positive rates up to 0.3."},
-    {&metrics::metrics_result::iap, "IAP",
-     "Mean pixel precision over the thresholds at which one more defect is found by more than "
-     "half."},
-    {&metrics::metrics_result::iap90, "IAP@90",
-     "Pixel precision where 90 % of the defects are found."}};
+/// A title at the start of a line.
+inline std::string heading(std::string title) {
+    if (title[0] >= 'a' && title[0] <= 'z')
+        title[0] = static_cast<char>(title[0] - 'a' + 'A');
+    return title;
+}
 
 inline std::string
 metric_row(std::string_view style, std::string_view name, const metrics::metrics_result& result) {
     std::string html =
         "<tr class=\"" + std::string(style) + "\"><th scope=\"row\">" + escape_html(name) + "</th>";
-    for (const metric_column& column : metric_columns) {
+    for (const metrics::metric& column : metrics::list) {
         const auto& value = result.*column.value;
         if (value)
             html += "<td><span class=\"meter\" style=\"--share:" +
@@ -179,8 +166,8 @@ inline std::string render_metrics(const report_data& data) {
         return {};
     std::string html =
         section_open("Metrics") + "<div class=\"wide\"><table>\n<thead><tr><th>Category</th>";
-    for (const metric_column& column : metric_columns)
-        html += "<th scope=\"col\">" + escape_html(column.name) + "</th>";
+    for (const metrics::metric& column : metrics::list)
+        html += "<th scope=\"col\">" + escape_html(heading(column.title)) + "</th>";
     html += "<th scope=\"col\">Good + anomalous</th></tr></thead>\n<tbody>\n";
     std::string reasons;
     std::vector<metrics::metrics_result> results;
@@ -200,8 +187,8 @@ inline std::string render_metrics(const report_data& data) {
     if (!data.protocol.empty())
         html += element("p", "", data.protocol);
     html += "<details><summary>What the metrics mean</summary><dl>\n";
-    for (const metric_column& column : metric_columns)
-        html += element("dt", "", column.name) + element("dd", "", column.meaning);
+    for (const metrics::metric& column : metrics::list)
+        html += element("dt", "", heading(column.title)) + element("dd", "", column.meaning);
     return html + "</dl></details>\n</section>\n";
 }
 

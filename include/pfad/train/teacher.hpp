@@ -24,8 +24,8 @@ void make_random_teacher(Context& ctx,
                          std::uint64_t seed,
                          const std::vector<std::filesystem::path>& pictures) {
     initialise(teacher, "teacher", initialiser::kaiming_fan_out, seed);
-    std::int64_t const batch = 8, area = std::int64_t(3) * size * size;
-    std::size_t const count = std::min<std::size_t>(pictures.size(), 64);
+    const std::int64_t batch = 8, area = std::int64_t(3) * size * size;
+    const std::size_t count = std::min<std::size_t>(pictures.size(), 64);
     expect(count >= 1, "random teacher", "there are pictures to fit its batch norm to");
     const auto input = empty<std::uint8_t>(ctx, shape<4>{{batch, size, size, 3}});
     // The statistics move a tenth of the way each time: thirty rounds leave 4 % of the start.

@@ -2,6 +2,7 @@
 // own.
 #pragma once
 
+#include <pfad/core/context.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/host_memory.hpp>
 #include <pfad/data/batches/batch.hpp>
@@ -55,8 +56,10 @@ struct training_step {
 /// Trains a detector on the context's device, in activations of T; the network itself is on the host
 /// and has the result when run() returns. Bit for bit the same for the same options, pictures and
 /// number of threads, also when it is stopped and resumed.
-template <class Context, template <class, class> class D, class T = float>
+template <queued_context Context, template <class, class> class D, class T = float>
 class trainer {
+    static_assert(detector<D>);
+
 public:
     /// How: the run's options beside model.options. `checkpoint` is the file that run() writes every
     /// so often; empty for none. Throws errc::value for options out of their range.
@@ -183,16 +186,17 @@ private:
         auto input = data::empty_batch<recipe>(ctx_, model_.options.batch, options_.size);
         const int parts = static_cast<int>(stage.facts.losses.size());
         const auto losses = full(ctx_, shape<1>{{parts}}, 0.0f);
-        auto step = repeated(ctx_, work([&] {
-                                 const auto x = recipe::template pictures<T>(ctx_, input.arrays);
-                                 tape<Context> t(ctx_, mode::train);
-                                 const auto found = stage.losses(network_->get(), t, x);
-                                 backward(t, found);
-                                 copy(ctx_, view<const float, 1>(found.parts), losses.view());
-                                 optimiser->step(ctx_);
-                             }),
-                             make_fixed_networks(ctx_));
-        auto read = make_ring(ctx_, parts);
+        recorded_step<Context> step =
+            repeated(ctx_, work([&] {
+                         const auto x = recipe::template pictures<T>(ctx_, input.arrays);
+                         tape<Context> t(ctx_, mode::train);
+                         const auto found = stage.losses(network_->get(), t, x);
+                         backward(t, found);
+                         copy(ctx_, view<const float, 1>(found.parts), losses.view());
+                         optimiser->step(ctx_);
+                     }),
+                     make_fixed_networks(ctx_));
+        loss_ring<Context> read = make_ring(ctx_, parts);
         data::loader_options load;
         load.threads = options_.loader_threads;
         load.first_iteration = iteration_;

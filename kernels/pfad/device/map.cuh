@@ -15,9 +15,9 @@ namespace kernels {
 /// unset).
 template <int N, class F>
 __global__ void __launch_bounds__(256, N == 1 ? 1 : 0) map_kernel(std::int64_t count, F f) {
-    std::int64_t const first = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-    std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
-    std::int64_t const packs = count / N;
+    const std::int64_t first = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x;
+    const std::int64_t packs = count / N;
     for (std::int64_t i = first; i < packs; i += step)
         f(device::width<N>(), i * N);
     // Fewer than there are threads in any block.

@@ -44,11 +44,11 @@ __global__ void __launch_bounds__(256) map_image_kernel(int rows, int items, int
 template <int N, class F>
 void map_image(context& ctx, const char* what, const image_rows& y, bool wide, const F& f) {
     const auto start = [&]<int W>(device::width<W>) {
-        std::int64_t const packs = y.channels / W, items = y.columns * packs;
+        const std::int64_t packs = y.channels / W, items = y.columns * packs;
         if (items == 0)
             return;
         // Whole warps, and no more of them than a short row can use.
-        std::int64_t const threads = std::min<std::int64_t>(256, divide_up(items, 32) * 32);
+        const std::int64_t threads = std::min<std::int64_t>(256, divide_up(items, 32) * 32);
         launch(
             ctx, what,
             {dim3(static_cast<unsigned>(std::min<std::int64_t>(divide_up(items, threads), 65535)),

@@ -24,8 +24,8 @@ template <class A>
 __device__ __forceinline__ void join_moments(A& mean, A& squares, A seen, A m, A q, A count) {
     if (count == A(0))
         return;
-    A const share = count / (seen + count);
-    A const delta = m - mean;
+    const A share = count / (seen + count);
+    const A delta = m - mean;
     mean += delta * share;
     squares += q + delta * delta * seen * share;
 }
@@ -39,14 +39,14 @@ __global__ void __launch_bounds__(256, 1) moments_kernel(
     using A = accumulator_t<T>;
     A* const meet = device::shared_array<A, 8 * 32 * 2 * V, moments_parts_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
-    std::int64_t const begin = blockIdx.y * chunk;
-    std::int64_t const end = begin + chunk < rows ? begin + chunk : rows;
+    const std::int64_t column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
+    const std::int64_t begin = blockIdx.y * chunk;
+    const std::int64_t end = begin + chunk < rows ? begin + chunk : rows;
     A mean[V] = {}, squares[V] = {};
     A seen = 0;
     if (column < c)
         for (std::int64_t row = begin + part; row < end; row += 8 * B) {
-            std::int64_t const left = (end - row + 7) / 8;
+            const std::int64_t left = (end - row + 7) / 8;
             const int count = left < B ? static_cast<int>(left) : B;
             A value[B][V];
 #pragma unroll
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(256, 1) moments_kernel(
                     for (int v = 0; v < V; ++v)
                         value[b][v] = 0;
                 }
-            A const share = A(1) / static_cast<A>(count);
+            const A share = A(1) / static_cast<A>(count);
 #pragma unroll
             for (int v = 0; v < V; ++v) {
                 A m = 0, q = 0;
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(256, 1) moments_kernel(
                 m *= share;
 #pragma unroll
                 for (int b = 0; b < B; ++b) {
-                    A const d = b < count ? value[b][v] - m : A(0);
+                    const A d = b < count ? value[b][v] - m : A(0);
                     q += d * d;
                 }
                 join_moments(mean[v], squares[v], seen, m, q, static_cast<A>(count));
@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(256, 1) moments_kernel(
         for (int v = 0; v < V; ++v) {
             A m = 0, q = 0, before = 0;
             for (int p = 0; p < 8; ++p) {
-                A const count = begin + p < end ? static_cast<A>((end - begin - p + 7) / 8) : A(0);
+                const A count = begin + p < end ? static_cast<A>((end - begin - p + 7) / 8) : A(0);
                 join_moments(m, q, before, meet[(p * 2 * V + v) * 32 + lane],
                              meet[(p * 2 * V + V + v) * 32 + lane], count);
                 before += count;
@@ -108,12 +108,12 @@ __global__ void __launch_bounds__(256) join_moments_kernel(const A* partial, // 
                                                            A* variance) { // (c)
     A* const meet = device::shared_array<A, 8 * 32 * 3, moments_chunks_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = std::int64_t(blockIdx.x) * 32 + lane;
+    const std::int64_t column = std::int64_t(blockIdx.x) * 32 + lane;
     A m = 0, q = 0, seen = 0;
     if (column < c)
         for (std::int64_t k = part; k < chunks; k += 8) {
-            std::int64_t const left = rows - k * chunk;
-            A const count = static_cast<A>(left < chunk ? left : chunk);
+            const std::int64_t left = rows - k * chunk;
+            const A count = static_cast<A>(left < chunk ? left : chunk);
             join_moments(m, q, seen, partial[k * 2 * c + column], partial[(k * 2 + 1) * c + column],
                          count);
             seen += count;
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(256) join_moments_kernel(const A* partial, // 
     __syncthreads();
     if (part == 0 && column < c) {
         for (int p = 1; p < 8; ++p) {
-            A const count = meet[(p * 3 + 2) * 32 + lane];
+            const A count = meet[(p * 3 + 2) * 32 + lane];
             join_moments(m, q, seen, meet[(p * 3) * 32 + lane], meet[(p * 3 + 1) * 32 + lane],
                          count);
             seen += count;
@@ -150,9 +150,9 @@ void column_moments(context& ctx,
     if (c == 0 || size == 0)
         return;
     // As sum_rows splits: a function of the extents alone.
-    std::int64_t const rows = size / c;
-    std::int64_t const chunk = std::max<std::int64_t>(64, divide_up(rows, 512));
-    std::int64_t const chunks = divide_up(rows, chunk);
+    const std::int64_t rows = size / c;
+    const std::int64_t chunk = std::max<std::int64_t>(64, divide_up(rows, 512));
+    const std::int64_t chunks = divide_up(rows, chunk);
     const auto partial = empty<A>(ctx, shape<3>{{chunks, 2, c}}, what);
     const auto start = [&]<int V>(device::width<V>) {
         constexpr int held = n > 4 ? 4 : 8; // rows at once, the same for any V

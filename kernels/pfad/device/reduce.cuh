@@ -31,9 +31,9 @@ __global__ void __launch_bounds__(256, 1)
     sum_rows_kernel(row_blocks x, std::int64_t chunk, F term, A* partial) {
     A* const meet = device::shared_array<A, 8 * 32 * K * V, sum_rows_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
-    std::int64_t const begin = blockIdx.y * chunk;
-    std::int64_t const end = begin + chunk < x.rows ? begin + chunk : x.rows;
+    const std::int64_t column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
+    const std::int64_t begin = blockIdx.y * chunk;
+    const std::int64_t end = begin + chunk < x.rows ? begin + chunk : x.rows;
     for (std::int64_t group = blockIdx.z; group < x.groups; group += gridDim.z) {
         A sum[K][V] = {};
         if (column < x.columns)
@@ -66,10 +66,10 @@ __global__ void __launch_bounds__(256, 1)
 template <int K, class A, class F>
 __global__ void __launch_bounds__(256)
     join_rows_kernel(row_blocks x, std::int64_t chunks, const A* partial, F result) {
-    std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
+    const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x;
     for (std::int64_t i = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
          i < x.groups * x.columns; i += step) {
-        std::int64_t const group = i / x.columns, column = i % x.columns;
+        const std::int64_t group = i / x.columns, column = i % x.columns;
         A sum[K] = {};
         for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
 #pragma unroll
@@ -93,9 +93,9 @@ void sum_rows(context& ctx,
     if (x.groups * x.columns == 0)
         return;
     // Some 64 rows or more a chunk, at most 512 chunks: a function of the extents alone.
-    std::int64_t const wanted = std::max<std::int64_t>(1, 512 / x.groups);
-    std::int64_t const chunk = std::max<std::int64_t>(64, divide_up(x.rows, wanted));
-    std::int64_t const chunks = std::max<std::int64_t>(1, divide_up(x.rows, chunk));
+    const std::int64_t wanted = std::max<std::int64_t>(1, 512 / x.groups);
+    const std::int64_t chunk = std::max<std::int64_t>(64, divide_up(x.rows, wanted));
+    const std::int64_t chunks = std::max<std::int64_t>(1, divide_up(x.rows, chunk));
     const auto partial = empty<A>(ctx, shape<4>{{x.groups, chunks, K, x.columns}}, what);
     const auto start = [&]<int W>(device::width<W>) {
         launch(ctx, what,

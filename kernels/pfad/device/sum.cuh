@@ -49,9 +49,9 @@ struct join_sums_tag;
 /// Wide, else 1: the order is the same either way. partial (blocks, K).
 template <int K, int V, bool Wide, class F>
 __global__ void __launch_bounds__(256) sum_kernel(std::int64_t count, F term, double* partial) {
-    std::int64_t const first = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
-    std::int64_t const step = std::int64_t(gridDim.x) * 256;
-    std::int64_t const packs = count / V;
+    const std::int64_t first = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
+    const std::int64_t step = std::int64_t(gridDim.x) * 256;
+    const std::int64_t packs = count / V;
     double sum[K] = {};
     for (std::int64_t i = first; i < packs; i += step) {
         if constexpr (Wide)

@@ -26,7 +26,7 @@ struct attention_fuse_value {
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        std::int64_t const pixel = i / c;
+        const std::int64_t pixel = i / c;
         A u[N], v[N], a[N], g[N];
         device::load<N>(x + i, u);
         device::load<N>(r + i, v);
@@ -35,7 +35,7 @@ struct attention_fuse_value {
 #pragma unroll
         for (int k = 0; k < N; ++k) {
             a[k] = math::sigmoid(a[k] + g[k]);
-            A const sum = A(2) * (v[k] + a[k] * (u[k] - v[k]));
+            const A sum = A(2) * (v[k] + a[k] * (u[k] - v[k]));
             u[k] = relu && sum < A(0) ? A(0) : sum; // keeps a NaN
         }
         if (w)
@@ -129,7 +129,7 @@ void attention_fuse_forward(context& ctx,
                             in<T, 4> r,
                             in<T, 4> local,
                             in<T, 4> global,
-                            tail after,
+                            post after,
                             out<T, 4> w,
                             out<T, 4> y) {
     constexpr int n = device::full_pack<T>;
@@ -138,7 +138,7 @@ void attention_fuse_forward(context& ctx,
            c % n == 0 &&
                device::aligned<n>(x.data, r.data, local.data, global.data, w.data, y.data),
            kernels::attention_fuse_value<T>{x.data, r.data, local.data, global.data, w.data, y.data,
-                                            area, c, after == tail::relu});
+                                            area, c, after == post::relu});
 }
 
 template <class T>
@@ -148,14 +148,14 @@ void attention_fuse_backward(context& ctx,
                              in<T, 4> w,
                              in<T, 4> y,
                              in<T, 4> gy,
-                             tail after,
+                             post after,
                              gradient_target<T, 4> gx,
                              gradient_target<T, 4> gr,
                              gradient_target<T, 4> glocal,
                              gradient_target<T, 4> gglobal) {
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = x.extent(1) * x.extent(2), c = x.extent(3);
-    const T* const kept = after == tail::relu ? y.data : nullptr;
+    const T* const kept = after == post::relu ? y.data : nullptr;
     const bool wide = c % n == 0 && device::aligned<n>(x.data, r.data, w.data, kept, gy.data,
                                                        gx.to.data, gr.to.data, glocal.to.data);
     const kernels::attention_fuse_gradient<T> gradient{

@@ -42,7 +42,7 @@ struct batch_norm_affine {
     A epsilon;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        A const scale = weight[i] / std::sqrt(variance[i] + epsilon);
+        const A scale = weight[i] / std::sqrt(variance[i] + epsilon);
         factor[i] = scale;
         factor[c + i] = bias[i] - mean[i] * scale;
     }
@@ -59,7 +59,7 @@ struct batch_norm_value {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const column = i % c;
+        const std::int64_t column = i % c;
         accumulator_t<T> u[N], r[N] = {}, scale[N], offset[N];
         device::load<N>(x + i, u);
         if (residual)
@@ -139,8 +139,8 @@ struct batch_norm_slopes {
     A epsilon, rows;
 
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        A const inv = A(1) / std::sqrt(variance[i] + epsilon);
-        A const scale = weight[i] * inv;
+        const A inv = A(1) / std::sqrt(variance[i] + epsilon);
+        const A scale = weight[i] * inv;
         factor[i] = scale;
         factor[c + i] = sums ? -scale * inv * sums[c + i] / rows : A(0);
         factor[2 * c + i] = sums ? -scale * sums[i] / rows : A(0);
@@ -167,7 +167,7 @@ struct batch_norm_gradient {
             device::save<N>(gresidual + i, g, residual_how);
         if (!gx)
             return;
-        std::int64_t const column = i % c;
+        const std::int64_t column = i % c;
         accumulator_t<T> s[N];
         device::load<N>(factor + column, s);
         if (x) {
@@ -215,27 +215,20 @@ void batch_norm_update(context& ctx,
 }
 
 template <class T>
-void batch_norm_forward(context& ctx,
-                        in<T, 4> x,
-                        in<accumulator_t<T>, 1> weight,
-                        in<accumulator_t<T>, 1> bias,
-                        in<accumulator_t<T>, 1> mean,
-                        in<accumulator_t<T>, 1> variance,
-                        double epsilon,
-                        in<T, 4> residual,
-                        tail after,
-                        out<T, 4> y) {
+void batch_norm_forward(
+    context& ctx, in<T, 4> x, const norm_view<T>& norm, in<T, 4> residual, out<T, 4> y) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = mean.size();
+    const std::int64_t c = norm.mean.size();
     const auto factor = empty<A>(ctx, shape<2>{{2, c}});
     map<1>(ctx, "batch_norm_forward", c, false,
-           kernels::batch_norm_affine<A>{weight.data, bias.data, mean.data, variance.data,
-                                         factor.data(), c, static_cast<A>(epsilon)});
+           kernels::batch_norm_affine<A>{norm.weight.data, norm.bias.data, norm.mean.data,
+                                         norm.variance.data, factor.data(), c,
+                                         static_cast<A>(norm.epsilon)});
     map<n>(ctx, "batch_norm_forward", y.size(),
            c % n == 0 && device::aligned<n>(x.data, residual.data, y.data),
            kernels::batch_norm_value<T>{x.data, residual.data, factor.data(), y.data, c,
-                                        after == tail::relu});
+                                        norm.after == post::relu});
 }
 
 template <class T>
@@ -243,22 +236,19 @@ void batch_norm_backward_sums(context& ctx,
                               in<T, 4> x,
                               in<T, 4> y,
                               in<T, 4> gy,
-                              in<accumulator_t<T>, 1> mean,
-                              in<accumulator_t<T>, 1> variance,
-                              double epsilon,
-                              tail after,
+                              const norm_view<T>& norm,
                               out<accumulator_t<T>, 1> sums) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = mean.size();
+    const std::int64_t c = norm.mean.size();
     if (c == 0)
         return;
-    const T* const kept = after == tail::relu ? y.data : nullptr;
-    sum_rows<2, n, A>(
-        ctx, "batch_norm_backward_sums", {1, x.size() / c, c},
-        c % n == 0 && device::aligned<n>(x.data, kept, gy.data, mean.data),
-        kernels::batch_norm_sums_term<T>{x.data, kept, gy.data, mean.data, c},
-        kernels::batch_norm_sums_result<A>{variance.data, sums.data, c, static_cast<A>(epsilon)});
+    const T* const kept = norm.after == post::relu ? y.data : nullptr;
+    sum_rows<2, n, A>(ctx, "batch_norm_backward_sums", {1, x.size() / c, c},
+                      c % n == 0 && device::aligned<n>(x.data, kept, gy.data, norm.mean.data),
+                      kernels::batch_norm_sums_term<T>{x.data, kept, gy.data, norm.mean.data, c},
+                      kernels::batch_norm_sums_result<A>{norm.variance.data, sums.data, c,
+                                                         static_cast<A>(norm.epsilon)});
 }
 
 template <class T>
@@ -266,35 +256,30 @@ void batch_norm_backward_input(context& ctx,
                                in<T, 4> x,
                                in<T, 4> y,
                                in<T, 4> gy,
-                               in<accumulator_t<T>, 1> weight,
-                               in<accumulator_t<T>, 1> mean,
-                               in<accumulator_t<T>, 1> variance,
-                               double epsilon,
-                               tail after,
+                               const norm_view<T>& norm,
                                in<accumulator_t<T>, 1> sums,
                                bool batch,
-                               out<T, 4> gx,
-                               store how,
-                               view<T, 4> gresidual,
-                               store residual_how) {
+                               gradient_target<T, 4> gx,
+                               gradient_target<T, 4> gresidual) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = mean.size();
+    const std::int64_t c = norm.mean.size();
     if (c == 0)
         return;
     const auto factor = empty<A>(ctx, shape<2>{{3, c}});
-    if (gx.data)
+    if (gx.to.data)
         map<1>(ctx, "batch_norm_backward_input", c, false,
                kernels::batch_norm_slopes<A>{
-                   weight.data, variance.data, batch ? sums.data : nullptr, factor.data(), c,
-                   static_cast<A>(epsilon), static_cast<A>(x.size() / c)});
-    const T* const kept = after == tail::relu ? y.data : nullptr;
+                   norm.weight.data, norm.variance.data, batch ? sums.data : nullptr, factor.data(),
+                   c, static_cast<A>(norm.epsilon), static_cast<A>(x.size() / c)});
+    const T* const kept = norm.after == post::relu ? y.data : nullptr;
     const T* const needed = batch ? x.data : nullptr;
     map<n>(ctx, "batch_norm_backward_input", x.size(),
-           c % n == 0 &&
-               device::aligned<n>(needed, kept, gy.data, mean.data, gx.data, gresidual.data),
-           kernels::batch_norm_gradient<T>{needed, kept, gy.data, mean.data, factor.data(), gx.data,
-                                           gresidual.data, c, how, residual_how});
+           c % n == 0 && device::aligned<n>(needed, kept, gy.data, norm.mean.data, gx.to.data,
+                                            gresidual.to.data),
+           kernels::batch_norm_gradient<T>{needed, kept, gy.data, norm.mean.data, factor.data(),
+                                           gx.to.data, gresidual.to.data, c, gx.how,
+                                           gresidual.how});
 }
 
 } // namespace pfad::cuda

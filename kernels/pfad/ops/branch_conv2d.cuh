@@ -45,7 +45,7 @@ struct mixed_kernel_gradient {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const row = i / size, at = row % c * size + (i - row * size);
+        const std::int64_t row = i / size, at = row % c * size + (i - row * size);
         accumulator_t<T> sum[N] = {};
         for (std::int64_t sample = 0; sample < n; ++sample) {
             accumulator_t<T> v[N];
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(128)
                                  std::int64_t branches,
                                  std::int64_t c,
                                  std::int64_t size) {
-    std::int64_t const row = blockIdx.x, sample = row / (branches * c), channel = row % c;
+    const std::int64_t row = blockIdx.x, sample = row / (branches * c), channel = row % c;
     const T* const kernel = w + row % (branches * c) * size;
     const accumulator_t<T>* const g = gk + (sample * c + channel) * size;
     accumulator_t<T> part = 0;
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(128)
 template <class T>
 void mix_kernels_forward(context& ctx, in<T, 4> w, in<T, 4> weights, out<T, 4> k) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = k.extent(0), size = k.size() / c;
+    const std::int64_t c = k.extent(0), size = k.size() / c;
     map<n>(ctx, "mix_kernels_forward", k.size(),
            size % n == 0 && device::aligned<n>(w.data, k.data),
            kernels::mixed_kernel<T>{w.data, weights.data, k.data, weights.extent(0), c, size});
@@ -104,8 +104,8 @@ void mix_kernels_backward(context& ctx,
                           store ga_how) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<A>;
-    std::int64_t const c = weights.extent(3), branches = w.extent(0) / c;
-    std::int64_t const samples = gk.extent(0) / c, size = w.size() / w.extent(0);
+    const std::int64_t c = weights.extent(3), branches = w.extent(0) / c;
+    const std::int64_t samples = gk.extent(0) / c, size = w.size() / w.extent(0);
     map<n>(ctx, "mix_kernels_backward", gw.size(),
            size % n == 0 && device::aligned<n>(gk.data, gw.data),
            kernels::mixed_kernel_gradient<T>{weights.data, gk.data, gw.data, samples, branches, c,

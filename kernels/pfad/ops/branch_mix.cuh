@@ -22,10 +22,10 @@ struct branch_softmax {
     /// i: sample and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        std::int64_t const first = i / c * branches * c + i % c;
+        const std::int64_t first = i / c * branches * c + i % c;
         A largest = static_cast<A>(a[first]);
         for (std::int64_t b = 1; b < branches; ++b) {
-            A const value = static_cast<A>(a[first + b * c]);
+            const A value = static_cast<A>(a[first + b * c]);
             largest = largest < value ? value : largest;
         }
         A sum = 0;
@@ -46,7 +46,7 @@ struct branch_mix_value {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const pixel = i / c, column = i - pixel * c;
+        const std::int64_t pixel = i / c, column = i - pixel * c;
         const T* const from = f + pixel * branches * c + column;
         const T* const weight = weights + pixel / area * branches * c + column;
         accumulator_t<T> sum[N] = {};
@@ -79,7 +79,7 @@ struct branch_mix_gradient {
                                std::int64_t row,
                                std::int64_t column,
                                accumulator_t<T> (&sum)[1][N]) const {
-        std::int64_t const pixel = sample * area + row;
+        const std::int64_t pixel = sample * area + row;
         accumulator_t<T> u[N], g[N];
         device::load<N>(f + pixel * branches * c + column, u);
         device::load<N>(gy + pixel * c + column % c, g);
@@ -92,7 +92,7 @@ struct branch_mix_gradient {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const pixel = i / (branches * c), column = i - pixel * branches * c;
+        const std::int64_t pixel = i / (branches * c), column = i - pixel * branches * c;
         accumulator_t<T> g[N];
         device::load<N>(gy + pixel * c + column % c, g);
         write<N>(pixel / area, pixel, column, g);
@@ -134,13 +134,13 @@ struct branch_softmax_gradient {
     /// i: sample and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        std::int64_t const first = i / c * branches * c + i % c;
+        const std::int64_t first = i / c * branches * c + i % c;
         A mean = 0;
         for (std::int64_t b = 0; b < branches; ++b)
             mean += static_cast<A>(weights[first + b * c]) * gw[first + b * c];
         for (std::int64_t b = 0; b < branches; ++b) {
-            std::int64_t const at = first + b * c;
-            A const value[1] = {static_cast<A>(weights[at]) * (gw[at] - mean)};
+            const std::int64_t at = first + b * c;
+            const A value[1] = {static_cast<A>(weights[at]) * (gw[at] - mean)};
             device::save<1>(ga + at, value, how);
         }
     }
@@ -158,7 +158,7 @@ template <class T>
 void branch_mix_forward(context& ctx, in<T, 4> f, in<T, 4> weights, out<T, 4> y) {
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = y.extent(1) * y.extent(2), c = y.extent(3);
-    std::int64_t const branches = f.extent(3) / c;
+    const std::int64_t branches = f.extent(3) / c;
     map<n>(ctx, "branch_mix_forward", y.size(),
            c % n == 0 && device::aligned<n>(f.data, weights.data, y.data),
            kernels::branch_mix_value<T>{f.data, weights.data, y.data, area, branches, c});
@@ -176,7 +176,7 @@ void branch_mix_backward(context& ctx,
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     const std::int64_t area = gy.extent(1) * gy.extent(2), c = gy.extent(3);
-    std::int64_t const branches = f.extent(3) / c;
+    const std::int64_t branches = f.extent(3) / c;
     const bool wide = c % n == 0 && device::aligned<n>(f.data, weights.data, gy.data, gf.data);
     const kernels::branch_mix_gradient<T> gradient{f.data, weights.data, gy.data, gf.data,
                                                    area,   branches,     c,       gf_how};

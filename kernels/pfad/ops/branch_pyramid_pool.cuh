@@ -27,9 +27,9 @@ struct tap_zone_term {
                                std::int64_t pixel,
                                std::int64_t column,
                                accumulator_t<T> (&sum)[tap_zones::count][N]) const {
-        std::int64_t const sample = group / tap_zones::count, w = columns.extent;
+        const std::int64_t sample = group / tap_zones::count, w = columns.extent;
         const int zone = static_cast<int>(group - sample * tap_zones::count);
-        std::int64_t const row = rows.begin[zone] + pixel / w;
+        const std::int64_t row = rows.begin[zone] + pixel / w;
         if (row >= rows.begin[zone + 1])
             return;
         const int at = columns.zone_of(pixel % w);
@@ -67,7 +67,7 @@ struct tap_mean {
     /// i: sample, bin, tap and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         constexpr int count = tap_zones::count;
-        std::int64_t const row = i / c, sample = row / 45;
+        const std::int64_t row = i / c, sample = row / 45;
         const int tap = static_cast<int>(row % 9), bin = static_cast<int>(row % 45) / 9;
         accumulator_t<T> sum = 0;
         for (int p = 0; p < count; ++p)
@@ -90,7 +90,7 @@ struct tap_table {
     /// i: sample, zone and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         constexpr int count = tap_zones::count;
-        std::int64_t const row = i / c, sample = row / (count * count);
+        const std::int64_t row = i / c, sample = row / (count * count);
         const int zone = static_cast<int>(row % (count * count));
         accumulator_t<T> sum = 0;
         for (int bin = 0; bin < 5; ++bin)
@@ -115,7 +115,7 @@ struct tap_gradient {
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
         constexpr int count = tap_zones::count;
-        std::int64_t const pixel = i / c, row = pixel / columns.extent, sample = row / rows.extent;
+        const std::int64_t pixel = i / c, row = pixel / columns.extent, sample = row / rows.extent;
         const int zone = rows.zone_of(row - sample * rows.extent) * count +
                          columns.zone_of(pixel - row * columns.extent);
         accumulator_t<T> v[N];
@@ -134,10 +134,10 @@ struct bin_of_branch {
 
     /// i: in (n * branches, 5 k).
     __device__ void operator()(device::width<1>, std::int64_t i) const {
-        std::int64_t const row = i / (5 * k), at = i - row * 5 * k;
-        std::int64_t const bin = at < k ? 0 : 1 + (at - k) % 4;
-        std::int64_t const channel = at < k ? at : (at - k) / 4;
-        std::int64_t const other =
+        const std::int64_t row = i / (5 * k), at = i - row * 5 * k;
+        const std::int64_t bin = at < k ? 0 : 1 + (at - k) % 4;
+        const std::int64_t channel = at < k ? at : (at - k) / 4;
+        const std::int64_t other =
             ((row / branches * 5 + bin) * branches + row % branches) * k + channel;
         to[gather ? i : other] = from[gather ? other : i];
     }
@@ -181,14 +181,14 @@ void tap_means_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how) {
 
 template <class T>
 void bins_to_branches_forward(context& ctx, in<T, 4> means, out<T, 4> y) {
-    std::int64_t const k = y.extent(3) / 5;
+    const std::int64_t k = y.extent(3) / 5;
     map<1>(ctx, "bins_to_branches_forward", y.size(), false,
            kernels::bin_of_branch<T>{means.data, y.data, k, means.extent(3) / k, true});
 }
 
 template <class T>
 void bins_to_branches_backward(context& ctx, in<T, 4> gy, out<T, 4> gmeans) {
-    std::int64_t const k = gy.extent(3) / 5;
+    const std::int64_t k = gy.extent(3) / 5;
     map<1>(ctx, "bins_to_branches_backward", gy.size(), false,
            kernels::bin_of_branch<T>{gy.data, gmeans.data, k, gmeans.extent(3) / k, false});
 }

@@ -22,7 +22,7 @@ struct concat_copy {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const pixel = i / c, channel = i % c;
+        const std::int64_t pixel = i / c, channel = i % c;
         accumulator_t<T> v[N];
         device::load<N>(from + pixel / shared * from_stride + channel, v);
         device::save<N>(to + pixel * to_stride + channel, v, how);
@@ -45,8 +45,8 @@ void concat_copy(context& ctx,
 
 template <class T>
 void concat_channels_forward(context& ctx, in<T, 4> x, out<T, 4> y, std::int64_t offset) {
-    std::int64_t const area = y.extent(1) * y.extent(2), c = x.extent(3);
-    std::int64_t const shared = area / std::max<std::int64_t>(x.extent(1) * x.extent(2), 1);
+    const std::int64_t area = y.extent(1) * y.extent(2), c = x.extent(3);
+    const std::int64_t shared = area / std::max<std::int64_t>(x.extent(1) * x.extent(2), 1);
     concat_copy<T>(ctx, "concat_channels_forward", y.extent(0) * area,
                    {x.data, y.data + offset, c, c, y.extent(3), shared, store::set});
 }
@@ -54,7 +54,7 @@ void concat_channels_forward(context& ctx, in<T, 4> x, out<T, 4> y, std::int64_t
 template <class T>
 void concat_channels_backward(
     context& ctx, in<T, 4> gy, out<T, 4> gx, store how, std::int64_t offset) {
-    std::int64_t const area = gy.extent(1) * gy.extent(2), wide = gy.extent(3), c = gx.extent(3);
+    const std::int64_t area = gy.extent(1) * gy.extent(2), wide = gy.extent(3), c = gx.extent(3);
     if (gx.extent(1) * gx.extent(2) != area)
         sum_columns<T>(ctx, "concat_channels_backward", {gy.extent(0), area, c}, wide,
                        gy.data + offset, gx.data, how);

@@ -9,7 +9,7 @@ namespace pfad::cuda {
 
 template <class T>
 void conv2d_backward_bias(context& ctx, in<T, 4> gy, out<accumulator_t<T>, 1> gb, store how) {
-    std::int64_t const k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
+    const std::int64_t k = gb.size(), rows = gy.size() / std::max<std::int64_t>(k, 1);
     sum_columns<T>(ctx, "conv2d_backward_bias", {1, rows, k}, k, gy.data, gb.data, how);
 }
 

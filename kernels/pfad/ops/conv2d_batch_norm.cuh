@@ -4,7 +4,7 @@
 // first element has its offset, too. Bytes: 2 w, once in the life of the network.
 #pragma once
 
-#include <pfad/cuda/folded.hpp>
+#include <pfad/cuda/fixed_networks.hpp>
 #include <pfad/device/map.cuh>
 #include <pfad/ops/conv2d_batch_norm.hpp>
 
@@ -32,8 +32,8 @@ struct folded_value {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const k = i / size;
-        A const scale = weight[k] / std::sqrt(variance[k] + epsilon);
+        const std::int64_t k = i / size;
+        const A scale = weight[k] / std::sqrt(variance[k] + epsilon);
         A u[N];
         device::load<N>(w + i, u);
 #pragma unroll
@@ -52,15 +52,15 @@ template <class T>
 void fold_batch_norm(context& ctx,
                      in<T, 4> w,
                      in<accumulator_t<T>, 1> b,
-                     const batch_norm_epilogue<T>& e,
+                     const norm_view<T>& norm,
                      out<T, 4> to,
                      out<T, 1> offset) {
     constexpr int n = device::full_pack<T>;
     const std::int64_t size = w.size() / std::max<std::int64_t>(w.extent(0), 1);
     map<n>(ctx, "fold_batch_norm", w.size(), size % n == 0 && device::aligned<n>(w.data, to.data),
-           kernels::folded_value<T>{w.data, b.data, e.weight.data, e.bias.data, e.mean.data,
-                                    e.variance.data, to.data, offset.data, size,
-                                    static_cast<accumulator_t<T>>(e.epsilon)});
+           kernels::folded_value<T>{w.data, b.data, norm.weight.data, norm.bias.data,
+                                    norm.mean.data, norm.variance.data, to.data, offset.data, size,
+                                    static_cast<accumulator_t<T>>(norm.epsilon)});
 }
 
 /// On any GPU's context that has convolutions.
@@ -72,23 +72,24 @@ void conv2d_batch_norm_forward(C& ctx,
                                out<T, 4> y,
                                conv2d_geometry g,
                                const weight_stamp& stamp,
-                               const batch_norm_epilogue<T>& e) {
-    if (!ctx.folded || !stamp.identity()) {
-        pfad::conv2d_batch_norm_forward<C, T>(ctx, x, w, b, y, g, stamp, e);
+                               const norm_view<T>& norm,
+                               in<T, 4> residual) {
+    if (!ctx.fixed || !stamp.identity()) {
+        pfad::conv2d_batch_norm_forward<C, T>(ctx, x, w, b, y, g, stamp, norm, residual);
         return;
     }
-    const folded_weights::key key = {
+    const fixed_networks::key key = {
         stamp.identity(),
         stamp.version(),
-        {w.data, b.data, e.weight.data, e.bias.data, e.mean.data, e.variance.data},
-        e.epsilon,
+        {w.data, b.data, norm.weight.data, norm.bias.data, norm.mean.data, norm.variance.data},
+        norm.epsilon,
         &ctx};
-    const auto& copy = ctx.folded->template of<T>(key, [&] {
-        folded_filter<T> made = {empty<T>(ctx, w.dims), empty<T>(ctx, e.mean.dims)};
-        fold_batch_norm(ctx, w, b, e, made.weight.view(), made.bias.view());
+    const auto& copy = ctx.fixed->template of<T>(key, [&] {
+        folded_filter<T> made = {empty<T>(ctx, w.dims), empty<T>(ctx, norm.mean.dims)};
+        fold_batch_norm(ctx, w, b, norm, made.weight.view(), made.bias.view());
         return made;
     });
-    conv2d_epilogue_forward<T>(ctx, x, copy.weight, copy.bias, e.residual, e.after, y, g);
+    conv2d_epilogue_forward<T>(ctx, x, copy.weight, copy.bias, residual, norm.after, y, g);
 }
 
 } // namespace pfad::cuda

@@ -33,7 +33,7 @@ __device__ __forceinline__ void save_gradient(T* to,
 #pragma unroll
         for (int k = 0; k < N; ++k)
             if (i + k < c) {
-                A const one[1] = {g[k]};
+                const A one[1] = {g[k]};
                 save<1>(to + i + k, one, how);
             }
     }
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(256) cosine_distance_kernel(std::int64_t pixel
                                                               double* partial) {
     using A = accumulator_t<T>;
     const int lane = static_cast<int>(threadIdx.x % 32);
-    std::int64_t const warps = std::int64_t(gridDim.x) * 8;
+    const std::int64_t warps = std::int64_t(gridDim.x) * 8;
     double sum[1] = {};
     for (std::int64_t p = std::int64_t(blockIdx.x) * 8 + threadIdx.x / 32; p < pixels; p += warps) {
         warp_products<A> d;
@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(256) cosine_distance_kernel(std::int64_t pixel
             d.add(u, v);
         }
         d.meet();
-        A const norms = (std::sqrt(d.tt) + A(1e-12)) * (std::sqrt(d.ss) + A(1e-12));
+        const A norms = (std::sqrt(d.tt) + A(1e-12)) * (std::sqrt(d.ss) + A(1e-12));
         if (lane == 0)
             sum[0] += 1 - static_cast<double>(d.ts / norms);
     }
@@ -115,8 +115,8 @@ __global__ void __launch_bounds__(256)
                                     store how) {
     using A = accumulator_t<T>;
     const int lane = static_cast<int>(threadIdx.x % 32);
-    std::int64_t const warps = std::int64_t(gridDim.x) * 8;
-    A const factor = -*gloss / static_cast<A>(map);
+    const std::int64_t warps = std::int64_t(gridDim.x) * 8;
+    const A factor = -*gloss / static_cast<A>(map);
     for (std::int64_t p = std::int64_t(blockIdx.x) * 8 + threadIdx.x / 32; p < pixels; p += warps) {
         const T* const tp = t + p * c;
         const T* const sp = s + p * c;
@@ -140,9 +140,9 @@ __global__ void __launch_bounds__(256)
             }
         }
         d.meet();
-        A const norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + A(1e-12);
-        A const a = norm > A(0) ? factor / (t_norm * (norm + A(1e-12))) : A(0);
-        A const b = norm > A(0) ? a * d.ts / (norm * (norm + A(1e-12))) : A(0);
+        const A norm = std::sqrt(d.ss), t_norm = std::sqrt(d.tt) + A(1e-12);
+        const A a = norm > A(0) ? factor / (t_norm * (norm + A(1e-12))) : A(0);
+        const A b = norm > A(0) ? a * d.ts / (norm * (norm + A(1e-12))) : A(0);
         if constexpr (R > 0) {
 #pragma unroll
             for (int r = 0; r < R; ++r)
@@ -165,7 +165,7 @@ void cosine_distance_loss_forward(context& ctx,
                                   in<T, 4> s,
                                   out<accumulator_t<T>, 1> loss) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = t.extent(3), pixels = t.size() / c;
+    const std::int64_t c = t.extent(3), pixels = t.size() / c;
     const unsigned blocks = sum_blocks(divide_up(pixels, 8));
     const auto partial = empty<double>(ctx, shape<1>{{blocks}});
     launch(ctx, "cosine_distance_loss_forward", {blocks, 256},
@@ -182,7 +182,7 @@ void cosine_distance_loss_backward(
     constexpr int n = device::full_pack<T>;
     // Elements of a vector that a lane keeps, for few channels and for many.
     constexpr int few = 8, many = sizeof(accumulator_t<T>) == 8 ? 16 : 32;
-    std::int64_t const c = s.extent(3), pixels = s.size() / c;
+    const std::int64_t c = s.extent(3), pixels = s.size() / c;
     const bool wide = c % n == 0 && device::aligned<n>(t.data, s.data, gs.data);
     const auto start = [&](auto kernel) {
         launch(ctx, "cosine_distance_loss_backward",

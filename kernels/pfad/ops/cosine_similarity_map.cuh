@@ -47,15 +47,15 @@ __global__ void __launch_bounds__(256) cosine_value_kernel(std::int64_t pixels,
                                                            const T* s, // (pixels, c)
                                                            channel_slice<T> y) {
     using A = accumulator_t<T>;
-    A const e = static_cast<A>(cosine_epsilon);
-    std::int64_t const first = std::int64_t(threadIdx.x) * N;
+    const A e = static_cast<A>(cosine_epsilon);
+    const std::int64_t first = std::int64_t(threadIdx.x) * N;
     for (std::int64_t pixel = std::int64_t(blockIdx.x) * 8 + threadIdx.y; pixel < pixels;
          pixel += std::int64_t(gridDim.x) * 8) {
         A aa = 0, bb = 0;
         cosine_squares<N>(t + pixel * c, s + pixel * c, c, aa, bb);
         // One factor for each, as the product of both may overflow.
-        A const scale_a = A(1) / (std::sqrt(aa) + e);
-        A const scale_b = A(1) / (std::sqrt(bb) + e);
+        const A scale_a = A(1) / (std::sqrt(aa) + e);
+        const A scale_b = A(1) / (std::sqrt(bb) + e);
 #pragma unroll 1 // one or two rounds; more at once would split the stores
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N];
@@ -79,15 +79,15 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
                                                               T* gs, // (pixels, c)
                                                               store how) {
     using A = accumulator_t<T>;
-    A const e = static_cast<A>(cosine_epsilon);
-    std::int64_t const first = std::int64_t(threadIdx.x) * N;
+    const A e = static_cast<A>(cosine_epsilon);
+    const std::int64_t first = std::int64_t(threadIdx.x) * N;
     for (std::int64_t pixel = std::int64_t(blockIdx.x) * 8 + threadIdx.y; pixel < pixels;
          pixel += std::int64_t(gridDim.x) * 8) {
         A aa = 0, bb = 0;
         cosine_squares<N>(t + pixel * c, s + pixel * c, c, aa, bb);
-        A const scale_a = A(1) / (std::sqrt(aa) + e);
-        A const norm = std::sqrt(bb);
-        A const scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
+        const A scale_a = A(1) / (std::sqrt(aa) + e);
+        const A norm = std::sqrt(bb);
+        const A scale_b = norm > A(0) ? A(1) / (norm + e) : A(0);
         A ub = 0;
 #pragma unroll 1
         for (std::int64_t i = first; i < c; i += 32 * N) {
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
         }
         // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
         ub = cosine_sum(ub);
-        A const along = norm > A(0) ? ub * scale_b / norm * scale_b : A(0);
+        const A along = norm > A(0) ? ub * scale_b / norm * scale_b : A(0);
 #pragma unroll 1
         for (std::int64_t i = first; i < c; i += 32 * N) {
             A a[N], b[N], g[N];
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
 template <class T>
 void normalised_product(context& ctx, in<T, 4> t, in<T, 4> s, channel_slice<T> y) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = t.extent(3), pixels = t.size() / std::max<std::int64_t>(c, 1);
+    const std::int64_t c = t.extent(3), pixels = t.size() / std::max<std::int64_t>(c, 1);
     const bool wide = c % n == 0 && y.stride % n == 0 && device::aligned<n>(t.data, s.data, y.data);
     launch(ctx, "cosine_similarity_map_forward", {blocks_for(ctx, pixels * 32, 256), dim3(32, 8)},
            wide ? kernels::cosine_value_kernel<n, T> : kernels::cosine_value_kernel<1, T>, pixels,
@@ -151,7 +151,7 @@ void cosine_similarity_map_backward(context& ctx,
                                     store how,
                                     std::int64_t offset) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = s.extent(3), pixels = s.size() / std::max<std::int64_t>(c, 1);
+    const std::int64_t c = s.extent(3), pixels = s.size() / std::max<std::int64_t>(c, 1);
     channel_slice<const T> gp = {gy.data + offset, gy.extent(3)};
     tensor<T, 4, gpu> resized;
     if (s.extent(1) != gy.extent(1) || s.extent(2) != gy.extent(2)) {

@@ -187,7 +187,7 @@ struct depthwise_result {
 /// Images (n, h, w, c) under a filter (1, r, s, c), along the longer side of the filter.
 [[nodiscard]] inline kernels::depthwise_lines
 depthwise_lines(const shape<4>& x, const shape<4>& w, int run) {
-    std::int64_t const h = x[1], wd = x[2], c = x[3];
+    const std::int64_t h = x[1], wd = x[2], c = x[3];
     kernels::depthwise_lines l;
     l.image = h * wd * c;
     l.run = run;
@@ -216,7 +216,7 @@ void depthwise_filter(context& ctx,
                       store how,
                       bool mirrored) {
     constexpr int n = device::full_pack<T>, run = 4;
-    std::int64_t const c = x.extent(3);
+    const std::int64_t c = x.extent(3);
     auto lines = depthwise_lines(x.dims, w.dims, run);
     const T* origin = w.data;
     if (mirrored) {
@@ -246,10 +246,10 @@ void depthwise_conv2d_backward_weight(
     context& ctx, in<T, 4> x, in<T, 4> gy, out<accumulator_t<T>, 4> gw, store how) {
     // Six sums of four channels are as much as the registers and the shared memory take.
     constexpr int n = std::min(4, device::full_pack<T>);
-    std::int64_t const c = x.extent(3);
+    const std::int64_t c = x.extent(3);
     const auto lines = depthwise_lines(x.dims, gw.dims, 8);
     const auto start = [&]<int K>(device::width<K>) {
-        int const parts = index(divide_up(lines.taps_along, K));
+        const int parts = index(divide_up(lines.taps_along, K));
         sum_rows<K, n, accumulator_t<T>>(
             ctx, "depthwise_conv2d_backward_weight",
             {index(std::int64_t(lines.taps_beside) * parts),
@@ -269,7 +269,7 @@ void depthwise_conv2d_backward_bias(context& ctx,
                                     in<T, 4> gy,
                                     out<accumulator_t<T>, 1> gb,
                                     store how) {
-    std::int64_t const c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
+    const std::int64_t c = gb.size(), rows = gy.size() / std::max<std::int64_t>(c, 1);
     sum_columns<T>(ctx, "depthwise_conv2d_backward_bias", {1, rows, c}, c, gy.data, gb.data, how);
 }
 

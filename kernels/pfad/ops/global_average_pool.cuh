@@ -52,7 +52,7 @@ struct global_average_gradient {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const pixel = i / c;
+        const std::int64_t pixel = i / c;
         accumulator_t<T> v[N];
         device::load<N>(gy + pixel / area * c + (i - pixel * c), v);
 #pragma unroll

@@ -41,10 +41,10 @@ struct l1_gradient {
         A v[N], m[N];
         device::load<N>(p + i, v);
         device::load<N>(mask + i, m);
-        A const g = *gloss / static_cast<A>(count);
+        const A g = *gloss / static_cast<A>(count);
 #pragma unroll
         for (int k = 0; k < N; ++k) {
-            A const d = v[k] - m[k];
+            const A d = v[k] - m[k];
             v[k] = d > A(0) ? g : (d < A(0) ? -g : A(0));
         }
         device::save<N>(gp + i, v, how);

@@ -91,7 +91,7 @@ template <class T>
 void layer_scale_add_backward_scale(
     context& ctx, in<T, 4> z, in<T, 4> gy, out<accumulator_t<T>, 1> ggamma, store how) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = ggamma.size();
+    const std::int64_t c = ggamma.size();
     sum_rows<1, n, accumulator_t<T>>(ctx, "layer_scale_add_backward_scale", {1, z.size() / c, c},
                                      c % n == 0 && device::aligned<n>(z.data, gy.data),
                                      kernels::layer_scale_term<T>{z.data, gy.data, c},

@@ -46,7 +46,7 @@ struct max_pool_value {
                         winner[k] = static_cast<std::uint8_t>(r * g.kernel + s);
                     }
             }
-        std::int64_t const to = (std::int64_t(row) * ow + column) * c + channel;
+        const std::int64_t to = (std::int64_t(row) * ow + column) * c + channel;
         device::save<N>(y + to, best, store::set);
         if (taps)
             device::save<N>(taps + to, winner, store::set);
@@ -81,7 +81,7 @@ struct max_pool_gradient {
         for (int i = first(p); i < below; ++i)
 #pragma unroll 1 // rarely more than two, and registers are worth more
             for (int j = first(q); j < right; ++j) {
-                std::int64_t const from = ((std::int64_t(row / h) * oh + i) * ow + j) * c + channel;
+                const std::int64_t from = ((std::int64_t(row / h) * oh + i) * ow + j) * c + channel;
                 const int tap = (p - i * g.stride) * g.kernel + q - j * g.stride;
                 device::load<N>(taps + from, winner);
                 device::load<N>(gy + from, v);
@@ -99,7 +99,7 @@ template <class T>
 void max_pool2d_forward(
     context& ctx, in<T, 4> x, out<T, 4> y, view<std::uint8_t, 4> taps, pool2d_geometry g) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = x.extent(3), oh = y.extent(1), ow = y.extent(2);
+    const std::int64_t c = x.extent(3), oh = y.extent(1), ow = y.extent(2);
     map_image<n>(ctx, "max_pool2d_forward", {y.extent(0) * oh, ow, c},
                  c % n == 0 && device::aligned<n>(x.data, y.data, taps.data),
                  kernels::max_pool_value<T>{x.data, y.data, taps.data, c, index(x.extent(1)),
@@ -114,7 +114,7 @@ void max_pool2d_backward(context& ctx,
                          store how,
                          pool2d_geometry g) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
+    const std::int64_t h = gx.extent(1), w = gx.extent(2), c = gx.extent(3);
     map_image<n>(ctx, "max_pool2d_backward", {gx.extent(0) * h, w, c},
                  c % n == 0 && device::aligned<n>(gy.data, taps.data, gx.data),
                  kernels::max_pool_gradient<T>{gy.data, taps.data, gx.data, c, index(h), index(w),

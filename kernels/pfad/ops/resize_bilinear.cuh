@@ -52,11 +52,11 @@ struct resize_value {
     __device__ void operator()(device::width<N>, int row, int column, int channel) const {
         using A = accumulator_t<T>;
         const auto i = down.tap(row % down.out), j = across.tap(column);
-        A const w11 = static_cast<A>(i.weight * j.weight);
-        A const w10 = static_cast<A>(i.weight * (1 - j.weight));
-        A const w01 = static_cast<A>((1 - i.weight) * j.weight);
-        A const w00 = static_cast<A>((1 - i.weight) * (1 - j.weight));
-        std::int64_t const image = std::int64_t(row / down.out) * down.in;
+        const A w11 = static_cast<A>(i.weight * j.weight);
+        const A w10 = static_cast<A>(i.weight * (1 - j.weight));
+        const A w01 = static_cast<A>((1 - i.weight) * j.weight);
+        const A w00 = static_cast<A>((1 - i.weight) * (1 - j.weight));
+        const std::int64_t image = std::int64_t(row / down.out) * down.in;
         const T* const above = x + (image + i.low) * across.in * c + channel;
         const T* const below = x + (image + i.high) * across.in * c + channel;
         A p[N], q[N], r[N], s[N];
@@ -84,20 +84,20 @@ struct resize_gradient {
     __device__ void operator()(device::width<N>, int row, int column, int channel) const {
         using A = accumulator_t<T>;
         const int p = row % down.in;
-        std::int64_t const image = std::int64_t(row / down.in) * down.out;
+        const std::int64_t image = std::int64_t(row / down.in) * down.out;
         const int left = across.first(column);
         A sum[N] = {};
         for (int i = down.first(p); i < down.out; ++i) {
             const auto tap = down.tap(i);
             if (tap.low > p)
                 break;
-            A const weight = static_cast<A>(tap.low == p ? 1 - tap.weight : tap.weight);
+            const A weight = static_cast<A>(tap.low == p ? 1 - tap.weight : tap.weight);
             A line[N] = {};
             for (int j = left; j < across.out; ++j) {
                 const auto beside = across.tap(j);
                 if (beside.low > column)
                     break;
-                A const part =
+                const A part =
                     static_cast<A>(beside.low == column ? 1 - beside.weight : beside.weight);
                 A g[N];
                 device::load<N>(gy + ((image + i) * across.out + j) * stride + channel, g);
@@ -124,7 +124,7 @@ struct resize_gradient {
 template <class T>
 void resize_into(context& ctx, in<T, 4> x, channel_slice<T> y, std::int64_t oh, std::int64_t ow) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = x.extent(3);
+    const std::int64_t c = x.extent(3);
     map_image<n>(ctx, "resize_bilinear_forward", {x.extent(0) * oh, ow, c},
                  c % n == 0 && y.stride % n == 0 && device::aligned<n>(x.data, y.data),
                  kernels::resize_value<T>{x.data, y.data, c, y.stride, resize_axis(x.extent(1), oh),
@@ -140,7 +140,7 @@ void resize_transposed(context& ctx,
                        out<T, 4> gx,
                        store how) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const c = gx.extent(3);
+    const std::int64_t c = gx.extent(3);
     map_image<n>(ctx, "resize_bilinear_backward", {gx.extent(0) * gx.extent(1), gx.extent(2), c},
                  c % n == 0 && gy.stride % n == 0 && device::aligned<n>(gy.data, gx.data),
                  kernels::resize_gradient<T>{gy.data, gx.data, c, gy.stride,

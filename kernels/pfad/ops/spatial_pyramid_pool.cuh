@@ -30,8 +30,8 @@ struct pyramid_term {
                                std::int64_t pixel,
                                std::int64_t column,
                                accumulator_t<T> (&sum)[3][N]) const {
-        std::int64_t const sample = group / 3, half = h / 2, third = group - sample * 3;
-        std::int64_t const start = third == 0 ? 0 : third == 1 ? half : h - half;
+        const std::int64_t sample = group / 3, half = h / 2, third = group - sample * 3;
+        const std::int64_t start = third == 0 ? 0 : third == 1 ? half : h - half;
         if (pixel >= (third == 1 ? h - 2 * half : half) * w)
             return;
         const int zone = pyramid_third(pixel % w, w);
@@ -67,8 +67,8 @@ struct pyramid_join {
     /// i: sample and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        std::int64_t const sample = i / channels, channel = i - sample * channels;
-        std::int64_t const in_group = channel % c;
+        const std::int64_t sample = i / channels, channel = i - sample * channels;
+        const std::int64_t in_group = channel % c;
         A zone[3][3], total = 0;
 #pragma unroll
         for (int p = 0; p < 3; ++p)
@@ -98,10 +98,10 @@ struct pyramid_table {
     /// i: sample and channel.
     __device__ void operator()(device::width<1>, std::int64_t i) const {
         using A = accumulator_t<T>;
-        std::int64_t const sample = i / channels, channel = i - sample * channels;
-        std::int64_t const in_group = channel % c;
+        const std::int64_t sample = i / channels, channel = i - sample * channels;
+        const std::int64_t in_group = channel % c;
         const T* const from = gy + (i - in_group) * 5;
-        A const whole = static_cast<A>(from[in_group]) / area;
+        const A whole = static_cast<A>(from[in_group]) / area;
         A part[2][2];
 #pragma unroll
         for (int p = 0; p < 2; ++p)
@@ -134,7 +134,7 @@ struct pyramid_gradient {
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
-        std::int64_t const pixel = i / channels, row = pixel / w, sample = row / h;
+        const std::int64_t pixel = i / channels, row = pixel / w, sample = row / h;
         const int zone = pyramid_third(row - sample * h, h) * 3 + pyramid_third(pixel - row * w, w);
         accumulator_t<T> v[N];
         device::load<N>(table + (sample * 9 + zone) * channels + (i - pixel * channels), v);
@@ -149,7 +149,7 @@ void spatial_pyramid_pool_forward(context& ctx, in<T, 4> x, out<T, 4> y) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     const std::int64_t h = x.extent(1), w = x.extent(2), channels = x.extent(3);
-    std::int64_t const samples = x.extent(0), c = y.extent(3) / 5;
+    const std::int64_t samples = x.extent(0), c = y.extent(3) / 5;
     const auto zones = empty<A>(ctx, shape<3>{{samples, 9, channels}});
     sum_rows<3, n, A>(ctx, "spatial_pyramid_pool_forward",
                       {samples * 3, std::max<std::int64_t>(h / 2, 1) * w, channels},
@@ -166,7 +166,7 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
     const std::int64_t h = gx.extent(1), w = gx.extent(2), channels = gx.extent(3);
-    std::int64_t const samples = gx.extent(0), c = gy.extent(3) / 5;
+    const std::int64_t samples = gx.extent(0), c = gy.extent(3) / 5;
     const auto table = empty<A>(ctx, shape<3>{{samples, 9, channels}});
     map<1>(ctx, "spatial_pyramid_pool_backward", samples * channels, false,
            kernels::pyramid_table<T>{gy.data, table.data(), channels, c, static_cast<A>(h * w),

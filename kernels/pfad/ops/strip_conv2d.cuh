@@ -36,11 +36,11 @@ __global__ void __launch_bounds__(256, 1)
     using A = accumulator_t<T>;
     A* const meet = device::shared_array<A, 8 * 32 * R * V, strip_tag>();
     const int lane = static_cast<int>(threadIdx.x), part = static_cast<int>(threadIdx.y);
-    std::int64_t const column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
-    std::int64_t const chunks = (z.h + R - 1) / R;
+    const std::int64_t column = (std::int64_t(blockIdx.x) * 32 + lane) * V;
+    const std::int64_t chunks = (z.h + R - 1) / R;
     for (std::int64_t item = blockIdx.y; item < z.n * chunks; item += gridDim.y) {
-        std::int64_t const sample = item / chunks, first = (item - sample * chunks) * R;
-        std::int64_t const row = sample * z.h + first;
+        const std::int64_t sample = item / chunks, first = (item - sample * chunks) * R;
+        const std::int64_t row = sample * z.h + first;
         const int count = z.h - first < R ? static_cast<int>(z.h - first) : R;
         A sum[R][V] = {}, weight[K == 2 ? R : 1][V] = {};
         if (column < z.c) {
@@ -186,7 +186,7 @@ struct strip_tap_term {
                                std::int64_t row,
                                std::int64_t column,
                                accumulator_t<T> (&sum)[1][N]) const {
-        std::int64_t const shift = tap - taps / 2, at = row % w + shift;
+        const std::int64_t shift = tap - taps / 2, at = row % w + shift;
         if (at < 0 || at >= w)
             return;
         accumulator_t<T> plain[N], weighted[N], value[N];
@@ -210,7 +210,7 @@ void strip_sums(context& ctx,
                 accumulator_t<T>* across) {
     using A = accumulator_t<T>;
     constexpr int n = std::min(4, device::full_pack<T>), held = 8; // what shared memory holds
-    std::int64_t const chunks = divide_up(z.h, held), line = z.w * z.c;
+    const std::int64_t chunks = divide_up(z.h, held), line = z.w * z.c;
     if (z.n * line == 0)
         return;
     const auto partial = empty<A>(ctx, shape<4>{{z.n, chunks, K, line}});
@@ -252,7 +252,7 @@ void strip_spread(context& ctx,
                   out<T, 4> y,
                   store how) {
     constexpr int n = device::full_pack<T>;
-    std::int64_t const h = y.extent(1), w = y.extent(2), c = y.extent(3);
+    const std::int64_t h = y.extent(1), w = y.extent(2), c = y.extent(3);
     map_image<n>(
         ctx, what, {y.extent(0) * h, w, c},
         c % n == 0 && device::aligned<n>(along, slope, across, y.data),
@@ -270,7 +270,7 @@ void strip_conv2d_forward(context& ctx,
     using A = accumulator_t<T>;
     constexpr int n = std::min(4, device::full_pack<T>);
     const char* const what = "strip_conv2d_forward";
-    std::int64_t const samples = y.extent(0), w = y.extent(2), c = y.extent(3);
+    const std::int64_t samples = y.extent(0), w = y.extent(2), c = y.extent(3);
     const auto across = empty<A>(ctx, q.dims);
     map_image<n>(ctx, what, {samples + 1, w, c},
                  c % n == 0 && device::aligned<n>(q.data, v.data, b.data, s.data),
@@ -303,8 +303,8 @@ void strip_conv2d_backward_input(context& ctx,
     using A = accumulator_t<T>;
     constexpr int n = std::min(4, device::full_pack<T>);
     const char* const what = "strip_conv2d_backward_input";
-    std::int64_t const samples = gx.extent(0), w = gx.extent(2), c = gx.extent(3);
-    std::int64_t const taps = v.extent(2);
+    const std::int64_t samples = gx.extent(0), w = gx.extent(2), c = gx.extent(3);
+    const std::int64_t taps = v.extent(2);
     const auto gq = empty<A>(ctx, shape<3>{{samples, w, c}});
     map_image<n>(ctx, what, {samples, w, c}, c % n == 0 && device::aligned<n>(across.data, v.data),
                  kernels::strip_taps<T>{across.data, v.data + (taps - 1) * c, nullptr, gq.data(),
@@ -321,8 +321,8 @@ void strip_conv2d_backward_weight(context& ctx,
                                   store how) {
     using A = accumulator_t<T>;
     constexpr int n = std::min(4, device::full_pack<A>);
-    std::int64_t const samples = q.extent(0), w = q.extent(1), c = q.extent(2);
-    std::int64_t const taps = gv.extent(2);
+    const std::int64_t samples = q.extent(0), w = q.extent(1), c = q.extent(2);
+    const std::int64_t taps = gv.extent(2);
     sum_rows<1, n, A>(ctx, "strip_conv2d_backward_weight", {taps, samples * w, c},
                       c % n == 0 && device::aligned<n>(across.data, q.data),
                       kernels::strip_tap_term<T>{across.data, q.data, samples, w, c, taps},
@@ -334,7 +334,7 @@ void strip_conv2d_backward_bias(context& ctx,
                                 in<accumulator_t<T>, 4> across,
                                 out<accumulator_t<T>, 1> gb,
                                 store how) {
-    std::int64_t const rows = across.extent(1) * across.extent(2);
+    const std::int64_t rows = across.extent(1) * across.extent(2);
     sum_columns<accumulator_t<T>>(ctx, "strip_conv2d_backward_bias", {1, rows, gb.size()},
                                   gb.size(), across.data, gb.data, how);
 }

@@ -26,13 +26,13 @@ __global__ void __launch_bounds__(256)
                              const T* angles,               // (n, lattice_capacity)
                              accumulator_t<T>* gradients) { // (n, lattice_capacity, 2)
     using A = accumulator_t<T>;
-    std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
+    const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x;
     for (std::int64_t at = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
          at < n * lattice_capacity; at += step) {
         const anomaly_draw& d = draws[at / lattice_capacity];
         if (at % lattice_capacity >= (d.cells_down + 1) * std::int64_t(d.cells_across + 1))
             continue;
-        A const angle = static_cast<A>(angles[at]);
+        const A angle = static_cast<A>(angles[at]);
         gradients[2 * at] = std::cos(angle);
         gradients[2 * at + 1] = std::sin(angle);
     }
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(256)
 template <class A>
 __global__ void __launch_bounds__(256)
     turns_kernel(std::int64_t n, const anomaly_draw* draws, A* turns) { // (n), (n, 2)
-    std::int64_t const step = std::int64_t(gridDim.x) * blockDim.x;
+    const std::int64_t step = std::int64_t(gridDim.x) * blockDim.x;
     for (std::int64_t s = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x; s < n; s += step) {
         const double turn = draws[s].turn * std::numbers::pi / 180;
         turns[2 * s] = static_cast<A>(std::cos(turn));
@@ -60,16 +60,16 @@ __global__ void __launch_bounds__(256)
                         const accumulator_t<T>* gradients, // (n, lattice_capacity, 2)
                         T* noise) {                        // (n, h, w)
     using A = accumulator_t<T>;
-    std::int64_t const j = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+    const std::int64_t j = std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
     if (j >= w)
         return;
     for (std::int64_t row = blockIdx.y; row < n * h; row += gridDim.y) {
-        std::int64_t const s = row / h, i = row % h;
-        std::int64_t const down = draws[s].cells_down, across = draws[s].cells_across;
+        const std::int64_t s = row / h, i = row % h;
+        const std::int64_t down = draws[s].cells_down, across = draws[s].cells_across;
         // Integers keep the place in the cell exact, whatever the size of the picture.
-        std::int64_t const cell_y = i * down / h, cell_x = j * across / w;
-        A const y = static_cast<A>(i * down - cell_y * h) / static_cast<A>(h);
-        A const x = static_cast<A>(j * across - cell_x * w) / static_cast<A>(w);
+        const std::int64_t cell_y = i * down / h, cell_x = j * across / w;
+        const A y = static_cast<A>(i * down - cell_y * h) / static_cast<A>(h);
+        const A x = static_cast<A>(j * across - cell_x * w) / static_cast<A>(w);
         const A* const upper =
             gradients + 2 * (s * lattice_capacity + cell_y * (across + 1) + cell_x);
         const A* const lower = upper + 2 * (across + 1);
@@ -92,27 +92,27 @@ __global__ void __launch_bounds__(256) anomaly_kernel(std::int64_t n,
                                                       T* corrupted,                  // (n, h, w, 3)
                                                       T* mask) {                     // (n, h, w, 1)
     using A = accumulator_t<T>;
-    std::int64_t const j = (std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * V;
+    const std::int64_t j = (std::int64_t(blockIdx.x) * blockDim.x + threadIdx.x) * V;
     if (j >= w)
         return;
     for (std::int64_t row = blockIdx.y; row < n * h; row += gridDim.y) {
-        std::int64_t const s = row / h;
+        const std::int64_t s = row / h;
         const view<const A, 2> field{noise + s * h * w, {h, w}};
-        A const cosine = turns[2 * s], sine = turns[2 * s + 1];
+        const A cosine = turns[2 * s], sine = turns[2 * s + 1];
         // About the centre in pixel edges; the half takes that back to pixel indices.
-        A const y = static_cast<A>(row % h) + A(0.5) - static_cast<A>(h) / A(2);
+        const A y = static_cast<A>(row % h) + A(0.5) - static_cast<A>(h) / A(2);
         A inside[V];
 #pragma unroll
         for (int k = 0; k < V; ++k) {
-            A const x = static_cast<A>(j + k) + A(0.5) - static_cast<A>(w) / A(2);
-            A const from_y = sine * x + cosine * y + static_cast<A>(h) / A(2) - A(0.5);
-            A const from_x = cosine * x - sine * y + static_cast<A>(w) / A(2) - A(0.5);
+            const A x = static_cast<A>(j + k) + A(0.5) - static_cast<A>(w) / A(2);
+            const A from_y = sine * x + cosine * y + static_cast<A>(h) / A(2) - A(0.5);
+            const A from_x = cosine * x - sine * y + static_cast<A>(w) / A(2) - A(0.5);
             inside[k] = sample_or_zero(field, from_y, from_x) > A(perlin::threshold) ? A(1) : A(0);
         }
-        std::int64_t const at = row * w + j;
+        const std::int64_t at = row * w + j;
         device::save<V>(mask + at, inside, store::set);
         if constexpr (Blend) {
-            A const opacity = static_cast<A>(draws[s].opacity);
+            const A opacity = static_cast<A>(draws[s].opacity);
 #pragma unroll
             for (int part = 0; part < 3; ++part) {
                 A g[V], t[V];
@@ -135,7 +135,7 @@ namespace detail {
 [[nodiscard]] inline launch_shape
 pixel_rows(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t pixels) {
     // Whole warps, no more than a row needs.
-    std::int64_t const threads =
+    const std::int64_t threads =
         std::min<std::int64_t>(256, 32 * std::max<std::int64_t>(1, divide_up(w, 32 * pixels)));
     return {dim3(static_cast<unsigned>(divide_up(w, threads * pixels)),
                  static_cast<unsigned>(std::min<std::int64_t>(n * h, 65535))),
@@ -148,7 +148,7 @@ void noise(context& ctx,
            view<const anomaly_draw, 1> draws,
            view<const T, 2> angles,
            view<A, 3> to) {
-    std::int64_t const n = to.dims[0], h = to.dims[1], w = to.dims[2];
+    const std::int64_t n = to.dims[0], h = to.dims[1], w = to.dims[2];
     const auto gradients =
         empty<accumulator_t<T>>(ctx, shape{n, lattice_capacity, std::int64_t(2)});
     launch(ctx, "lattice_gradients", {blocks_for(ctx, n * lattice_capacity, 256), 256},
@@ -169,7 +169,7 @@ void anomalies(context& ctx,
                view<T, 4> mask) {
     using A = accumulator_t<T>;
     constexpr int v = device::full_pack<T>;
-    std::int64_t const n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
+    const std::int64_t n = mask.dims[0], h = mask.dims[1], w = mask.dims[2];
     const auto field = empty<A>(ctx, shape{n, h, w});
     noise<T>(ctx, draws, angles, field.view());
     const auto turns = empty<A>(ctx, shape{n, std::int64_t(2)});

@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(top_k_threads, 1)
 
     const int thread = static_cast<int>(threadIdx.x), lane = thread % 32;
     const T* const x = map + blockIdx.x * pixels;
-    std::int64_t const step = std::int64_t(top_k_threads) * V;
+    const std::int64_t step = std::int64_t(top_k_threads) * V;
     if (thread == 0) {
         state[1] = static_cast<unsigned>(top);
         state[2] = 0;
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(top_k_threads, 1)
             counts[thread] = 0;
         __syncthreads();
         for (std::int64_t start = 0; start < pixels; start += step) {
-            std::int64_t const i = start + thread * V;
+            const std::int64_t i = start + thread * V;
             A v[V];
             device::load_row<V>(x, i, pixels, wide, v);
 #pragma unroll
@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(top_k_threads, 1)
     }
 
     // What is above the k-th highest, in any order.
-    std::int64_t const above = top - left;
+    const std::int64_t above = top - left;
     A* const values = above <= top_k_shared ? nearby : scratch + blockIdx.x * top;
     for (std::int64_t i = std::int64_t(thread) * V; i < pixels; i += step) {
         A v[V];
@@ -163,9 +163,9 @@ __global__ void __launch_bounds__(top_k_threads, 1)
     for (std::int64_t size = 2; size < 2 * above; size *= 2)
         for (std::int64_t distance = size / 2; distance > 0; distance /= 2) {
             for (std::int64_t i = thread; i < above; i += top_k_threads) {
-                std::int64_t const j = distance == size / 2 ? i ^ (size - 1) : i ^ distance;
+                const std::int64_t j = distance == size / 2 ? i ^ (size - 1) : i ^ distance;
                 if (j > i && j < above && values[j] > values[i]) {
-                    A const lower = values[i];
+                    const A lower = values[i];
                     values[i] = values[j];
                     values[j] = lower;
                 }
@@ -189,8 +189,8 @@ template <class T>
 void top_k_mean_forward(context& ctx, in<T, 4> map, int k, out<T, 1> score) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<T>;
-    std::int64_t const pixels = map.extent(1) * map.extent(2);
-    std::int64_t const top = k < pixels ? k : pixels;
+    const std::int64_t pixels = map.extent(1) * map.extent(2);
+    const std::int64_t top = k < pixels ? k : pixels;
     expect(pixels <= std::numeric_limits<std::uint32_t>::max(), "top_k_mean",
            "a map has fewer than 2^32 pixels", map.dims);
     const bool apart = top > kernels::top_k_shared;

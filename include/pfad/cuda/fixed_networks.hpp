@@ -1,4 +1,4 @@
-// Copies of convolutions' weights with the batch norm behind them folded in.
+// Networks that stay as they are: their convolutions have the batch norm behind them folded in.
 #pragma once
 
 #include <pfad/core/space.hpp>
@@ -21,9 +21,9 @@ struct folded_filter {
     tensor<T, 1, gpu> bias;   ///< a value a filter
 };
 
-/// Such copies of networks that stay as they are, made when they are first asked for. They follow
-/// the stamps of weights; biases and batch norm's arrays have none, so nobody may write to those.
-class folded_weights {
+/// Copies of convolutions' weights for such networks, made when they are first asked for. They
+/// follow the stamps of weights; biases and batch norm's arrays have none, so nobody may write to those.
+class fixed_networks {
 public:
     /// What a copy is made of, and for whom.
     struct key {

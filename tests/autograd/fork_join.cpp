@@ -1,7 +1,7 @@
 #include "support/backends.hpp"
 #include "support/catch.hpp"
 
-#include <pfad/autograd/side_by_side.hpp>
+#include <pfad/autograd/fork_join.hpp>
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/fill.hpp>
 
@@ -10,13 +10,13 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("side_by_side: on the host one after the other, the first without gradients [autograd]",
+TEST_CASE("fork_join: on the host one after the other, the first without gradients [autograd]",
           "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = leaf(full(ctx, shape<1>{{1}}, 3.0));
     std::string order;
-    const auto [twice, same] = side_by_side(
+    const auto [twice, same] = fork_join(
         t,
         [&](tape<cpu::context>& side) {
             order += "f";

@@ -58,21 +58,24 @@ get() {
 # which is downloaded, unpacked and set up: in one line of a terminal, elsewhere now and then.
 progress() {
     trap '' INT
-    local line words step=0 all=$((3 * $1))
+    local line words last="" step=0 all=$((3 * $1))
     while read -r line; do
         echo "$line" >>"$log"
         read -ra words <<<"$line"
         case $line in
         Get:*) line="Downloading ${words[4]:-}" ;;
         Unpacking* | "Setting up"*) line=${line%% (*} ;;
+        "Waiting for cache lock"*) line="Waiting for another program that installs" ;;
         *) continue ;;
         esac
-        step=$((step + 1))
+        [[ $line != "$last" ]] || continue
+        last=$line
         if [[ -t 1 ]]; then
             printf '\r\033[K[%d/%d] %.60s' "$step" "$all" "$line"
         elif ((step % 50 == 0)); then
             printf '[%d/%d] %s\n' "$step" "$all" "$line"
         fi
+        step=$((step + 1))
     done
     [[ ! -t 1 ]] || printf '\r\033[K'
 }
@@ -80,7 +83,7 @@ progress() {
 echo "Looking for packages (10 seconds)..."
 # A source that is out of reach may not be needed: whether packages can be installed, the next command says.
 get update >>"$log" || true
-count=$(apt-get --simulate --no-install-recommends install "${missing[@]}" 2>/dev/null | grep -c '^Inst ' || true)
+count=$(apt-get --simulate --no-install-recommends install "${missing[@]}" 2>/dev/null | grep -c '^Inst ') || count=${#missing[@]}
 echo "Installing $count packages (about $((1 + count / 100)) min)..."
 if ! get install "${missing[@]}" | progress "$count"; then
     fail "apt-get does not install ${missing[*]}: $(grep -m 1 -E '^E: |^W: Failed to fetch' "$log" || echo "it gives no reason"); all that it said is in $log"

@@ -57,7 +57,7 @@ if [[ ! -e build/release/build.ninja ]] || ! cmake build/release >/dev/null 2>&1
     cmake --preset release --fresh -D PFAD_BUILD_TESTS=OFF -D PFAD_BUILD_BENCH=OFF >/dev/null ||
         fail "CMake cannot configure build/release, see above"
 fi
-echo "Building four programs (2 minutes on two cores)..."
+echo "Building four programs (2 minutes on two cores the first time)..."
 cmake --build build/release --target pfad_train pfad_evaluate pfad_inspect pfad_make_demo ||
     fail "the programs cannot be built, see above"
 bin=build/release/bin

@@ -23,7 +23,7 @@ while (($#)); do
         shift 2
         ;;
     -h | --help)
-        sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 0
         ;;
     *)
@@ -46,9 +46,20 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -n $out ]] || out=build/demo
 
-scripts/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target pfad_train pfad_evaluate pfad_inspect pfad_make_demo
+trap 'echo; echo "demo.sh: stopped; call it again to finish"; exit 130' INT TERM
+times="6 minutes on two cores, half of it to install and build what is not there yet"
+[[ -z $data ]] || times="10 to 30 minutes on two cores unless options of pfad_train say otherwise"
+echo "Installs what is missing, builds, trains and inspects: about $times."
+scripts/setup.sh demo || exit
+
+# A tree that is there keeps its options, the tests among them; these four programs are the same in any.
+if [[ ! -e build/release/build.ninja ]] || ! cmake build/release >/dev/null 2>&1; then
+    cmake --preset release --fresh -D PFAD_BUILD_TESTS=OFF -D PFAD_BUILD_BENCH=OFF >/dev/null ||
+        fail "CMake cannot configure build/release, see above"
+fi
+echo "Building four programs (2 minutes on two cores the first time)..."
+cmake --build build/release --target pfad_train pfad_evaluate pfad_inspect pfad_make_demo ||
+    fail "the programs cannot be built, see above"
 bin=build/release/bin
 mkdir -p "$out"
 
@@ -71,6 +82,7 @@ TEXT
 fi
 [[ ! -e $out/run/checkpoint.safetensors ]] || options+=(--resume)
 
+echo "Training..."
 "$bin/pfad_train" --data "$data" --textures "$textures" --teacher "$teacher" --out "$out/run" \
     "${options[@]}" ${more[@]+"${more[@]}"}
 "$bin/pfad_evaluate" --model "$out/run/model.safetensors" --data "$data" \
@@ -85,5 +97,6 @@ done
 "$bin/pfad_inspect" --model "$out/run/model.safetensors" --out "$out/inspected" "${pictures[@]}" ||
     [[ $? -eq 1 ]]
 echo
+echo "The whole took $((SECONDS / 60)) min $((SECONDS % 60)) s."
 echo "The page: $out/report.html"
 echo "The model: $out/run/model.safetensors; single pictures: $bin/pfad_inspect --help"

@@ -11,7 +11,7 @@ namespace pfad {
 /// pair of their results, which both are there for what is queued on `t`'s context next. `f` is
 /// evaluated: its tape records no gradients. It reads what stays until this returns, and writes to
 /// nothing that is there already; `g` does not write to what `f` reads.
-template <queued_context Context, class F, class G>
+template <any_context Context, class F, class G>
 [[nodiscard]] auto fork_join(tape<Context>& t, F&& f, G&& g) {
     // Joined at the end, also where f or g throws: the side may still read what goes then.
     struct branch {

@@ -7,11 +7,11 @@ mkdir out
 train=(pfad_train --data tiny --textures paint --out out "${small[@]}" --student-iterations 1
     --segmentation-iterations 1 --checkpoint-every 0)
 
-refuses "a batch of 1" "the batch is two or more, since batch norm" out \
+refuses "a batch of 1" "--batch: 1 is no value of it: a whole number from 2 to" out \
     "${train[@]}" --teacher random --batch 1
 refuses "two pictures of 32x32" "needs four values or more" out \
     "${train[@]}" --teacher random --size 32
-refuses "more iterations than an int holds" "iterations are 0 to" out \
+refuses "more iterations than an int holds" "iterations: 2147483647 is no value of it: a whole number from 0 to 1000000000" out \
     "${train[@]}" --teacher random --student-iterations 2147483647
 refuses "more threads than a machine has" "threads.*20000.*1024" out \
     "${train[@]}" --teacher random --threads 20000

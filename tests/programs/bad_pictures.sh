@@ -59,7 +59,7 @@ inspect=(pfad_inspect --model model/model.safetensors --out seen)
 refuses "inspect: a missing picture" "gone.png: there is no such file" seen "${inspect[@]}" gone.png
 refuses "inspect: 20000x20000" "huge.png: is 20000x20000" seen "${inspect[@]}" huge.png
 refuses "inspect: no pictures" "pictures" seen "${inspect[@]}"
-refuses "inspect: a threshold out of range" "threshold.*2 not in range" seen \
+refuses "inspect: a threshold out of range" "threshold: it lies above 0 and is at most 1" seen \
     "${inspect[@]}" one.png --threshold 2
 refuses "inspect: a folder that is a file" "one.png" seen \
     pfad_inspect --model model/model.safetensors one.png --out one.png

@@ -13,7 +13,7 @@ check "model and log, nothing else" test "$(ls -A run)" = $'log.jsonl\nmodel.saf
 check "the log has four iterations" test "$(wc -l <run/log.jsonl)" -eq 4
 check "stage one logs its loss" grep -q '"cosine":[0-9]' run/log.jsonl
 check "stage two logs its losses" grep -Eq '"focal":[0-9].*"l1":[0-9]' run/log.jsonl
-for said in '"format":"pfadseg"' '"threshold":"0' '"preprocessing":"' '"size":"64"' '"rcm":"on"'; do
+for said in '"format":"pfad"' '"method":"pfadseg"' '"threshold":"0' '"preprocessing":"' '"size":"64"' '"rcm":"on"'; do
     check "the model says $said" grep -aq "$said" <(head -c 300000 run/model.safetensors)
 done
 
@@ -22,7 +22,8 @@ from=(pfad_train --data tiny --textures paint --from run/model.safetensors --out
 succeeds "no iterations from a model" "${from[@]}" --size 64 --rcm on --student-iterations 0 \
     --segmentation-iterations 0
 check "leave its weights" cmp <(weights run/model.safetensors) <(weights on/model.safetensors)
-succeeds "iterations of both stages from a model" "${from[@]}" --student-iterations 2 --segmentation-iterations 2
+succeeds "iterations of both stages from a model" "${from[@]}" --student-iterations 2 --segmentation-iterations 2 \
+    --student-rate 0.01 --residual-rate 0.01
 check "change its weights" test "$(weights run/model.safetensors | cksum)" != "$(weights on/model.safetensors | cksum)"
 check "but for the teacher's, the last 11 MB" cmp <(tail -c 11000000 run/model.safetensors) <(tail -c 11000000 on/model.safetensors)
 check "their losses begin lower than the first run's" awk -F '[:,]' 'FNR == 1 { first[++files] = $2 }

@@ -41,6 +41,8 @@ inline constexpr double most_iterations = 1e9;
 
 /// A number as text that gives the same number again; in the C locale always.
 [[nodiscard]] inline std::string exact_text(double value) {
+    if (value == std::floor(value) && std::abs(value) <= most_iterations)
+        return std::to_string(static_cast<long long>(value)); // 1000000000, not 1e+09
     char text[32];
     return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }

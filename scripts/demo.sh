@@ -47,8 +47,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -n $out ]] || out=build/demo
 
 trap 'echo; echo "demo.sh: stopped; call it again to finish"; exit 130' INT TERM
-times="6 minutes on two cores, half of it to install and build what is not there yet"
-[[ -z $data ]] || times="10 to 30 minutes on two cores unless options of pfad_train say otherwise"
+times="6 minutes on two idle cores, half of it to install and build what is not there yet"
+[[ -z $data ]] || times="10 to 30 minutes on two idle cores unless options of pfad_train say otherwise"
 echo "Installs what is missing, builds, trains and inspects: about $times."
 scripts/setup.sh demo || exit
 

@@ -281,12 +281,12 @@ if wanted checks; then
     finish "cuda"
 fi
 if wanted asan; then
-    configure asan -D PFAD_TEST_OPS=plain
+    configure asan -D PFAD_TEST_UNITY=ON -D PFAD_TEST_OPS=plain
     build asan --target unit_tests
     run_tests asan unit
 fi
 if wanted tsan; then
-    configure tsan
+    configure tsan -D PFAD_TEST_UNITY=ON
     build tsan --target threaded_tests
     run_tests tsan threaded
 fi
@@ -294,7 +294,8 @@ if wanted release; then
     # AddressSanitizer's build has every unit test, that of the ops on the emulated GPU, too. Again, with
     # the optimiser that users have, those of the loops; golden files and programs run the rest. The
     # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both.
-    configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" -D PFAD_TEST_OPS=onednn
+    configure release -D PFAD_TEST_UNITY=ON -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" \
+        -D PFAD_TEST_OPS=onednn
     build release
     run_tests release unit threaded golden programs
 fi

@@ -52,8 +52,8 @@ build_all() {
     PFAD_CATCH=$(echo '#include <catch2/catch_all.hpp>' | g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null && echo -lCatch2 || true)
     PFAD_STB=$(echo '#include <stb_image.h>' | g++ -x c++ -fsyntax-only - 2>/dev/null || echo -I/usr/include/stb)
     # Keyed by the headers that were read: what nvcc -E prints lacks the host's branches.
-    PFAD_CCACHE=$(command -v ccache >/dev/null && echo "env CCACHE_DEPEND=1 CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 ccache")
-    export PFAD_TOOLKIT PFAD_CATCH PFAD_STB PFAD_CCACHE
+    PFAD_CCACHE=$(command -v ccache)
+    export PFAD_TOOLKIT PFAD_CATCH PFAD_STB PFAD_CCACHE CCACHE_DEPEND=1 CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
     # The longest first.
     ninja -j "$(nproc)" -f tests/gpu/build.ninja "${targets[@]}" "$home/bin/gpu_whole" || return 1
     seconds=$(awk '{ printf "%.0f", $1 + $2 }' "$home/obj/whole.o.time")

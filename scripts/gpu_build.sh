@@ -31,10 +31,12 @@ has_cudnn() {
     echo '#include <cudnn.h>' | nvcc -x cu -E - >/dev/null 2>&1
 }
 
-# Everything into build/gpu; says what is wrong and fails otherwise.
+# build_all [FLAGS]: everything into build/gpu, with these flags for host code that is timed on a GPU; says what is wrong
+# and fails otherwise.
 build_all() {
     command -v nvcc >/dev/null || { echo "cuda: nvcc is not here"; return 1; }
     mkdir -p "$home/units" "$home/bin"
+    echo "host = ${1:--O1}" >"$home/host.ninja"
     local tests=(tests/ops/*.cpp) targets=()
     local half=$((${#tests[@]} / 2))
     unity "$home/units/ops_1.cu" "${tests[@]:0:half}"
@@ -49,7 +51,9 @@ build_all() {
     # Catch2 3 has its own code in a library.
     PFAD_CATCH=$(echo '#include <catch2/catch_all.hpp>' | g++ -std=c++20 -x c++ -fsyntax-only - 2>/dev/null && echo -lCatch2 || true)
     PFAD_STB=$(echo '#include <stb_image.h>' | g++ -x c++ -fsyntax-only - 2>/dev/null || echo -I/usr/include/stb)
-    export PFAD_TOOLKIT PFAD_CATCH PFAD_STB
+    # Keyed by the headers that were read: what nvcc -E prints lacks the host's branches.
+    PFAD_CCACHE=$(command -v ccache)
+    export PFAD_TOOLKIT PFAD_CATCH PFAD_STB PFAD_CCACHE CCACHE_DEPEND=1 CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
     # The longest first.
     ninja -j "$(nproc)" -f tests/gpu/build.ninja "${targets[@]}" "$home/bin/gpu_whole" || return 1
     seconds=$(awk '{ printf "%.0f", $1 + $2 }' "$home/obj/whole.o.time")

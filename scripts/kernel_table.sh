@@ -3,6 +3,7 @@
 # memory, stack and spills, and how wide the accesses to global memory are. Fails where the two differ.
 # Compiles bench/kernels.cu, which has an instance of every kernel in float and bf16, and links it: bench_kernels in
 # build/gpu/bin, for scripts/gpu_check.sh.
+# The table has a sum over what it is made of and its own lines: where that still holds, nothing is compiled.
 #   scripts/kernel_table.sh            compares
 #   scripts/kernel_table.sh --renew    writes the table anew
 set -euo pipefail
@@ -23,13 +24,27 @@ if [[ ${1:-} != --renew && $version != "$written" ]]; then
     echo "kernel table: skipped, it is of nvcc $written and this is nvcc $version"
     exit 77
 fi
+compile=(nvcc -std=c++20 -O3 --threads 0 -gencode "arch=compute_75,code=[${codes#,}]" -Werror all-warnings
+    -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter -Iinclude -Ikernels -Ibench --compress-mode=size)
+
+# sum TABLE: over the table's lines, the command and the files of pfad that the compiler reads.
+sum() {
+    {
+        grep -v '^#' "$1"
+        echo "$version ${compile[*]}"
+        "${compile[@]}" -MM bench/kernels.cu | tr -s ' \\' '\n' | grep -E '^(include|kernels|bench)/' | LC_ALL=C sort | xargs cat
+    } | sha256sum | cut -c 1-16
+}
+if [[ ${1:-} != --renew ]] && grep -qx "# sum $(sum "$table")" "$table"; then
+    echo "kernel table: as written, $(grep -vc '^#' "$table") lines, of the same kernels"
+    exit 0
+fi
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 start=$SECONDS
 
-if ! nvcc -std=c++20 -O3 --threads 0 -gencode "arch=compute_75,code=[${codes#,}]" -Werror all-warnings \
-    -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter \
-    -Iinclude -Ikernels -Ibench --compress-mode=size --resource-usage --keep --keep-dir "$folder" \
+if ! "${compile[@]}" --resource-usage --keep --keep-dir "$folder" \
     -c bench/kernels.cu -o "$folder/kernels.o" >"$folder/usage.txt" 2>&1; then
     grep -vE '^ptxas info|bytes stack frame|^ +Function' "$folder/usage.txt" | head -n 40
     echo "kernel table: bench/kernels.cu does not compile without a warning"
@@ -111,11 +126,11 @@ if awk '!/^#/ && $10 + 0 > 0 { print; bad = 1 } END { exit !bad }' "$folder/tabl
     exit 1
 fi
 if [[ ${1:-} == --renew ]]; then
-    cp "$folder/table.txt" "$table"
+    sed "s/^# nvcc .*/&\n# sum $(sum "$folder/table.txt")/" "$folder/table.txt" >"$table"
     echo "kernel table: written, $(grep -vc '^#' "$table") lines, in $seconds s"
     exit 0
 fi
-if ! diff -u "$table" "$folder/table.txt"; then
+if ! diff -u <(grep -v '^# sum ' "$table") "$folder/table.txt"; then
     echo "kernel table: $table no longer holds; where that is meant: scripts/kernel_table.sh --renew"
     exit 1
 fi

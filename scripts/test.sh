@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs every check and test. A failing step does not stop the
 # later ones. The last line is "N passed, N failed"; the exit status is 1 where any failed.
-#   scripts/test.sh [STEP...]   runs only these steps: checks asan tsan release python install odr
+#   scripts/test.sh [STEP...]         runs only these steps: checks asan tsan release python install odr
+#   scripts/test.sh quick [LAYER...]  while working: the unit tests of these layers, or of what changed since HEAD
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -94,14 +95,12 @@ function close_test() {
 END { close_test(); print pass + 0, fail + 0 }
 AWK
 
-# run_tests PRESET LABEL...: runs the tests with one of the labels.
+# run_tests PRESET ARGUMENTS of ctest: runs the tests that these select.
 run_tests() {
     local preset=$1 start=$SECONDS log="$logs/ctest_$1.txt" counts
     shift
-    local labels
-    labels=$(IFS='|'; echo "$*")
     rm -f "build/$preset/Testing/Temporary/LastTest.log"
-    ctest --test-dir "build/$preset" --parallel 2 -L "^($labels)\$" --output-on-failure >"$log" 2>&1
+    ctest --test-dir "build/$preset" --parallel 2 "$@" --output-on-failure >"$log" 2>&1
     local status=$?
     local written=build/$preset/Testing/Temporary/LastTest.log
     if [[ -e $written ]]; then
@@ -178,6 +177,41 @@ build() {
     check "build ($preset)" nice -n 5 cmake --build --preset "$preset" --parallel "$(nproc)" "$@" -- -k 0
 }
 
+# The tests that a changed file goes into, as ninja knows from the last build; all, where there was none. A new file is
+# its folder's. Not whole networks on the emulator, which take minutes.
+changed_tests() {
+    local known changed=$logs/changed.txt
+    known=$(ninja -C build/quick -t targets all | sed -n 's/^test_\([a-z_]*\): phony$/\1/p' | grep -vxE 'main|header|simt_networks')
+    [[ -e build/quick/.ninja_deps ]] || { echo "$known"; return; }
+    {
+        git diff --name-only HEAD
+        git ls-files --others --exclude-standard
+    } >"$changed"
+    {
+        sed -n 's:^tests/\([a-z]*\)/[^/]*[.]cpp$:\1:p' "$changed"
+        ninja -C build/quick -t deps | awk -v root="$PWD/" '
+            NR == FNR { changed[$0] = 1; next }
+            /^[^ ]/ { test = match($0, /test_[a-z_]+[.]dir/) ? substr($0, RSTART + 5, RLENGTH - 9) : "" }
+            /^ / {
+                sub(/^ +([.][.]\/)*/, "")
+                if (index($0, root) == 1) $0 = substr($0, length(root) + 1)
+                if ($0 in changed) print test
+            }' "$changed" -
+    } | grep -xF "$known" | sort -u
+}
+
+# quick [LAYER...]: optimised a little, without sanitizers, in a folder of its own that stays as it is between calls.
+quick() {
+    local tests=("$@")
+    check "configure (quick)" cmake --preset release -B build/quick -D PFAD_BUILD_BENCH=OFF -D PFAD_BUILD_PROGRAMS=OFF -D PFAD_BUILD_EXAMPLES=OFF \
+        -D PFAD_TEST_UNITY=ON -D CMAKE_CXX_FLAGS_RELEASE="-O1 -DNDEBUG"
+    [[ ${#tests[@]} -gt 0 ]] || mapfile -t tests < <(changed_tests)
+    [[ ${#tests[@]} -gt 0 ]] || { echo "quick: no test has what changed since HEAD"; return; }
+    echo "quick: ${tests[*]}"
+    check "build (quick)" nice -n 5 cmake --build build/quick --parallel "$(nproc)" --target "${tests[@]/#/test_}" -- -k 0
+    run_tests quick -R "^($(IFS='|'; echo "${tests[*]}"))\$"
+}
+
 slowest_units() {
     echo "The slowest translation units:"
     for log in build/*/.ninja_log; do
@@ -193,7 +227,8 @@ slowest_units() {
 use_installed() {
     local root=$PWD/build/consumer
     rm -rf "$root" && mkdir -p "$root"
-    configure portable -D PFAD_BUILD_TESTS=OFF -D PFAD_BUILD_BENCH=OFF -D PFAD_BUILD_EXAMPLES=OFF
+    ! command -v ccache >/dev/null || export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+    configure portable -D PFAD_BUILD_TESTS=OFF -D PFAD_BUILD_BENCH=OFF -D PFAD_BUILD_PROGRAMS=OFF -D PFAD_BUILD_EXAMPLES=OFF
     check "install" cmake --install build/portable --prefix "$root/first"
     mv "$root/first" "$root/prefix"
     check "packages" packages "$root"
@@ -257,7 +292,18 @@ pkg_config_consumer() {
         "$root/whole"
 }
 
+# closing_line: as it says; exits.
+closing_line() {
+    echo "$passed passed, $failed failed"
+    [[ $failed -eq 0 ]]
+    exit
+}
+
 echo "pfad's tests: ${steps[*]}"
+if [[ ${steps[0]} == quick ]]; then
+    quick "${steps[@]:1}"
+    closing_line
+fi
 check "setup" bash scripts/setup.sh
 
 if wanted checks; then
@@ -270,9 +316,9 @@ if wanted checks; then
     # nvcc leaves a processor idle for half of its time.
     begin "kernel table" nice -n 5 bash scripts/kernel_table.sh
     check "headers" nice -n 5 bash scripts/check_headers.sh
-    check "clang" nice -n 5 bash scripts/check_clang.sh
     finish "kernel table"
     begin "cuda" nice -n 5 bash scripts/gpu_check.sh dry
+    check "clang" nice -n 5 bash scripts/check_clang.sh
 fi
 if wanted odr; then
     check "odr" nice -n 5 bash tests/odr/check.sh
@@ -281,22 +327,24 @@ if wanted checks; then
     finish "cuda"
 fi
 if wanted asan; then
-    configure asan -D PFAD_TEST_OPS=plain
+    configure asan -D PFAD_TEST_UNITY=ON -D PFAD_TEST_OPS=plain
     build asan --target unit_tests
-    run_tests asan unit
+    run_tests asan -L unit
 fi
 if wanted tsan; then
-    configure tsan
+    configure tsan -D PFAD_TEST_UNITY=ON
     build tsan --target threaded_tests
-    run_tests tsan threaded
+    run_tests tsan -L threaded
 fi
 if wanted release; then
     # AddressSanitizer's build has every unit test, that of the ops on the emulated GPU, too. Again, with
     # the optimiser that users have, those of the loops; golden files and programs run the rest. The
-    # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both.
-    configure release -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" -D PFAD_TEST_OPS=onednn
+    # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both. The benchmarks
+    # are not timed.
+    configure release -D PFAD_TEST_UNITY=ON -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" \
+        -D PFAD_TEST_OPS=onednn -D PFAD_BENCH_FLAGS=-O1
     build release
-    run_tests release unit threaded golden programs
+    run_tests release -L 'unit|threaded|golden|programs'
 fi
 if wanted python; then
     run_python_tests
@@ -307,5 +355,4 @@ fi
 
 slowest_units
 echo "The whole took $((SECONDS / 60)) min $((SECONDS % 60)) s."
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+closing_line

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -29,6 +30,13 @@ struct golden_file {
     explicit golden_file(const std::string& path) : want(pfad::load_safetensors(path)) {
         attrs = nlohmann::json::parse(want.metadata.at("attrs"));
         kind = want.metadata.at("case");
+    }
+
+    /// Whether the case has PCAR blocks.
+    [[nodiscard]] bool has_pcar() const {
+        static const std::set<std::string> with = {"residual_block", "student", "segmentation",
+                                                   "pfadseg", "trajectory"};
+        return kind == "pcar" || (with.contains(kind) && attrs.value("pcar", true));
     }
 };
 

@@ -52,6 +52,13 @@ inline verdict check(const std::string& backend, const std::string& file) {
 }
 #endif
 
+/// The same of a way to compute PCAR that was asked for.
+inline std::string without_pcar(const fs::path& file) {
+    if (pcar_path == pfad::nn::pcar_path::measured || golden_file(file.string()).has_pcar())
+        return "";
+    return "has no PCAR";
+}
+
 /// The program: its exit status.
 inline int check_folder(int argc, char** argv) {
     std::string folder, backend = backends.front();
@@ -85,7 +92,8 @@ inline int check_folder(int argc, char** argv) {
     int passed = 0, failed = 0, left = 0;
     for (const auto& file : files) {
         const std::string name = file.stem().string();
-        if (const auto why = left_out(file); !why.empty()) {
+        const auto why = left_out(file) + without_pcar(file);
+        if (!why.empty()) {
             std::printf("left %-32s %s\n", name.c_str(), why.c_str());
             ++left;
             continue;

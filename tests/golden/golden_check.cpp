@@ -1,6 +1,6 @@
 // golden_check DIR [--backend reference|onednn] [--pcar branches|one_kernel]: runs every golden file
-// of a folder, reference in double, onednn in float; --pcar forces how PCAR is computed. Built
-// against the emulator it is golden_check_simt DIR.
+// of a folder, reference in double, onednn in float; --pcar forces how PCAR is computed, and leaves out the
+// files that have none. Built against the emulator it is golden_check_simt DIR.
 #include "check_folder.hpp"
 
 int main(int argc, char** argv) {

@@ -140,8 +140,8 @@ TEST_CASE("report: large pictures are reduced, small ones kept [train]") {
     data.gallery[0].panels = {{"wide", plain(3000, 10)}};
     CHECK(render_report(data).size() < small + 2000);
     const std::vector<float> map = {0.5f};
-    const auto panels =
-        gallery_panels(plain(1000, 400), {map.data(), {{1, 1}}}, {map.data(), {{1, 1}}}, 0.5, 1, 200);
+    const auto panels = gallery_panels(plain(1000, 400), {map.data(), {{1, 1}}},
+                                       {map.data(), {{1, 1}}}, 0.5, 1, 200);
     REQUIRE(panels.size() == 4);
     CHECK(panels[1].label == "truth: no defect");
     for (const auto& panel : panels) {

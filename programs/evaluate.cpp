@@ -63,7 +63,7 @@ to_json(const evaluation& e, const pfad::model_description& d, const program::ev
     j["anomalous"] = e.result.anomalous;
     j["instances"] = e.result.instances;
     j["seconds"] = run.seconds;
-    j["protocol"] = pfad::evaluation_protocol(d.size);
+    j["protocol"] = run.protocol;
     j["category"] = run.name;
     j["threshold"] = d.threshold;
     j["pictures"] = nlohmann::json::array();
@@ -114,8 +114,12 @@ int evaluate(const arguments& a, const std::string& command) {
     program::progress progress(static_cast<int>(items.size()));
     const auto e = work->evaluate(description.size, std::move(items),
                                   [&](int done, int) { progress.show(done, 1, "evaluating"); });
-    const program::evaluation_run run{a.test.name(),  a.model,   work->title(), work->options(),
-                                      work->stages(), brightest, command,       progress.seconds()};
+    const program::evaluation_run run{
+        a.test.name(),     a.model,
+        work->title(),     work->options(),
+        work->stages(),    pfad::evaluation_protocol(description.size, work->scores()),
+        brightest,         command,
+        progress.seconds()};
     for (const auto& m : pfad::metrics::list) {
         const auto& value = e.result.*m.value;
         if (value)
@@ -125,7 +129,7 @@ int evaluate(const arguments& a, const std::string& command) {
     }
     if (!e.result.reason.empty())
         std::printf("%s\n", e.result.reason.c_str());
-    std::printf("%s\n", pfad::evaluation_protocol(description.size).c_str());
+    std::printf("%s\n", run.protocol.c_str());
     if (!a.maps.empty())
         write_maps(e, description, brightest, a.maps);
     if (!a.report.empty())

@@ -31,6 +31,7 @@ struct evaluation_run {
     std::string title;                     ///< of the method
     pfad::option_list options;             ///< of the network
     std::vector<pfad::stage_facts> stages; ///< of its training
+    std::string protocol;                  ///< see evaluation_protocol
     double brightest = 1;                  ///< see score_range
     std::string command;
     double seconds = 0;
@@ -129,7 +130,7 @@ inline void write_page(const std::string& path,
         }
     page.charts = read_losses(run.model, run.stages);
     page.categories = {{run.name, e.result}};
-    page.protocol = pfad::evaluation_protocol(d.size);
+    page.protocol = run.protocol;
     // On the scale of heat maps, whose end is 1.
     const auto shown = [&](double score) { return std::min(score / run.brightest, 1.0); };
     page.scores.threshold = shown(d.threshold);

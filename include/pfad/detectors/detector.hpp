@@ -51,6 +51,8 @@ struct score_range {
     double lowest = 1e-6;    ///< the lowest threshold
     double highest = 1;      ///< the highest score and threshold
     bool probability = true; ///< whether a score is the probability of a defect
+    /// What an image score is, in words.
+    std::string_view image_score = "mean of the 100 highest pixels";
 
     /// The score that a heat map shows in its brightest colour: 1 of probabilities, else four
     /// thresholds.

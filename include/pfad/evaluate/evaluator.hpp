@@ -17,14 +17,14 @@
 namespace pfad {
 
 /// The protocol, in words, for every place that prints a metric.
-[[nodiscard]] inline std::string evaluation_protocol(int size) {
+[[nodiscard]] inline std::string evaluation_protocol(int size, const score_range& range = {}) {
     const std::string s = std::to_string(size);
     return "Pictures and maps at " + s + "x" + s +
            "; masks resized with antialiased bilinear interpolation and cut at one half; image "
-           "score: mean "
-           "of the 100 highest pixels; regions 8-connected; AUPRO up to a false positive rate of "
-           "0.3; "
-           "IAP at an overlap of one half.";
+           "score: " +
+           std::string(range.image_score) +
+           "; regions 8-connected; AUPRO up to a false positive rate of 0.3; IAP at an overlap of "
+           "one half.";
 }
 
 /// Everything that an evaluation finds.

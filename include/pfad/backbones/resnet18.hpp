@@ -20,6 +20,7 @@ struct resnet18 {
     nn::stage<T, S> layer1, layer2, layer3;
     std::optional<nn::stage<T, S>> layer4; ///< the student's alone
 
+    /// Of three or four stages, plain by default.
     template <class C>
     explicit resnet18(C& ctx, int stages, nn::block_kind kind = {})
         : conv1(ctx, {.in = 3, .out = 64, .kernel = 7, .stride = 2}), bn1(ctx, 64),

@@ -71,7 +71,7 @@ enum class loss_scale {
 /// A loss that a stage reports.
 struct loss_name {
     std::string_view key; ///< in logs, such as "cosine"
-    loss_scale scale = loss_scale::pixel;
+    loss_scale scale = loss_scale::pixel; ///< what it is a mean or a sum over
 };
 
 /// What a stage of training is called, and how long and by which rule it trains.
@@ -102,6 +102,7 @@ struct stage {
     Groups groups;     ///< what trains, at which rate
     Losses losses;     ///< of a batch
 
+    /// Of these parts.
     stage(stage_facts f, Recipe r, Groups g, Losses l)
         : facts(std::move(f)), recipe(std::move(r)), groups(std::move(g)), losses(std::move(l)) {}
 };

@@ -191,6 +191,7 @@ struct pfadseg {
                 {"destseg", "DeSTSeg", {.rcm = false, .aff = false, .pcar = false}}};
     }
 
+    /// Uninitialised, of these options.
     template <class C>
     explicit pfadseg(C& ctx, pfadseg_options o = {})
         : options(o), teacher(ctx, 3),

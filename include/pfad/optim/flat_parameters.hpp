@@ -23,9 +23,11 @@ struct parameter_group {
     M part;      ///< a reference where it was given an object that stays
     double rate; ///< learning rate
 
+    /// The part, and its learning rate.
     parameter_group(M&& module, double learning_rate)
         : part(std::forward<M>(module)), rate(learning_rate) {}
 };
+/// An object that stays is held by reference.
 template <class M>
 parameter_group(M&&, double) -> parameter_group<M>;
 

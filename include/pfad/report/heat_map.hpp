@@ -81,6 +81,7 @@ struct scaled_map {
     shape<2> dims;             ///< of the map
     double threshold;          ///< at most 1
 
+    /// Of a map and its threshold `at`.
     scaled_map(in<float, 2> map, double at, double brightest)
         : values(map.data, map.data + map.size()), dims(map.dims),
           threshold(std::min(at / brightest, 1.0)) {

@@ -19,6 +19,7 @@ struct clean_pictures {
 
 /// The recipe of batches of good pictures, turned as the sampler's options say.
 struct clean {
+    /// Whether anomalies are painted with pictures of textures.
     static constexpr bool needs_textures = false;
 
     /// A batch of n pictures.
@@ -26,6 +27,7 @@ struct clean {
     struct arrays {
         tensor<std::uint8_t, 4, S> good; ///< (n, size, size, 3), turned
 
+        /// Every array, for those who copy them.
         auto all() const { return std::tie(good); }
     };
 

@@ -37,6 +37,7 @@ struct perlin_draw {
 struct perlin {
     opacity_range opacity = paper_opacity; ///< of textures in anomalies
 
+    /// Whether anomalies are painted with pictures of textures.
     static constexpr bool needs_textures = true;
 
     /// A batch of n samples before any arithmetic: a fifth of the bytes of the pictures in float.
@@ -47,6 +48,7 @@ struct perlin {
         tensor<anomaly_draw, 1, S> draws;   ///< (n)
         tensor<float, 2, S> angles;         ///< (n, lattice_capacity), see synthesise_anomaly
 
+        /// Every array, for those who copy them.
         auto all() const { return std::tie(good, texture, draws, angles); }
     };
 

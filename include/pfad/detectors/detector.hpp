@@ -70,7 +70,7 @@ enum class loss_scale {
 
 /// A loss that a stage reports.
 struct loss_name {
-    std::string_view key; ///< in logs, such as "cosine"
+    std::string_view key;                 ///< in logs, such as "cosine"
     loss_scale scale = loss_scale::pixel; ///< what it is a mean or a sum over
 };
 

@@ -8,6 +8,7 @@
 template <template <class, class> class D>
 std::unique_ptr<program::session>
 program::make_cpu(const std::string& method, int threads, bool bf16) {
+    static_assert(pfad::detector<D>); // here: nvcc 13 ends with an internal error on it
     if (bf16) {
         pfad::onednn::require_element<pfad::bf16>();
         return std::make_unique<session_of<pfad::onednn::context, D, pfad::bf16>>(method, threads);

@@ -8,6 +8,8 @@
 
 using namespace pfad;
 
+static_assert(detector<pfad::pfadseg>);
+
 TEST_CASE("pfadseg_options: the defaults are the paper's [models]") {
     const pfadseg_options o;
     o.check(256);

@@ -58,8 +58,6 @@ struct training_step {
 /// number of threads, also when it is stopped and resumed.
 template <queued_context Context, template <class, class> class D, class T = float>
 class trainer {
-    static_assert(detector<D>);
-
 public:
     /// How: the run's options beside model.options. `checkpoint` is the file that run() writes every
     /// so often; empty for none. Throws errc::value for options out of their range.

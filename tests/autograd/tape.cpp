@@ -53,6 +53,21 @@ TEST_CASE("tape: closures run last to first, once, and are destroyed at once [au
     CHECK(order.size() == 3);
 }
 
+TEST_CASE("tape: what is recorded for a result gets its gradient, where there is one [autograd]",
+          "[autograd]") {
+    cpu::context ctx(1);
+    tape<cpu::context> t(ctx, mode::train);
+    const auto used = scalar(ctx, 2), unused = scalar(ctx, 2);
+    const auto none = constant(used.value);
+    std::vector<double> seen;
+    for (const auto& y : {used, unused, none})
+        t.record(y, [&seen, owned = std::make_unique<int>(7)](cpu::context&, in<double, 1> gy) {
+            seen.push_back(*owned * gy.data[0]);
+        });
+    t.backward(used);
+    CHECK(seen == std::vector<double>{7});
+}
+
 TEST_CASE("tape: a closure may own what cannot be copied [autograd]", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);

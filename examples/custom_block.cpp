@@ -24,12 +24,12 @@ struct excited_block {
 
 int main() {
     cpu::context ctx;
-    nn::conv2d<float> source(ctx, {.in = 8, .out = 8}); // gives a picture and a goal to fit
     excited_block<float> block(ctx, 8);
-    initialise(source, "source", initialiser::kaiming_fan_out, 1);
     initialise(block, "block", initialiser::kaiming_fan_out, 1);
     sgd<float> optimiser(ctx, {}, std::tuple(parameter_group(block, 0.05)));
-    const auto x = constant(source.weight.value), goal = constant(clone(ctx, x.value));
+    const shape<4> dims = {{4, 16, 16, 8}};
+    const auto x = constant(random<float>(ctx, dims, 1)),
+               goal = constant(random<float>(ctx, dims, 2));
     for (int step = 0; step < 60; ++step) {
         tape t(ctx, mode::train);
         const auto loss = cosine_distance_loss(t, goal, block(t, x));

@@ -20,9 +20,9 @@ struct arguments {
 };
 
 /// A model with its threshold, and where its findings go.
-class inspector {
+class picture_inspector {
 public:
-    inspector(const arguments& a, std::vector<std::filesystem::path> sources)
+    picture_inspector(const arguments& a, std::vector<std::filesystem::path> sources)
         : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side),
           work_(program::open_session(a.device, a.model)), threshold_(work_->open(a.model)),
           out_(a.out), paths_(std::move(sources)) {
@@ -75,7 +75,7 @@ pfad::image_u8 read_standard_input() {
 /// Inspects what arrives in a folder until that is gone.
 [[noreturn]] void watch(const arguments& a) {
     program::picture_watch arrivals(a.watch);
-    inspector find(a, {});
+    picture_inspector find(a, {});
     std::error_code absent;
     if (std::filesystem::equivalent(a.watch, a.out, absent))
         pfad::fail(pfad::errc::io,
@@ -99,7 +99,7 @@ int inspect(const arguments& a) {
         watch(a);
     if (std::count(a.pictures.begin(), a.pictures.end(), "-") > 1)
         pfad::fail(pfad::errc::value, "-: standard input is one picture and cannot be read twice");
-    inspector find(a, {a.pictures.begin(), a.pictures.end()});
+    picture_inspector find(a, {a.pictures.begin(), a.pictures.end()});
     bool defect = false;
     for (const auto& path : a.pictures)
         defect |=

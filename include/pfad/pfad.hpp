@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pfad/autograd/fork_join.hpp>
+#include <pfad/core/random.hpp>
 #include <pfad/cpu/queue.hpp>
 #include <pfad/detectors/pfadseg.hpp>
 #include <pfad/ops/all.hpp>

@@ -231,7 +231,7 @@ TEST_CASE("trainer: bf16 on the CPU follows float, and resumes to the same bits 
     CHECK(changed(trained, snapshot(net.model)).empty());
 
     // What a training in float makes of weights that start rounded; the rule is the one of
-    // tests/models/device_network.cpp.
+    // tests/detectors/network_copy.cpp.
     restore(net.model, start);
     for (auto& array : named_arrays<float>(net.model))
         if (array.dims.size() > 1)

@@ -2,9 +2,9 @@
 #include "support/temporary_folder.hpp"
 
 #include <pfad/io/safetensors.hpp>
-#include <pfad/models/model_file.hpp>
 #include <pfad/nn/copy_arrays.hpp>
 #include <pfad/nn/named_arrays.hpp>
+#include <pfad/nn/weights.hpp>
 
 #include <numeric>
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -247,6 +248,7 @@ void run_metrics(case_run<T, C>& file) {
 
 template <class T, class C>
 bool run_ops(case_run<T, C>& file) {
+    const auto number = [&](const char* key, int usual) { return file.attrs.value(key, usual); };
     const auto unary = [&](auto f) {
         run_op(file, {"x"}, [f](auto& t, const auto& x) { return f(t, x[0]); });
     };
@@ -267,7 +269,10 @@ bool run_ops(case_run<T, C>& file) {
     else if (file.kind == "gelu")
         unary([](auto& t, const auto& x) { return pfad::activate(t, pfad::gelu{}, x); });
     else if (file.kind == "max_pool")
-        unary([](auto& t, const auto& x) { return pfad::max_pool2d(t, x, {3, 2, 1}); });
+        unary([&](auto& t, const auto& x) {
+            return pfad::max_pool2d(
+                t, x, {number("kernel", 3), number("stride", 2), number("padding", 1)});
+        });
     else if (file.kind == "spatial_pyramid")
         unary([](auto& t, const auto& x) { return pfad::spatial_pyramid_pool(t, x, 1); });
     else if (file.kind == "strip_pool")
@@ -293,6 +298,26 @@ bool run_ops(case_run<T, C>& file) {
     } else
         return false;
     return true;
+}
+
+/// Why cases of a kind are not run; empty where they are. What is neither among these nor among those
+/// of run_file is a mistake.
+inline std::string left_out(const std::string& kind) {
+    // Of methods and ops that are still to come, a space on either side of each.
+    static constexpr std::string_view later =
+        " adam anomalous_codes bilinear_double blocky conv_transpose2d corrupt cutpaste "
+        "cutpaste_3way cutpaste_classifier cutpaste_cross_entropy cutpaste_field_upsample "
+        "cutpaste_gaussian cutpaste_head cutpaste_jitter cutpaste_kernel cutpaste_rate "
+        "cutpaste_sizes cutpaste_turned draem_discriminative draem_reconstructive "
+        "draem_trajectory dsr_detector dsr_encoder_high dsr_encoder_low dsr_general_decoder "
+        "dsr_inference dsr_object_decoder dsr_residual_stack dsr_restriction dsr_stage1 "
+        "dsr_stage2 dsr_stage3 instance_norm l2_loss mean_score multi_step patchcore "
+        "patchcore_blur patchcore_coreset patchcore_features patchcore_image_score patchcore_map "
+        "patchcore_nearest patchcore_neighbourhood patchcore_project patchcore_published_vectors "
+        "softmax2 softmax_focal_loss ssim_loss ssim_map stpm stpm_level_map stpm_loss stpm_map "
+        "stpm_map_published stpm_trajectory texture_tables vector_quantise "
+        "vector_quantise_steps ";
+    return later.find(" " + kind + " ") != later.npos ? "no such case yet" : "";
 }
 
 /// Runs one file; each result stands in the answer under its name in the file. Throws for a case of

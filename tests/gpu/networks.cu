@@ -1,6 +1,6 @@
 // Whole networks on a GPU: golden files, parity with the CPU, timing. One unit,
 // since each of its parts would compile all kernels and the networks again.
-//   gpu_networks golden DIR | parity | time [REPEATS]
+//   gpu_networks golden DIR [DIR...] | parity | time [REPEATS]
 #include "golden/check_folder.hpp"
 #include "gpu/no_gpu.hpp"
 #include "gpu/parity.hpp"
@@ -29,6 +29,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "gpu_networks: %s\n", problem.what());
         return 1;
     }
-    std::fputs("usage: gpu_networks golden DIR | parity | time [REPEATS]\n", stderr);
+    std::fputs("usage: gpu_networks golden DIR [DIR...] | parity | time [REPEATS]\n", stderr);
     return 2;
 }

@@ -30,6 +30,7 @@
 #include "ops/strip_conv2d.cpp"
 #include "ops/synthesise_anomaly.cpp"
 #include "ops/top_k_mean.cpp"
+#include "ops/unit_distance_map.cpp"
 
 #include <cstdio>
 

@@ -91,8 +91,13 @@ public:
     /// M<T, space>(context, sizes...) with the values that belong to its names.
     template <template <class, class> class M, class... A>
     [[nodiscard]] placed<M> filled(const A&... sizes) {
+        return filled_from<M>(attrs["prefix"], sizes...);
+    }
+    /// The same under another prefix than the file's.
+    template <template <class, class> class M, class... A>
+    [[nodiscard]] placed<M> filled_from(const std::string& prefix, const A&... sizes) {
         M<T, pfad::host> m(plain, sizes...);
-        fill_by_name<T>(m, attrs["prefix"], shake_);
+        fill_by_name<T>(m, prefix, shake_);
         if constexpr (on_host)
             return m;
         else {

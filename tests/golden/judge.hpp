@@ -128,7 +128,7 @@ void judge_tensor(verdict& v, const measured& m, const std::vector<double>& got,
 /// R of a case: rounding gathers over the steps of a trajectory.
 template <class T>
 double relative_of(const golden_file& file) {
-    return file.kind == "trajectory" ? rule<T>::trajectory : rule<T>::relative;
+    return file.kind.ends_with("trajectory") ? rule<T>::trajectory : rule<T>::relative;
 }
 
 /// `got` is the run under test; `still` and `shaken` are the reference's without and with noise.

@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
+import safetensors.torch
 import torch
 
 from support import BIN, EXAMPLES, TOLERANCE, category, inspect, pictures, random_model, refusal, run, torch_results
 import pfadseg
-from network import Options
+from network import Options, ResNet18, resize, unit
 
 
 def setUpModule():
@@ -113,6 +114,36 @@ class Files(InFolder):
         run("pfad_export", "--model", changed, "--onnx", file)
         said = run("pfad_conformance", "--model", model, "--data", folder, "--onnx", file, "--runtimes", command)
         self.assertRegex(said, r"\nONNX Runtime \S+, float +[0-9.]+e-02 ")
+
+
+class STPM(InFolder):
+    def test_a_trained_one(self):
+        """Against its map in PyTorch: its values are tiny, so that all of it is relative."""
+        tiny, size, model, file = category() / "tiny", 72, self.folder / "model.safetensors", self.folder / "model.onnx"
+        run("pfad_train", "--method", "stpm", "--data", tiny, "--teacher", "random", "--out", self.folder,
+            "--size", size, "--batch", 2, "--iterations", 2)
+        run("pfad_export", "--model", model, "--onnx", file)
+        onnx.checker.check_model(file, full_check=True)
+        pixels = np.stack([pfadseg.resized(picture, size) for picture in pictures()])
+        arrays, x, maps = safetensors.torch.load_file(model), pfadseg.normalised(pixels), 1
+        levels = []
+        for part in ("teacher.", "student."):
+            trunk = ResNet18(3).eval()
+            trunk.load_state_dict({name.removeprefix(part): a for name, a in arrays.items() if name.startswith(part)})
+            levels.append([unit(level) for level in trunk(x)])
+        for teacher, student in zip(*levels):
+            maps = maps * resize(((teacher - student) ** 2).sum(1, keepdim=True) / 2, (size, size))
+        maps = maps.detach().numpy()[:, 0]
+        scores = [seen["score"] for seen in inspect(model, pictures())]
+        np.testing.assert_allclose(scores, maps.max((1, 2)), rtol=1e-4)
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        for batch in ([0, 1], [1]):
+            found = session.run(["map", "score"], {"pixels": pixels[batch]})
+            other = compiled(pixels[batch])
+            for there in (found, (other["map"], other["score"])):
+                np.testing.assert_allclose(there[0], maps[batch], rtol=0, atol=1e-4 * maps.max())
+                np.testing.assert_allclose(there[1], np.array(scores)[batch], rtol=1e-4)
 
 
 class DeSTSeg(InFolder):

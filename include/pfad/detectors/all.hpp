@@ -3,6 +3,7 @@
 
 #include <pfad/core/error.hpp>
 #include <pfad/detectors/pfadseg.hpp>
+#include <pfad/detectors/stpm.hpp>
 
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct detector_type {
 template <class F>
 void for_each_detector(F&& f) {
     f(detector_type<pfadseg>());
+    f(detector_type<stpm>());
 }
 
 /// The names of all methods, sorted by detector.

@@ -9,6 +9,7 @@
 #include <pfad/ops/resize_bilinear.hpp>
 #include <pfad/ops/spatial_pyramid_pool.hpp>
 #include <pfad/ops/top_k_mean.hpp>
+#include <pfad/ops/unit_distance_map.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -44,6 +45,12 @@ inline std::string resized(context& ctx,
                           {{"mode", "linear"}, {"coordinate_transformation_mode", "half_pixel"}});
 }
 
+// Of the channels, zeros where there is no direction.
+inline std::string unit_vectors(context& ctx, const std::string& x) {
+    const auto norm = ctx.graph.node("ReduceL2", {x}, {{"axes", extents{1}}});
+    return ctx.graph.node("Div", {x, ctx.graph.node("Add", {norm, ctx.graph.numbers({1e-12f})})});
+}
+
 } // namespace detail
 
 /// One part of an image; of one pixel, repeated over the image.
@@ -59,12 +66,8 @@ concat_channels_forward(context& ctx, in<float, 4> x, out<float, 4> y, std::int6
 /// One level of the similarity.
 inline void cosine_similarity_map_forward(
     context& ctx, in<float, 4> t, in<float, 4> s, out<float, 4> y, std::int64_t offset) {
-    const auto normalised = [&](const std::string& f) {
-        const auto norm = ctx.graph.node("ReduceL2", {f}, {{"axes", extents{1}}});
-        return ctx.graph.node("Div",
-                              {f, ctx.graph.node("Add", {norm, ctx.graph.numbers({1e-12f})})});
-    };
-    const auto product = ctx.graph.node("Mul", {normalised(ctx.name(t)), normalised(ctx.name(s))});
+    const auto product = ctx.graph.node(
+        "Mul", {detail::unit_vectors(ctx, ctx.name(t)), detail::unit_vectors(ctx, ctx.name(s))});
     ctx.add_channels(
         y, offset, t.extent(3),
         detail::resized(ctx, product, t.extent(1), t.extent(2), y.extent(1), y.extent(2)));
@@ -119,6 +122,15 @@ inline void top_k_mean_forward(context& ctx, in<float, 4> map, int k, out<float,
         ctx.graph.node("TopK", {row, ctx.graph.integers({std::min<std::int64_t>(k, pixels)})});
     ctx.set(score, ctx.graph.node("ReduceMean", {top},
                                   {{"axes", extents{1}}, {"keepdims", std::int64_t{0}}}));
+}
+
+/// Half the square of the distance of the unit vectors.
+template <class T>
+void unit_distance_map_forward(context& ctx, in<T, 4> t, in<T, 4> s, out<T, 4> y) {
+    const auto gap = ctx.graph.node(
+        "Sub", {detail::unit_vectors(ctx, ctx.name(t)), detail::unit_vectors(ctx, ctx.name(s))});
+    const auto square = ctx.graph.node("ReduceSumSquare", {gap}, {{"axes", extents{1}}});
+    ctx.set(y, ctx.graph.node("Mul", {square, ctx.graph.numbers({0.5f})}));
 }
 
 } // namespace pfad::onnx

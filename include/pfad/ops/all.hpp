@@ -30,3 +30,4 @@
 #include <pfad/ops/strip_conv2d.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 #include <pfad/ops/top_k_mean.hpp>
+#include <pfad/ops/unit_distance_map.hpp>

@@ -30,3 +30,4 @@
 #include <pfad/ops/strip_conv2d.cuh>
 #include <pfad/ops/synthesise_anomaly.cuh>
 #include <pfad/ops/top_k_mean.cuh>
+#include <pfad/ops/unit_distance_map.cuh>

@@ -14,9 +14,11 @@
 #include <pfad/data/textures.hpp>
 #include <pfad/detectors/pfadseg.hpp>
 #include <pfad/io/safetensors.hpp>
+#include <pfad/train/teacher.hpp>
 
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -185,6 +187,16 @@ void time_category(const fs::path& folder) {
 }
 
 } // namespace
+
+/// Of sessions; the programs' is oneDNN's.
+void program::make_random_teacher(pfad::resnet18<float>& teacher,
+                                  int size,
+                                  std::uint64_t seed,
+                                  const pictures& good,
+                                  int threads) {
+    pfad::cpu::context ctx(threads);
+    pfad::train::make_random_teacher(ctx, teacher, size, seed, good);
+}
 
 int main(int argc, char** argv) {
     if (!pfad::test::gpu_is_here("gpu_train"))

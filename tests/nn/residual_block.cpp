@@ -7,8 +7,7 @@ using namespace pfad::test;
 
 namespace {
 
-constexpr nn::block_kind kinds[] = {
-    {.pcar = false, .aff = false}, {.pcar = false}, {.aff = false}, {}};
+constexpr nn::block_kind kinds[] = {{}, {.aff = true}, {.pcar = true}, {.pcar = true, .aff = true}};
 
 } // namespace
 

@@ -61,8 +61,9 @@ void check_close(const array<R>& got, const array<R>& want, double allowed) {
 
 template <int R>
 bool same_bits(const array<R>& a, const array<R>& b) {
-    return a.dims == b.dims &&
-           std::memcmp(a.data.data(), b.data.data(), a.data.size() * sizeof(double)) == 0;
+    return a.dims == b.dims && a.data.size() == b.data.size() &&
+           (a.data.empty() ||
+            std::memcmp(a.data.data(), b.data.data(), a.data.size() * sizeof(double)) == 0);
 }
 
 /// The code of the pfad::error that f throws; nothing where it throws none.

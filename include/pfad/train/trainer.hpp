@@ -226,7 +226,7 @@ private:
         training_step step;
         step.iteration = iteration;
         step.stage = static_cast<int>(stage) + 1;
-        for (std::size_t i = 0; i < losses.size(); ++i) {
+        for (std::size_t i = 0; i < facts_[stage].losses.size(); ++i) {
             const auto& name = facts_[stage].losses[i];
             const double share = name.scale == loss_scale::picture ? model_.options.batch : 1;
             step.losses.push_back({name.key, static_cast<double>(losses[i]) / share});

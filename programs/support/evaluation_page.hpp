@@ -117,11 +117,12 @@ inline void write_page(const std::string& path,
     page.run = {{"training", note("command")},
                 {"evaluation", run.command},
                 {"method", run.title},
-                {"network", network},
                 {"teacher", note("teacher")},
                 {"training took", note("training_seconds") + " s"},
                 {"evaluation took", std::to_string(run.seconds) + " s"},
                 {"date", date}};
+    if (!network.empty())
+        page.run.insert(page.run.begin() + 3, {"network", network});
     char text[32];
     for (const auto& m : pfad::metrics::list)
         if (const auto& value = e.result.*m.value) {
@@ -131,6 +132,8 @@ inline void write_page(const std::string& path,
     page.charts = read_losses(run.model, run.stages);
     page.categories = {{run.name, e.result}};
     page.protocol = run.protocol;
+    if (run.brightest != 1)
+        page.protocol += " Scores are drawn as shares of four thresholds, those above it at 1.";
     // On the scale of heat maps, whose end is 1.
     const auto shown = [&](double score) { return std::min(score / run.brightest, 1.0); };
     page.scores.threshold = shown(d.threshold);

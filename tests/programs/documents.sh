@@ -158,7 +158,8 @@ done
 
 # Options: every one that a page names, outside of what is no code, is one of a program's or script's; the
 # table of pfad_train's has all.
-known=$(for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/programs/conformance.cpp)
+help_of_train() { for method in pfadseg destseg stpm; do "$bin/pfad_train" --method $method --help; done; }
+known=$(help_of_train; for program in ../stand_ins/pfad_*; do "$program" --help 2>&1; done; cat "$root"/scripts/*.sh "$root"/tests/golden/*.cpp "$root"/programs/conformance.cpp)
 while read -r option; do
     grep -qE -e "$option([^a-z-]|$)" <<<"$known"
     say $? "an option that nothing has: $option"
@@ -169,6 +170,6 @@ while read -r option; do
     grep -qE -e "^\| \`$option[ \`]" "$root/docs/training.md"
     say $? "docs/training.md has no $option of pfad_train"
     options=$((options + 1))
-done < <("$bin/pfad_train" --help | grep -oE -e '^  --[a-z-]+' | tr -d ' ')
+done < <(help_of_train | grep -oE -e '^  --[a-z-]+' | tr -d ' ' | sort -u)
 check "pfad_train tells its options" test "$options" -gt 10
 finish

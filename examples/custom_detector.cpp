@@ -28,7 +28,6 @@ struct my_detector {
     my_options options;
     resnet18<T, S> teacher, student;
     static constexpr score_range scores{1e-6, 2, false}; // 1 - cosine, no probability
-
     explicit my_detector(auto& ctx, my_options o = {})
         : options(o), teacher(ctx, 3), student(ctx, 3) {}
     auto fields() { return pfad::fields("teacher", teacher, "student", student); }
@@ -55,7 +54,8 @@ struct my_detector {
                 const auto target = m.teacher(fixed, constant(x.clean))[1];
                 const auto loss =
                     cosine_distance_loss(t, target, m.student(t, constant(x.clean))[1]);
-                return stage_losses<float, S>{loss, loss.value, 1.0 / m.options.batch};
+                return stage_losses<float, typename C::space>{loss, loss.value,
+                                                              1.0 / m.options.batch};
             }));
     }
 };

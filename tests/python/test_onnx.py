@@ -86,7 +86,7 @@ class Files(InFolder):
     def test_the_metadata_is_the_models(self):
         model, file = self.exported(Options(aff=False, pcar=False))
         entries = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
-        self.assertEqual(entries, pfadseg.load(model).notes)
+        self.assertEqual(entries, entries | pfadseg.load(model).notes)  # and options that Python does not write
         self.assertEqual(float(entries["threshold"]), 0.5)
 
     def test_every_way_is_in_the_table(self):

@@ -24,10 +24,9 @@ class picture_inspector {
 public:
     picture_inspector(const arguments& a, std::vector<std::filesystem::path> sources)
         : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side),
-          work_(program::open_session(a.device, a.model)), threshold_(work_->open(a.model)),
-          out_(a.out), paths_(std::move(sources)) {
+          work_(program::open_session(a.device, a.model)), out_(a.out), paths_(std::move(sources)) {
         if (a.threshold != 0)
-            work_->set_threshold(threshold_ = a.threshold);
+            work_->set_threshold(a.threshold);
         std::error_code problem;
         if (!out_.empty())
             std::filesystem::create_directories(out_, problem);
@@ -40,15 +39,15 @@ public:
     bool inspect(const std::string& name, const pfad::image_u8& picture) {
         const auto found = work_->inspect(picture, tiles_);
         const auto range = work_->scores();
+        const double threshold = work_->threshold();
         std::string to;
         if (!out_.empty()) {
             to = paths_.next(out_, name == "-" ? "stdin" : name);
-            pfad::write_png(to, pfad::report::render_inspection(picture, found.map, threshold_,
-                                                                range.brightest(threshold_)));
+            pfad::write_png(to, pfad::report::render_inspection(picture, found.map, threshold,
+                                                                range.brightest(threshold)));
         }
-        program::print_line(json_
-                                ? program::to_text(program::json_line(name, found, threshold_, to))
-                                : program::text_line(name, found, threshold_, range, to));
+        program::print_line(json_ ? program::to_text(program::json_line(name, found, threshold, to))
+                                  : program::text_line(name, found, threshold, range, to));
         return found.defect;
     }
 
@@ -56,7 +55,6 @@ private:
     bool json_;
     std::optional<int> tiles_;
     std::unique_ptr<program::session> work_;
-    double threshold_;
     std::string out_;
     program::result_paths paths_;
 };

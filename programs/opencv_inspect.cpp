@@ -147,12 +147,12 @@ private:
 
 /// Inspects until the source ends or the user leaves. Returns whether there is a defect.
 bool inspect_all(program::session& work,
-                 double threshold,
                  program::frame_source& source,
                  results& out,
                  program::window* window) {
     const bool live = source.rate() > 0;
     const auto range = work.scores();
+    const double threshold = work.threshold();
     bool defect = false, left = false;
     program::frame f;
     frame_rate rate;
@@ -190,16 +190,15 @@ int inspect(const arguments& a) {
         window.emplace();
     }
     const auto work = program::open_session(a.device, a.model);
-    double threshold = work->open(a.model);
     if (a.threshold != 0)
-        work->set_threshold(threshold = a.threshold);
+        work->set_threshold(a.threshold);
     const auto source = open_source(a, files);
     results out(a.out, files);
     std::signal(SIGINT, stop);
     std::signal(SIGTERM, stop);
     bool defect = false;
     try {
-        defect = inspect_all(*work, threshold, *source, out, window ? &*window : nullptr);
+        defect = inspect_all(*work, *source, out, window ? &*window : nullptr);
     } catch (const pfad::error& problem) {
         try {
             out.close(); // with what was inspected

@@ -45,7 +45,8 @@ int choose(const arguments& a, const std::string& command) {
     const auto bad =
         a.bad.empty() ? std::vector<std::filesystem::path>() : pfad::data::list_pictures(a.bad);
     const auto work = program::make_session(a.device, pfad::method_of(file));
-    const double before = work->open(a.model);
+    work->open(file);
+    const double before = work->threshold();
     const auto range = work->scores();
     program::progress progress(static_cast<int>(good.size() + bad.size()));
     int done = 0;

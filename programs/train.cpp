@@ -8,9 +8,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 namespace {
 
@@ -37,6 +44,7 @@ std::string flag_of(std::string_view name) {
 void read_method(int argc, char** argv, arguments& a) {
     CLI::App early;
     early.set_help_flag();
+    const auto* const help = early.add_flag("-h,--help");
     early.allow_extras();
     early.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     const auto* const method = early.add_option("--method", a.method);
@@ -51,7 +59,9 @@ void read_method(int argc, char** argv, arguments& a) {
                                               "`, which --from goes on with");
         a.method = found;
     }
-    a.work = program::make_session(a.device, a.method);
+    // Help needs no device.
+    a.work =
+        program::make_session(help->count() > 0 ? program::device_options() : a.device, a.method);
 }
 
 void add_method_options(CLI::App& app, program::session& work) {
@@ -127,7 +137,7 @@ void start_from(arguments& a) {
     };
     agree("--teacher", false);
     agree("--layer-scale", false);
-    const int size = std::stoi(file.metadata.at("size"));
+    const int size = a.work->describe(file).size;
     agree("--size", a.run.size == size);
     // Options of training are those of this run, not those of the model's.
     std::map<std::string, std::string> wanted;

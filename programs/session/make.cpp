@@ -24,5 +24,8 @@ std::unique_ptr<program::session> program::make_session(const device_options& o,
 
 std::unique_ptr<program::session> program::open_session(const device_options& o,
                                                         const std::string& model) {
-    return make_session(o, pfad::method_of(pfad::load_safetensors(model)));
+    const auto file = pfad::load_safetensors(model);
+    auto result = make_session(o, pfad::method_of(file));
+    result->open(file);
+    return result;
 }

@@ -51,7 +51,7 @@ struct tiles_option {
 /// this program or machine has not got.
 std::unique_ptr<session> make_session(const device_options& o, const std::string& method);
 
-/// A session of the method of a model file.
+/// A session of the method of a model file, which it has opened.
 std::unique_ptr<session> open_session(const device_options& o, const std::string& model);
 
 } // namespace program

@@ -67,8 +67,9 @@ struct session {
                                       std::vector<pfad::data::test_item> items,
                                       const std::function<void(int, int)>& report) = 0;
 
-    /// Loads the model file that inspect() works with; returns its threshold.
-    virtual double open(const std::string& model) = 0;
+    /// Loads the model file that inspect() and the threshold are of.
+    virtual void open(const pfad::state_dict& file) = 0;
+    [[nodiscard]] virtual double threshold() const = 0;
     virtual void set_threshold(double threshold) = 0;
     /// Inspects a whole picture, or in tiles of a side as inspector::inspect_tiles takes it.
     virtual pfad::detect::inspection inspect(const pfad::picture_view& picture,

@@ -93,10 +93,10 @@ public:
         return pfad::evaluate(context(), predict, size, std::move(items), report);
     }
 
-    double open(const std::string& model) override {
-        inspector_.emplace(inspector::load(model, {number_}));
-        return inspector_->threshold();
+    void open(const pfad::state_dict& file) override {
+        inspector_.emplace(inspector::load(file, {number_}));
     }
+    [[nodiscard]] double threshold() const override { return inspector_->threshold(); }
     void set_threshold(double threshold) override { inspector_->set_threshold(threshold); }
     pfad::detect::inspection inspect(const pfad::picture_view& picture,
                                      std::optional<int> tiles) override {

@@ -19,8 +19,8 @@ struct model_description {
     std::string method;     ///< which detector it is, such as "pfadseg"
     int size = 256;         ///< pictures are resized to size x size
     double threshold = 0.5; ///< image and pixel scores from here on are defects
-    std::map<std::string, std::string, std::less<>> notes =
-        {}; ///< anything else, such as the command
+    /// Anything else, such as the command.
+    std::map<std::string, std::string, std::less<>> notes = {};
 };
 
 /// `format` in the metadata of a model file.
@@ -79,7 +79,7 @@ template <template <class, class> class D>
                                 "`");
 }
 
-/// What the metadata of a model file says; `threshold` is in (0, the detector's highest score].
+/// What the metadata of a model file says; `threshold` is in [0, the detector's highest score].
 /// Throws as method_of().
 template <template <class, class> class D>
 [[nodiscard]] model_description describe_model(const state_dict& file) {

@@ -60,7 +60,11 @@ public:
 
     /// Loads a model file. Throws errc::unsupported where it is of another method, else as load_model().
     [[nodiscard]] static inspector load(const std::string& path, place where = {}) {
-        return inspector(load_safetensors(path), where);
+        return load(load_safetensors(path), where);
+    }
+    /// The same of a model file that has been read.
+    [[nodiscard]] static inspector load(const state_dict& file, place where = {}) {
+        return inspector(file, where);
     }
 
     /// What the model file says beside the weights.

@@ -28,6 +28,7 @@
 #include <pfad/optim/flat_parameters.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -80,7 +81,7 @@ struct stage_facts {
     std::string_view meaning;      ///< of its losses, for pages
     std::vector<loss_name> losses; ///< in the order of stage_losses::parts
     int iterations = 0;            ///< updates
-    sgd_options rule;              ///< momentum and weight decay
+    sgd_options rule = {};         ///< momentum and weight decay
 };
 
 /// What a stage computes for one batch.

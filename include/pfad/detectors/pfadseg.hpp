@@ -88,7 +88,8 @@ struct pfadseg_options {
     }
 };
 
-/// The denoising student (section 3.1): an encoder and its mirror image, no skips. PA_SE1..4 and PA_SD4..1; bilinear upsampling in front of decoder stages 3, 2 and 1.
+/// The denoising student (section 3.1): an encoder and its mirror image, no skips. PA_SE1..4 and
+/// PA_SD4..1; bilinear upsampling in front of decoder stages 3, 2 and 1.
 template <class T, class S = host>
 struct student {
     /// PA_SE1..4.
@@ -122,7 +123,8 @@ struct student {
     }
 };
 
-/// The segmentation network (section 3.3). Two residual blocks to 256 channels, RCM (or ASPP), 3x3, BN, ReLU, 1x1 to one channel.
+/// The segmentation network (section 3.3). Two residual blocks to 256 channels, RCM (or ASPP), 3x3,
+/// BN, ReLU, 1x1 to one channel.
 template <class T, class S = host>
 struct segmentation {
     static constexpr int input_channels = 448; ///< 64 + 128 + 256 similarities

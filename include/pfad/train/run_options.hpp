@@ -18,7 +18,8 @@ struct run_options {
     std::uint64_t seed = 0;                       ///< of weights and samples
     int loader_threads = 1;                       ///< prepare batches beside the training
     int checkpoint_every = 500;                   ///< iterations; 0 writes none
-    std::string start; ///< names the weights that the network has at the start; empty: initial ones
+    /// Names the weights that the network has at the start; empty: initial ones.
+    std::string start = {};
 
     /// Throws errc::value for a number out of its range.
     void check() const {

@@ -3,9 +3,11 @@
 #include "session/options.hpp"
 #include "session/way.hpp"
 
+#include <pfad/cpu/queue.hpp>
+#include <pfad/detect/detector_file.hpp>
+#include <pfad/detect/model_pixels.hpp>
 #include <pfad/detectors/all.hpp>
-#include <pfad/evaluate/test_sample.hpp>
-#include <pfad/metrics/evaluation.hpp>
+#include <pfad/evaluate/evaluator.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,12 +15,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
-#include <memory>
+#include <numeric>
 #include <set>
+#include <span>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace {
@@ -31,63 +32,17 @@ struct arguments {
     int threads = 0;
 };
 
-/// Maps (n, size, size) and scores (n) of one way.
+/// What one way finds.
 struct result {
     std::string name;
-    std::vector<float> maps;
-    std::vector<double> scores;
+    evaluation found;
 };
 
-/// The pictures as the network sees them, their masks at that size, and which have a defect.
-struct samples {
-    std::int64_t size;
-    std::vector<std::uint8_t> pixels, masks, labels;
-
-    [[nodiscard]] std::int64_t count() const { return static_cast<std::int64_t>(labels.size()); }
-};
-
-samples load(host_memory& ctx, const std::vector<data::test_item>& items, int size) {
-    samples all{size, {}, {}, {}};
-    for (const auto& item : items) {
-        const auto one = load_test_sample(ctx, item, size);
-        all.pixels.insert(all.pixels.end(), one.pixels.data(),
-                          one.pixels.data() + one.pixels.size());
-        all.masks.insert(all.masks.end(), one.mask.begin(), one.mask.end());
-        all.labels.push_back(one.anomalous);
-    }
-    return all;
-}
-
-result run(host_memory& ctx, const program::way& way, const samples& all) {
-    result r{way.name, {}, {}};
-    const auto pixels = empty<std::uint8_t>(ctx, shape<4>{{1, all.size, all.size, 3}});
-    program::progress progress(static_cast<int>(all.count()));
-    for (std::int64_t i = 0; i < all.count(); ++i) {
-        std::copy_n(all.pixels.data() + i * pixels.size(), pixels.size(), pixels.data());
-        const auto found = way.inspect(pixels);
-        r.maps.insert(r.maps.end(), found.maps.data(), found.maps.data() + found.maps.size());
-        r.scores.push_back(static_cast<double>(found.scores.data()[0]));
-        progress.show(static_cast<int>(i) + 1, 1, r.name);
-    }
-    return r;
-}
-
-/// By pfad on the GPU.
-void on_gpu(const arguments& a,
-            const state_dict& file,
-            const std::vector<data::test_item>& items,
-            std::vector<result>& to) {
-    const std::pair<const char*, const char*> ways[] = {{"float", "CUDA, float (TF32)"},
-                                                        {"bf16", "CUDA, bf16"}};
-    for (const auto& [precision, name] : ways) {
-        program::progress progress(static_cast<int>(items.size()));
-        const auto work = program::make_session({"cuda", precision, a.threads}, method_of(file));
-        work->load(file);
-        const auto e =
-            work->evaluate(work->describe(file).size, items,
-                           [&, text = name](int done, int) { progress.show(done, 1, text); });
-        to.push_back({name, {e.maps.data(), e.maps.data() + e.maps.size()}, e.scores});
-    }
+/// With progress under the way's name: evaluates by f(report).
+template <class F>
+result run(const std::string& name, std::size_t pictures, F&& f) {
+    program::progress progress(static_cast<int>(pictures));
+    return {name, f([&](int done, int) { progress.show(done, 1, name); })};
 }
 
 /// A folder for as long as this lives.
@@ -120,14 +75,21 @@ std::string quoted(const std::string& word) {
 
 /// By whatever the command has: it is given the model, a file of pixels, a folder for results, and the
 /// ONNX file; it writes a file of `maps` and `scores` for each runtime, whose metadata names that.
-void by_command(const arguments& a, const samples& all, std::vector<result>& to) {
+std::vector<result> by_command(cpu::context& memory,
+                               const arguments& a,
+                               const std::vector<data::test_item>& items,
+                               int size) {
     const temporary_folder folder;
-    const std::string pixels = folder.path() / "pixels.safetensors", out = folder.path() / "out";
+    const std::string in = folder.path() / "pixels.safetensors", out = folder.path() / "out";
     std::filesystem::create_directory(out);
-    save_safetensors(pixels,
-                     {{"pixels", owned_entry(all.pixels, {all.count(), all.size, all.size, 3})}});
-    std::string command =
-        a.runtimes + " " + quoted(a.model) + " " + quoted(pixels) + " " + quoted(out);
+    std::vector<std::uint8_t> pixels;
+    for (const auto& item : items) {
+        const auto one = detect::model_pixels(memory, read_picture(item.picture), size);
+        pixels.insert(pixels.end(), one.data(), one.data() + one.size());
+    }
+    const std::int64_t n = static_cast<std::int64_t>(items.size()), s = size;
+    save_safetensors(in, {{"pixels", owned_entry(pixels, {n, s, s, 3})}});
+    std::string command = a.runtimes + " " + quoted(a.model) + " " + quoted(in) + " " + quoted(out);
     if (!a.onnx.empty())
         command += " " + quoted(a.onnx);
     if (std::system(command.c_str()) != 0)
@@ -136,42 +98,52 @@ void by_command(const arguments& a, const samples& all, std::vector<result>& to)
     for (const auto& entry : std::filesystem::directory_iterator(out))
         files.insert(entry.path());
     expect(!files.empty(), "--runtimes", "the command writes a result");
+    std::vector<result> results;
     for (const auto& path : files) {
         const auto file = load_safetensors(path);
         const auto name = file.metadata.find("runtime");
         expect(name != file.metadata.end(), "--runtimes", "a result has the name of its runtime");
-        const std::int64_t n = all.count(), s = all.size;
         const auto scores = file.at("scores", std::vector{n}).values<float>();
         const auto maps = file.at("maps", std::vector{n, s, s}).values<float>();
         const auto finite = [](float v) { return std::isfinite(v); };
         if (!std::ranges::all_of(maps, finite) || !std::ranges::all_of(scores, finite))
             fail(errc::value, "--runtimes: " + name->second + " gives a value that is not finite");
-        to.push_back({name->second, maps, {scores.begin(), scores.end()}});
+        auto map = maps.begin();
+        auto score = scores.begin();
+        const auto next = [&](const auto&) {
+            prediction<host> found{empty<float>(memory, shape<4>{{1, s, s, 1}}),
+                                   empty<float>(memory, shape<1>{{1}})};
+            std::copy_n(map, s * s, found.maps.data());
+            map += s * s;
+            found.scores.data()[0] = *score++;
+            return found;
+        };
+        results.push_back({name->second, evaluate(memory, next, size, items, [](int, int) {})});
     }
+    return results;
 }
 
-double largest_difference(const auto& a, const auto& b) {
-    double largest = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        const double gap = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-        largest = std::max(largest, gap);
-    }
-    return largest;
+template <class T>
+double largest_difference(std::span<const T> a, std::span<const T> b) {
+    return std::transform_reduce(
+        a.begin(), a.end(), b.begin(), 0.0, [](double x, double y) { return std::max(x, y); },
+        [](double x, double y) { return std::abs(x - y); });
 }
 
-void print(const samples& all, const std::vector<result>& results) {
+void print(const std::vector<result>& results) {
     std::printf("%-34s %10s %10s %8s %8s %8s %8s %8s\n",
                 "largest difference from the first:", "score", "map", "image", "pixel", "pixel AP",
                 "AUPRO", "IAP");
-    const shape<3> dims = {{all.count(), all.size, all.size}};
-    for (const auto& r : results) {
-        const auto found = metrics::evaluate_maps({r.maps.data(), dims}, {all.masks.data(), dims},
-                                                  r.scores, all.labels);
-        std::printf("%-34s %10.2e %10.2e", r.name.c_str(),
-                    largest_difference(r.scores, results[0].scores),
-                    largest_difference(r.maps, results[0].maps));
-        for (const auto& value :
-             {found.image_auroc, found.pixel_auroc, found.pixel_ap, found.aupro, found.iap})
+    const auto maps = [](const evaluation& e) {
+        return std::span<const float>(e.maps.data(), static_cast<std::size_t>(e.maps.size()));
+    };
+    const auto& first = results[0].found;
+    for (const auto& [name, e] : results) {
+        std::printf("%-34s %10.2e %10.2e", name.c_str(),
+                    largest_difference<double>(e.scores, first.scores),
+                    largest_difference<float>(maps(e), maps(first)));
+        const auto& m = e.result;
+        for (const auto& value : {m.image_auroc, m.pixel_auroc, m.pixel_ap, m.aupro, m.iap})
             if (value)
                 std::printf(" %8.4f", *value);
             else
@@ -182,25 +154,34 @@ void print(const samples& all, const std::vector<result>& results) {
 
 int compare(const arguments& a) {
     const auto file = load_safetensors(a.model);
-    const auto work = program::make_session({"cpu", "float", a.threads}, method_of(file));
     const auto items = data::list_test_items(a.data);
-    if (a.device == "cuda") // refused before the CPU computes for minutes
-        static_cast<void>(program::make_session({"cuda", "float", a.threads}, method_of(file)));
-    host_memory memory(std::make_shared<pool>());
-    const auto all = load(memory, items, work->describe(file).size);
-    std::vector<result> others, results;
-    if (!a.runtimes.empty()) // first: what is wrong with a command is soon known
-        by_command(a, all, others);
+    int size = 0;
     std::vector<program::way> ways;
     with_detector(method_of(file), [&]<template <class, class> class D>(detector_type<D>) {
+        size = describe_model<D>(file).size;
         ways = program::cpu_ways<D>(file, a.threads, a.plain);
     });
+    if (a.device == "cuda") // refused before the CPU computes for minutes
+        static_cast<void>(program::make_session({"cuda", "float", a.threads}, method_of(file)));
+    cpu::context ctx(1);
+    std::vector<result> others, results;
+    if (!a.runtimes.empty()) // first: what is wrong with a command is soon known
+        others = by_command(ctx, a, items, size);
     for (const auto& way : ways)
-        results.push_back(run(memory, way, all));
+        results.push_back(run(way.name, items.size(), [&](auto&& report) {
+            return evaluate(ctx, way.inspect, size, items, report);
+        }));
     if (a.device == "cuda")
-        on_gpu(a, file, items, results);
+        for (const bool bf16 : {false, true}) {
+            const auto work = program::make_session({"cuda", bf16 ? "bf16" : "float", a.threads},
+                                                    method_of(file));
+            work->load(file);
+            results.push_back(
+                run(bf16 ? "CUDA, bf16" : "CUDA, float (TF32)", items.size(),
+                    [&](auto&& report) { return work->evaluate(size, items, report); }));
+        }
     results.insert(results.end(), others.begin(), others.end());
-    print(all, results);
+    print(results);
     return 0;
 }
 
@@ -224,7 +205,5 @@ int main(int argc, char** argv) {
     app.add_option("--threads", a.threads, "of the CPU; 0: one per processor")
         ->check(program::thread_range)
         ->capture_default_str();
-    if (const int status = program::parse("pfad_conformance", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_conformance", [&] { return compare(a); });
+    return program::run("pfad_conformance", app, argc, argv, [&] { return compare(a); });
 }

@@ -5,9 +5,9 @@
 #include <pfad/data/labelled.hpp>
 #include <pfad/metrics/list.hpp>
 
-namespace {
+#include <cmath>
 
-using pfad::evaluation;
+namespace {
 
 /// Where the test pictures are: one of three ways to say it.
 struct test_options {
@@ -51,21 +51,19 @@ struct arguments {
     program::device_options device;
 };
 
-nlohmann::json
-to_json(const evaluation& e, const pfad::model_description& d, const program::evaluation_run& run) {
+nlohmann::json to_json(const program::evaluation_run& run) {
+    const auto& e = run.found;
     nlohmann::json j;
-    for (const auto& m : pfad::metrics::list) {
-        const auto& value = e.result.*m.value;
-        j[m.key] = value ? nlohmann::json(*value) : nlohmann::json(nullptr);
-    }
+    for (const auto& m : pfad::metrics::list)
+        j[m.key] = (e.result.*m.value).value_or(NAN); // which JSON has as null
     j["images"] = e.items.size();
     j["good"] = e.result.good;
     j["anomalous"] = e.result.anomalous;
     j["instances"] = e.result.instances;
     j["seconds"] = run.seconds;
-    j["protocol"] = run.protocol;
-    j["category"] = run.name;
-    j["threshold"] = d.threshold;
+    j["protocol"] = run.protocol();
+    j["category"] = run.category;
+    j["threshold"] = run.description.threshold;
     j["pictures"] = nlohmann::json::array();
     for (std::size_t i = 0; i < e.items.size(); ++i)
         j["pictures"].push_back({{"picture", program::picture_name(e.items[i])},
@@ -77,30 +75,20 @@ to_json(const evaluation& e, const pfad::model_description& d, const program::ev
     return j;
 }
 
-void write_text(const std::string& path, const std::string& text) {
-    pfad::write_atomically(
-        path, pfad::byte_span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
-}
-
 // Each picture with its heat map at its own size, in folders by kind.
-void write_maps(const evaluation& e,
-                const pfad::model_description& d,
-                double brightest,
-                const std::string& folder) {
+void write_maps(const program::evaluation_run& run, const std::string& folder) {
+    const auto& items = run.found.items;
     std::vector<std::filesystem::path> sources;
-    for (const auto& item : e.items)
+    for (const auto& item : items)
         sources.push_back(item.picture);
     program::result_paths paths(std::move(sources));
-    for (std::size_t i = 0; i < e.items.size(); ++i) {
-        const auto kind = std::filesystem::path(folder) / e.items[i].kind;
-        std::error_code problem;
-        std::filesystem::create_directories(kind, problem);
-        if (problem)
-            pfad::fail(pfad::errc::io, kind.string() + ": cannot be made: " + problem.message());
-        const auto picture = pfad::read_picture(e.items[i].picture.string());
-        pfad::write_png(paths.next(kind, e.items[i].picture),
-                        pfad::report::render_inspection(picture, program::map_of(e, i, d.size),
-                                                        d.threshold, brightest));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        const auto kind = std::filesystem::path(folder) / items[i].kind;
+        pfad::data::make_folder(kind);
+        const auto picture = pfad::read_picture(items[i].picture.string());
+        pfad::write_png(paths.next(kind, items[i].picture),
+                        pfad::report::render_inspection(
+                            picture, run.map(i), run.description.threshold, run.brightest()));
     }
 }
 
@@ -108,36 +96,28 @@ int evaluate(const arguments& a, const std::string& command) {
     auto items = a.test.list();
     const auto file = pfad::load_safetensors(a.model);
     const auto work = program::make_session(a.device, pfad::method_of(file));
-    const auto description = work->describe(file);
-    work->load(file);
-    const double brightest = work->scores().brightest(description.threshold);
+    program::evaluation_run run{*work, work->load(file), a.test.name(), a.model, command};
     program::progress progress(static_cast<int>(items.size()));
-    const auto e = work->evaluate(description.size, std::move(items),
-                                  [&](int done, int) { progress.show(done, 1, "evaluating"); });
-    const program::evaluation_run run{
-        a.test.name(),     a.model,
-        work->title(),     work->options(),
-        work->stages(),    pfad::evaluation_protocol(description.size, work->scores()),
-        brightest,         command,
-        progress.seconds()};
-    for (const auto& m : pfad::metrics::list) {
-        const auto& value = e.result.*m.value;
-        if (value)
+    run.found = work->evaluate(run.description.size, std::move(items),
+                               [&](int done, int) { progress.show(done, 1, "evaluating"); });
+    run.seconds = progress.seconds();
+    const auto& result = run.found.result;
+    for (const auto& m : pfad::metrics::list)
+        if (const auto& value = result.*m.value)
             std::printf("%-12s %.4f\n", m.title, *value);
         else
             std::printf("%-12s undefined\n", m.title);
-    }
-    if (!e.result.reason.empty())
-        std::printf("%s\n", e.result.reason.c_str());
-    std::printf("%s\n", run.protocol.c_str());
+    if (!result.reason.empty())
+        std::printf("%s\n", result.reason.c_str());
+    std::printf("%s\n", run.protocol().c_str());
     if (!a.maps.empty())
-        write_maps(e, description, brightest, a.maps);
+        write_maps(run, a.maps);
     if (!a.report.empty())
-        program::write_page(a.report, e, description, run);
+        program::write_page(a.report, run);
     if (!a.json.empty())
-        write_text(a.json, program::to_text(to_json(e, description, run), 2) + "\n");
+        pfad::write_atomically(a.json, program::to_text(to_json(run), 2) + "\n");
     if (a.record)
-        program::record_evaluation(file, e, description, run);
+        program::record_evaluation(file, run);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
         pfad::fail(pfad::errc::io, "standard output: cannot be written");
     return 0;
@@ -156,8 +136,6 @@ int main(int argc, char** argv) {
     app.add_flag("--record", a.record,
                  "keep the metrics and a preview in the model file, for pfad_info");
     a.device.add_to(app);
-    if (const int status = program::parse("pfad_evaluate", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_evaluate",
+    return program::run("pfad_evaluate", app, argc, argv,
                         [&] { return evaluate(a, program::command_line(argc, argv)); });
 }

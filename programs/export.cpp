@@ -1,14 +1,22 @@
 // pfad_export: a trained model as an ONNX file that inspects pictures by itself; DeSTSeg's checkpoints as
 // models of pfad.
-#include "session/export_onnx.hpp"
 #include "support/program.hpp"
 
 #include <pfad/core/host_memory.hpp>
+#include <pfad/detect/detector_file.hpp>
 #include <pfad/detectors/all.hpp>
 #include <pfad/detectors/destseg.hpp>
 
 #include <memory>
 #include <string>
+
+namespace pfad {
+
+/// Compiled in a unit for each detector.
+template <template <class, class> class D>
+void save_onnx(const std::string& path, D<float, host>& model, const model_description& d);
+
+} // namespace pfad
 
 namespace {
 
@@ -24,7 +32,7 @@ void write(const arguments& a,
     if (a.onnx.empty())
         pfad::save_model<D>(a.pfad, network, description);
     else
-        program::export_onnx<D>(a.onnx, network, description);
+        pfad::save_onnx<D>(a.onnx, network, description);
 }
 
 int run(const arguments& a) {
@@ -65,8 +73,6 @@ int main(int argc, char** argv) {
                    "pfad_threshold finds one");
     app.add_option("--onnx", a.onnx, "ONNX file to write");
     app.add_option("--pfad", a.pfad, "or: model of pfad to write");
-    if (const int status = program::parse("pfad_export", app, argc, argv); status >= 0)
-        return status;
     a.command = program::command_line(argc, argv);
-    return program::run("pfad_export", [&] { return run(a); });
+    return program::run("pfad_export", app, argc, argv, [&] { return run(a); });
 }

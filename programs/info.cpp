@@ -8,7 +8,6 @@
 #include <pfad/metrics/list.hpp>
 
 #include <cctype>
-#include <charconv>
 
 namespace {
 
@@ -50,12 +49,8 @@ nlohmann::json to_json(const model_facts& facts) {
     j["size"] = d.size;
     j["threshold"] = d.threshold;
     for (const auto& m : pfad::metrics::list)
-        if (const auto found = d.notes.find(m.key); found != d.notes.end()) {
-            double value = 0;
-            const char* const end = found->second.data() + found->second.size();
-            const bool defined = std::from_chars(found->second.data(), end, value).ptr == end;
-            j[m.key] = defined ? nlohmann::json(value) : nlohmann::json(nullptr);
-        }
+        if (const auto found = d.notes.find(m.key); found != d.notes.end())
+            j[m.key] = pfad::number_of(found->second); // null where it is undefined, a NaN
     j["preview"] = d.notes.contains("preview");
     return j;
 }
@@ -109,7 +104,5 @@ int main(int argc, char** argv) {
     app.add_option("model", a.model, "model.safetensors of pfad_train")->required();
     app.add_flag("--json", a.json, "as JSON");
     app.add_option("--preview", a.preview, "write the recorded preview to this file, a PNG");
-    if (const int status = program::parse("pfad_info", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_info", [&] { return info(a); });
+    return program::run("pfad_info", app, argc, argv, [&] { return info(a); });
 }

@@ -3,6 +3,7 @@
 #include "support/findings.hpp"
 #include "support/watch.hpp"
 
+#include <pfad/data/files.hpp>
 #include <pfad/report/heat_map.hpp>
 
 #include <algorithm>
@@ -27,18 +28,15 @@ public:
           work_(program::open_session(a.device, a.model)), out_(a.out), paths_(std::move(sources)) {
         if (a.threshold != 0)
             work_->set_threshold(a.threshold);
-        std::error_code problem;
         if (!out_.empty())
-            std::filesystem::create_directories(out_, problem);
-        if (problem)
-            pfad::fail(pfad::errc::io, out_ + ": the folder cannot be made: " + problem.message());
+            pfad::data::make_folder(out_);
     }
 
     /// Prints what is found in a picture, and writes its heat map first. Returns whether it has a
     /// defect.
     bool inspect(const std::string& name, const pfad::image_u8& picture) {
         const auto found = work_->inspect(picture, tiles_);
-        const auto range = work_->scores();
+        const auto range = work_->scores;
         const double threshold = work_->threshold();
         std::string to;
         if (!out_.empty()) {
@@ -123,7 +121,5 @@ int main(int argc, char** argv) {
     app.add_flag("--json", a.json, "one line of JSON a picture");
     a.tiles.add_to(app);
     a.device.add_to(app);
-    if (const int status = program::parse("pfad_inspect", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_inspect", [&] { return inspect(a); });
+    return program::run("pfad_inspect", app, argc, argv, [&] { return inspect(a); });
 }

@@ -10,9 +10,7 @@ int main(int argc, char** argv) {
     CLI::App app{"Writes OUT/flange (MVTec AD layout) and OUT/textures, all drawn by pfad."};
     app.add_option("--out", out, "folder")->required();
     app.add_option("--seed", seed, "other pictures");
-    if (const int status = program::parse("pfad_make_demo", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_make_demo", [&] {
+    return program::run("pfad_make_demo", app, argc, argv, [&] {
         pfad::data::make_demo_category(std::filesystem::path(out) / "flange", seed);
         pfad::data::make_demo_textures(std::filesystem::path(out) / "textures", seed);
         std::printf("%s/flange and %s/textures written\n", out.c_str(), out.c_str());

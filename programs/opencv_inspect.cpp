@@ -6,6 +6,7 @@
 #include "support/recording.hpp"
 #include "support/window.hpp"
 
+#include <pfad/data/files.hpp>
 #include <pfad/report/heat_map.hpp>
 
 #include <opencv2/core/utils/logger.hpp>
@@ -54,9 +55,9 @@ std::vector<std::filesystem::path> files_of(const arguments& a) {
 std::unique_ptr<program::frame_source>
 open_source(const arguments& a, const std::vector<std::filesystem::path>& files) {
     if (a.camera)
-        return std::make_unique<program::camera>(*a.camera);
+        return std::make_unique<program::captured_frames>(*a.camera);
     if (files.size() == 1 && !pfad::data::is_picture_name(files[0]))
-        return std::make_unique<program::video>(a.source);
+        return std::make_unique<program::captured_frames>(a.source);
     return std::make_unique<program::picture_files>(files);
 }
 
@@ -93,13 +94,10 @@ public:
         for (const auto& source : sources)
             if (std::filesystem::equivalent(source, out_, problem))
                 pfad::fail(pfad::errc::io, out_ + ": is what is read; choose another file");
-        problem.clear();
         if (program::codec_of(out_))
             video_.emplace(out_);
         else
-            std::filesystem::create_directories(out_, problem);
-        if (problem)
-            pfad::fail(pfad::errc::io, out_ + ": the folder cannot be made: " + problem.message());
+            pfad::data::make_folder(out_);
     }
 
     /// Returns the path of the picture's own file, if it has one.
@@ -151,7 +149,7 @@ bool inspect_all(program::session& work,
                  results& out,
                  program::window* window) {
     const bool live = source.rate() > 0;
-    const auto range = work.scores();
+    const auto range = work.scores;
     const double threshold = work.threshold();
     bool defect = false, left = false;
     program::frame f;
@@ -181,6 +179,7 @@ bool inspect_all(program::session& work,
 }
 
 int inspect(const arguments& a) {
+    silence_opencv();
     if (a.source.empty() == !a.camera.has_value())
         pfad::fail(pfad::errc::value, "give a folder, a picture or a video, or a --camera");
     const auto files = files_of(a);
@@ -232,8 +231,5 @@ int main(int argc, char** argv) {
     app.add_option("--threshold", a.threshold, "instead of the model's")
         ->check(CLI::PositiveNumber);
     a.device.add_to(app);
-    if (const int status = program::parse("pfad_opencv_inspect", app, argc, argv); status >= 0)
-        return status;
-    silence_opencv();
-    return program::run("pfad_opencv_inspect", [&] { return inspect(a); });
+    return program::run("pfad_opencv_inspect", app, argc, argv, [&] { return inspect(a); });
 }

@@ -47,7 +47,7 @@ int choose(const arguments& a, const std::string& command) {
     const auto work = program::make_session(a.device, pfad::method_of(file));
     work->open(file);
     const double before = work->threshold();
-    const auto range = work->scores();
+    const auto range = work->scores;
     program::progress progress(static_cast<int>(good.size() + bad.size()));
     int done = 0;
     const auto scores_of = [&](const std::vector<std::filesystem::path>& pictures) {
@@ -66,7 +66,7 @@ int choose(const arguments& a, const std::string& command) {
     file.metadata["threshold"] = pfad::exact_text(threshold);
     file.metadata["threshold_command"] = command;
     file.metadata.erase("preview"); // it shows outlines at the threshold before
-    pfad::save_edited(a.out, file);
+    pfad::save_safetensors(a.out, file.tensors, file.metadata);
     print_range("good", good_scores, threshold, range);
     if (!bad.empty()) {
         print_range("bad", bad_scores, threshold, range);
@@ -95,8 +95,6 @@ int main(int argc, char** argv) {
     app.add_option("--out", a.out, "the new model file")->required();
     a.tiles.add_to(app);
     a.device.add_to(app);
-    if (const int status = program::parse("pfad_threshold", app, argc, argv); status >= 0)
-        return status;
-    return program::run("pfad_threshold",
+    return program::run("pfad_threshold", app, argc, argv,
                         [&] { return choose(a, program::command_line(argc, argv)); });
 }

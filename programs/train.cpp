@@ -24,9 +24,8 @@ namespace {
 struct arguments {
     std::string method = "pfadseg";
     std::string data, textures, teacher, from, out;
-    pfad::train::run_options run;
+    program::training_input input;
     program::device_options device;
-    bool resume = false;
     std::string rotate = "auto";
     std::set<std::string> given;            // options that were
     std::optional<pfad::state_dict> start;  // the model of --from
@@ -80,24 +79,19 @@ void add_method_options(CLI::App& app, program::session& work) {
                std::string(o.meaning))
             ->type_name(kind)
             ->default_str(pfad::value_text(o))
-            ->group("Options of " + work.title());
+            ->group("Options of " + work.title);
     }
 }
 
-int read_arguments(int argc, char** argv, arguments& a) {
-    read_method(argc, argv, a);
-    CLI::App app{"Trains a detector on the good pictures of a category (CATEGORY/train/good)."};
+void add_options(CLI::App& app, arguments& a) {
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    std::string methods;
-    for (const auto& name : pfad::method_names())
-        methods += (methods.empty() ? "" : ", ") + name;
-    auto& t = a.run;
-    app.add_option("--method", a.method, methods + "; each has options of its own")
+    auto& run = a.input.run;
+    app.add_option("--method", a.method, pfad::method_names() + "; each has options of its own")
         ->capture_default_str();
     app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
     auto* const textures =
         app.add_option("--textures", a.textures, "folder of pictures to paint anomalies with");
-    if (a.work->needs_textures())
+    if (a.work->needs_textures)
         textures->required();
     app.add_option(
         "--teacher", a.teacher,
@@ -106,24 +100,20 @@ int read_arguments(int argc, char** argv, arguments& a) {
     app.add_option("--from", a.from,
                    "a model to go on from: its method, weights, teacher, network and size");
     app.add_option("--out", a.out, "folder for model.safetensors and log.jsonl")->required();
-    app.add_option("--size", t.size, "pictures are resized to SIZE x SIZE")->capture_default_str();
+    app.add_option("--size", run.size, "pictures are resized to SIZE x SIZE")
+        ->capture_default_str();
     app.add_option(
            "--rotate", a.rotate,
            "turn training pictures: none, slight, full, or auto (by the name of an MVTec AD "
            "category, else none)")
         ->check(CLI::IsMember({"none", "slight", "full", "auto"}))
         ->capture_default_str();
-    app.add_option("--seed", t.seed, "of weights and samples")->capture_default_str();
+    app.add_option("--seed", run.seed, "of weights and samples")->capture_default_str();
     a.device.add_to(app);
-    app.add_option("--checkpoint-every", t.checkpoint_every, "iterations; 0: never")
+    app.add_option("--checkpoint-every", run.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
-    app.add_flag("--resume", a.resume, "continue the run in OUT from its checkpoint");
+    app.add_flag("--resume", a.input.resume, "continue the run in OUT from its checkpoint");
     add_method_options(app, *a.work);
-    const int status = program::parse("pfad_train", app, argc, argv);
-    for (const auto* const option : app.get_options())
-        if (option->count() > 0)
-            a.given.insert(option->get_name());
-    return status;
 }
 
 /// Loads the model of --from, whose network, size and name of the teacher become the run's. Throws
@@ -137,38 +127,38 @@ void start_from(arguments& a) {
     };
     agree("--teacher", false);
     agree("--layer-scale", false);
-    const int size = a.work->describe(file).size;
-    agree("--size", a.run.size == size);
     // Options of training are those of this run, not those of the model's.
     std::map<std::string, std::string> wanted;
     for (const auto& o : a.work->options())
         wanted[std::string(o.name)] = pfad::value_text(o);
-    a.work->load(file);
+    const int size = a.work->load(file).size;
+    agree("--size", a.input.run.size == size);
     for (const auto& o : a.work->options())
         if (o.kind == pfad::option_kind::network)
             agree(flag_of(o.name), wanted[std::string(o.name)] == pfad::value_text(o));
         else
             static_cast<void>(pfad::set_value(o, wanted[std::string(o.name)]));
-    a.run.size = size;
+    a.input.run.size = size;
     const auto note = file.metadata.find("teacher");
     a.teacher = note != file.metadata.end() ? note->second : a.from;
     std::uint64_t hash = 0; // of the weights alone: what the file says beside them may change
     for (const auto& [name, entry] : file.tensors)
         hash = 31 * hash + pfad::hash_name({reinterpret_cast<const char*>(entry.bytes.data()),
                                             entry.bytes.size()});
-    a.run.start = std::to_string(hash);
+    a.input.run.start = std::to_string(hash);
 }
 
 /// The network as it is at the start.
-void make_network(arguments& a, const program::pictures& good) {
+void make_network(arguments& a) {
     if (a.start) {
         start_from(a);
         a.start.reset();
         return;
     }
-    a.work->make(a.run.seed);
+    const auto& run = a.input.run;
+    a.work->make(run.seed);
     if (a.teacher == "random")
-        a.work->make_pretrained(a.run.size, a.run.seed, good, a.device.threads);
+        a.work->make_pretrained(run.size, run.seed, a.input.good, a.device.threads);
     else
         a.work->load_pretrained(a.teacher);
 }
@@ -184,7 +174,7 @@ pfad::data::rotation rotation_of(const arguments& a) {
     auto folder = std::filesystem::path(a.data);
     if (!folder.has_filename())
         folder = folder.parent_path();
-    return pfad::data::mvtec_rotation(folder.filename().string()).value_or(rotation::none);
+    return pfad::data::mvtec_rotation(folder.filename().string());
 }
 
 nlohmann::json log_line(const pfad::train::training_step& step) {
@@ -211,64 +201,54 @@ int train(arguments& a, const std::string& command) {
     if (!a.start && a.teacher.empty())
         pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
     program::keep_apart(a.out + "/model.safetensors", a.from);
-    a.run.rotate = rotation_of(a);
-    a.run.check();
-    const std::string checkpoint = a.out + "/checkpoint.safetensors";
-    if (!a.resume && std::filesystem::exists(checkpoint))
-        pfad::fail(pfad::errc::io, checkpoint + ": is of a run that was stopped; go on with "
-                                                "--resume, or remove it to begin again");
-    program::training_input input;
+    auto& input = a.input;
+    auto& run = input.run;
+    run.rotate = rotation_of(a);
+    run.check();
+    input.checkpoint = a.out + "/checkpoint.safetensors";
+    if (!input.resume && std::filesystem::exists(input.checkpoint))
+        pfad::fail(pfad::errc::io, input.checkpoint + ": is of a run that was stopped; go on with "
+                                                      "--resume, or remove it to begin again");
     input.good = pfad::data::list_training_pictures(a.data);
-    input.checkpoint = checkpoint;
-    input.resume = a.resume;
-    if (a.work->needs_textures())
+    if (a.work->needs_textures)
         input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)
-        a.work->check(a.run.size);
-    make_network(a, input.good);
-    a.work->check(a.run.size);
-    input.run = a.run;
+        a.work->check(run.size);
+    make_network(a);
+    a.work->check(run.size);
 
-    std::error_code problem;
-    std::filesystem::create_directories(a.out, problem);
-    if (problem)
-        pfad::fail(pfad::errc::io, a.out + ": the folder cannot be made: " + problem.message());
+    pfad::data::make_folder(a.out);
     const auto stages = a.work->stages();
     std::optional<program::run_log> log; // made once every picture has been opened
     program::progress progress(static_cast<int>(pfad::iterations_of(stages)));
-    int first = 0, batch = 0;
+    int batch = 0;
     for (const auto& o : a.work->options())
         if (o.name == "batch")
             batch = *std::get<int*>(o.value);
-    a.work->train(
-        input,
-        [&](int iteration) {
-            first = iteration;
-            std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to "
-                        "train\n",
-                        input.good.size(), input.textures.size(), a.run.size, a.run.size, batch,
-                        static_cast<long long>(a.work->trained_values()));
-        },
-        [&](const pfad::train::training_step& step) {
-            if (!log)
-                log.emplace(a.out + "/log.jsonl", first);
-            log->add(log_line(step), step.saved);
-            progress.show(step.iteration + 1, batch, losses(stages, step));
-        });
+    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
+                input.good.size(), input.textures.size(), run.size, run.size, batch,
+                static_cast<long long>(a.work->trained_values()));
+    a.work->train(input, [&](const pfad::train::training_step& step) {
+        if (!log)
+            log.emplace(a.out + "/log.jsonl", step.iteration);
+        log->add(log_line(step), step.saved);
+        progress.show(step.iteration + 1, batch, losses(stages, step));
+    });
 
-    pfad::model_description description{a.method, a.run.size, 0, {}};
-    description.threshold = a.work->calibrate_threshold(a.run.size, input.good);
+    pfad::model_description description{a.method, run.size, 0, {}};
+    description.threshold = a.work->calibrate_threshold(run.size, input.good);
     description.notes["command"] = command;
     description.notes["teacher"] =
         a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
-    description.notes["seed"] = std::to_string(a.run.seed);
+    description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
     description.notes["training_seconds"] = std::to_string(progress.seconds());
     a.work->save(a.out + "/model.safetensors", description);
-    std::filesystem::remove(checkpoint, problem);
+    std::error_code ignored;
+    std::filesystem::remove(input.checkpoint, ignored);
     std::printf("%s/model.safetensors written after %.0f s; threshold %s from %zu good pictures\n",
                 a.out.c_str(), progress.seconds(),
-                program::score_text(description.threshold, a.work->scores()).c_str(),
+                program::score_text(description.threshold, a.work->scores).c_str(),
                 input.good.size());
     return 0;
 }
@@ -278,8 +258,14 @@ int train(arguments& a, const std::string& command) {
 int main(int argc, char** argv) {
     return program::run("pfad_train", [&] {
         arguments a;
-        if (const int status = read_arguments(argc, argv, a); status >= 0)
-            return status;
-        return train(a, program::command_line(argc, argv));
+        read_method(argc, argv, a);
+        CLI::App app{"Trains a detector on the good pictures of a category (CATEGORY/train/good)."};
+        add_options(app, a);
+        return program::run("pfad_train", app, argc, argv, [&] {
+            for (const auto* const option : app.get_options())
+                if (option->count() > 0)
+                    a.given.insert(option->get_name());
+            return train(a, program::command_line(argc, argv));
+        });
     });
 }

@@ -4,7 +4,6 @@
 #include "session.hpp"
 #include "support/program.hpp"
 
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,9 +39,8 @@ struct tiles_option {
                        "inspect in overlapping tiles of this side, in pixels of the picture; 0: of "
                        "the model's size")
             ->check([](const std::string& text) {
-                int value = 0; // what is no number is told by CLI11
-                std::from_chars(text.data(), text.data() + text.size(), value);
-                return value == 0 || value >= 32 ? "" : "a tile's side is 0 or at least 32 pixels";
+                const double value = pfad::number_of(text); // what is none is told by CLI11
+                return value < 32 && value != 0 ? "a tile's side is 0 or at least 32 pixels" : "";
             });
     }
 };

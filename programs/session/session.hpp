@@ -32,23 +32,20 @@ struct training_input {
 struct session {
     virtual ~session() = default;
 
-    /// For people, such as "PFADSeg".
-    [[nodiscard]] virtual std::string title() const = 0;
+    std::string title;        ///< for people, such as "PFADSeg"
+    pfad::score_range scores; ///< of the method
+    bool needs_textures = false;
+
     /// Of the network; they may be set before make(), and those of training after load().
     virtual pfad::option_list options() = 0;
     [[nodiscard]] virtual std::vector<pfad::stage_facts> stages() const = 0;
-    [[nodiscard]] virtual pfad::score_range scores() const = 0;
-    [[nodiscard]] virtual bool needs_textures() const = 0;
     /// Throws errc::value for options that do not go with pictures of this size.
     virtual void check(int size) const = 0;
 
-    /// What a model file of the method says beside weights and options.
-    [[nodiscard]] virtual pfad::model_description describe(const pfad::state_dict& file) const = 0;
-
     /// A new network.
     virtual void make(std::uint64_t seed) = 0;
-    /// That of a model file.
-    virtual void load(const pfad::state_dict& file) = 0;
+    /// That of a model file. Returns what that says beside weights and options.
+    virtual pfad::model_description load(const pfad::state_dict& file) = 0;
     /// Its pretrained parts from a file, or at random.
     virtual void load_pretrained(const std::string& file) = 0;
     virtual void
@@ -57,10 +54,8 @@ struct session {
     virtual std::int64_t trained_values() = 0;
     virtual void save(const std::string& path, const pfad::model_description& description) = 0;
 
-    /// begin(first iteration) is called before the first picture is opened, report after every
-    /// iteration.
+    /// report is called after every iteration, once every picture has been opened.
     virtual void train(const training_input& input,
-                       const std::function<void(int)>& begin,
                        const std::function<void(const pfad::train::training_step&)>& report) = 0;
     virtual double calibrate_threshold(int size, const pictures& good) = 0;
     virtual pfad::evaluation evaluate(int size,

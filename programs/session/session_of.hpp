@@ -21,36 +21,29 @@ public:
     session_of(const std::string& method, int number) : number_(number) {
         for (const auto& one : network::methods())
             if (one.name == method) {
-                title_ = one.title;
+                title = one.title;
                 options_ = one.options;
             }
+        scores = network::scores;
+        needs_textures = pfad::needs_textures(network::stages(options_));
     }
 
-    [[nodiscard]] std::string title() const override { return title_; }
     pfad::option_list options() override {
         return model_ ? model_->options.list() : options_.list();
     }
     [[nodiscard]] std::vector<pfad::stage_facts> stages() const override {
         return pfad::facts_of(network::stages(model_ ? model_->options : options_));
     }
-    [[nodiscard]] pfad::score_range scores() const override { return network::scores; }
-    [[nodiscard]] bool needs_textures() const override {
-        return std::apply(
-            [](const auto&... one) { return (decltype(one.recipe)::needs_textures || ...); },
-            network::stages(options_));
-    }
     void check(int size) const override { (model_ ? model_->options : options_).check(size); }
-
-    [[nodiscard]] pfad::model_description describe(const pfad::state_dict& file) const override {
-        return pfad::describe_model<D>(file);
-    }
 
     void make(std::uint64_t seed) override {
         model_ = std::make_unique<network>(memory_, options_);
         model_->initialise(seed);
     }
-    void load(const pfad::state_dict& file) override {
-        model_ = std::make_unique<network>(pfad::load_model<D>(memory_, file).network);
+    pfad::model_description load(const pfad::state_dict& file) override {
+        auto model = pfad::load_model<D>(memory_, file);
+        model_ = std::make_unique<network>(std::move(model.network));
+        return std::move(model.description);
     }
     void load_pretrained(const std::string& file) override { pfad::load_pretrained(*model_, file); }
     void make_pretrained(int size, std::uint64_t seed, const pictures& good, int threads) override {
@@ -73,13 +66,11 @@ public:
     }
 
     void train(const training_input& input,
-               const std::function<void(int)>& begin,
                const std::function<void(const pfad::train::training_step&)>& report) override {
         pfad::train::trainer<Context, D, T> trainer(context(), *model_, input.run, input.good,
                                                     input.textures, input.checkpoint);
         if (input.resume)
             trainer.resume();
-        begin(trainer.iteration());
         trainer.run(report);
     }
     double calibrate_threshold(int size, const pictures& good) override {
@@ -113,7 +104,6 @@ private:
         return *context_;
     }
 
-    std::string title_;
     decltype(network::methods().front().options) options_; // of the network to be made
     pfad::host_memory memory_{std::make_shared<pfad::pool>()};
     std::unique_ptr<network> model_;

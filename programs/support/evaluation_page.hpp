@@ -1,11 +1,9 @@
 // The page of pfad_evaluate: what was run, metrics, losses and pictures.
 #pragma once
 
-#include <pfad/data/mvtec.hpp>
-#include <pfad/detect/detector_file.hpp>
-#include <pfad/evaluate/evaluator.hpp>
+#include "session/session.hpp"
+
 #include <pfad/io/image.hpp>
-#include <pfad/metrics/list.hpp>
 #include <pfad/report/page.hpp>
 
 #include <nlohmann/json.hpp>
@@ -14,35 +12,36 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace program {
 
-using pfad::evaluation;
-
-/// What an evaluation was made of.
+/// A model that has been tested.
 struct evaluation_run {
-    std::string name;                      ///< of the category
-    std::string model;                     ///< its file
-    std::string title;                     ///< of the method
-    pfad::option_list options;             ///< of the network
-    std::vector<pfad::stage_facts> stages; ///< of its training
-    std::string protocol;                  ///< see evaluation_protocol
-    double brightest = 1;                  ///< see score_range
+    session& work;                       ///< with the network
+    pfad::model_description description; ///< of the model
+    std::string category;                ///< its name
+    std::string model;                   ///< its file
     std::string command;
+    pfad::evaluation found = {};
     double seconds = 0;
+
+    [[nodiscard]] std::string protocol() const {
+        return pfad::evaluation_protocol(description.size, work.scores);
+    }
+    /// See score_range.
+    [[nodiscard]] double brightest() const { return work.scores.brightest(description.threshold); }
+    /// Of a picture, by its place among the items.
+    [[nodiscard]] pfad::in<float, 2> map(std::size_t i) const {
+        const std::int64_t side = description.size;
+        return {found.maps.data() + static_cast<std::int64_t>(i) * side * side, {{side, side}}};
+    }
 };
 
 inline std::string picture_name(const pfad::data::test_item& item) {
     return item.kind + "/" + item.picture.filename().string();
-}
-
-inline pfad::in<float, 2> map_of(const evaluation& e, std::size_t i, int size) {
-    return {e.maps.data() + static_cast<std::int64_t>(i) * size * size, {{size, size}}};
 }
 
 // The losses of the run that made the model, where its log lies beside it: a chart a stage.
@@ -73,7 +72,7 @@ read_losses(const std::string& model, const std::vector<pfad::stage_facts>& stag
 }
 
 // The gallery: the clearest and the hardest of each kind, so that a reader sees failures too.
-inline std::vector<std::size_t> gallery_order(const evaluation& e) {
+inline std::vector<std::size_t> gallery_order(const pfad::evaluation& e) {
     std::vector<std::size_t> chosen;
     std::set<std::string> kinds;
     for (const auto& item : e.items)
@@ -92,17 +91,16 @@ inline std::vector<std::size_t> gallery_order(const evaluation& e) {
     return chosen;
 }
 
-inline void write_page(const std::string& path,
-                       const evaluation& e,
-                       const pfad::model_description& d,
-                       const evaluation_run& run) {
-    pfad::report::report_data page;
+inline void write_page(const std::string& path, const evaluation_run& run) {
+    const auto& e = run.found;
+    const auto& d = run.description;
     const auto note = [&](const char* key) {
         const auto found = d.notes.find(key);
         return found == d.notes.end() ? std::string("unknown") : found->second;
     };
-    page.title = "pfad: " + run.name;
-    page.summary = run.title + ", trained on " + note("training_pictures") +
+    pfad::report::report_data page;
+    page.title = "pfad: " + run.category;
+    page.summary = run.work.title + ", trained on " + note("training_pictures") +
                    " good pictures alone, tested on " + std::to_string(e.items.size()) +
                    " new ones.";
     if (note("teacher") == "random")
@@ -111,54 +109,45 @@ inline void write_page(const std::string& path,
     const std::time_t now = std::time(nullptr);
     std::strftime(date, sizeof date, "%Y-%m-%d %H:%M", std::localtime(&now));
     std::string network;
-    for (const auto& o : run.options)
+    for (const auto& o : run.work.options())
         if (o.kind == pfad::option_kind::network)
             network += (network.empty() ? "" : ", ") + std::string(o.name) + " " + value_text(o);
     page.run = {{"training", note("command")},
                 {"evaluation", run.command},
-                {"method", run.title},
+                {"method", run.work.title},
                 {"teacher", note("teacher")},
                 {"training took", note("training_seconds") + " s"},
                 {"evaluation took", std::to_string(run.seconds) + " s"},
                 {"date", date}};
     if (!network.empty())
         page.run.insert(page.run.begin() + 3, {"network", network});
-    char text[32];
-    for (const auto& m : pfad::metrics::list)
-        if (const auto& value = e.result.*m.value) {
-            std::snprintf(text, sizeof text, "%.3f", *value);
-            page.cards.push_back({m.title, text, ""});
-        }
-    page.charts = read_losses(run.model, run.stages);
-    page.categories = {{run.name, e.result}};
-    page.protocol = run.protocol;
-    if (run.brightest != 1)
+    page.charts = read_losses(run.model, run.work.stages());
+    page.category = run.category;
+    page.result = e.result;
+    page.protocol = run.protocol();
+    const double brightest = run.brightest();
+    if (brightest != 1)
         page.protocol += " Scores are drawn as shares of four thresholds, those above it at 1.";
     // On the scale of heat maps, whose end is 1.
-    const auto shown = [&](double score) { return std::min(score / run.brightest, 1.0); };
-    page.scores.threshold = shown(d.threshold);
+    const auto shown = [&](double score) { return std::min(score / brightest, 1.0); };
+    page.threshold = shown(d.threshold);
     for (std::size_t i = 0; i < e.items.size(); ++i)
-        (e.labels[i] ? page.scores.anomalous : page.scores.good).push_back(shown(e.scores[i]));
+        (e.labels[i] ? page.anomalous : page.good).push_back(shown(e.scores[i]));
     for (const std::size_t i : gallery_order(e)) {
         const auto picture = pfad::read_picture(e.items[i].picture.string());
         const auto mask = e.masks.begin() + static_cast<std::ptrdiff_t>(i) * d.size * d.size;
         const std::vector<float> truth(mask, mask + static_cast<std::ptrdiff_t>(d.size) * d.size);
         const bool known = !e.labels[i] || !e.items[i].mask.empty();
-        pfad::report::report_entry entry;
-        entry.caption = picture_name(e.items[i]);
-        entry.score = shown(e.scores[i]);
-        entry.threshold = shown(d.threshold);
-        if (run.brightest != 1) {
-            std::snprintf(text, sizeof text, "%.3g", e.scores[i]);
-            entry.score_text = text;
-        }
-        entry.anomalous = e.labels[i] != 0;
-        entry.panels = pfad::report::gallery_panels(
-            picture, map_of(e, i, d.size),
-            known ? pfad::view<const float, 2>{truth.data(), {{d.size, d.size}}}
-                  : pfad::view<const float, 2>{},
-            d.threshold, run.brightest);
-        page.gallery.push_back(std::move(entry));
+        page.gallery.push_back(
+            {.caption = picture_name(e.items[i]),
+             .score = shown(e.scores[i]),
+             .score_text = brightest == 1 ? "" : pfad::report::brief(e.scores[i], 3),
+             .anomalous = e.labels[i] != 0,
+             .panels = pfad::report::gallery_panels(
+                 picture, run.map(i),
+                 known ? pfad::in<float, 2>{truth.data(), {{d.size, d.size}}}
+                       : pfad::in<float, 2>{},
+                 d.threshold, brightest)});
     }
     pfad::report::write_report(path, page);
 }

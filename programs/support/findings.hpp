@@ -10,6 +10,12 @@
 #include <string>
 #include <vector>
 
+namespace pfad::detect {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(region, left, top, width, height, area, peak, mean)
+
+} // namespace pfad::detect
+
 namespace program {
 
 /// How many regions there are, and where the largest is: "3 regions, the largest 41x17 at (120, 88)".
@@ -49,15 +55,7 @@ inline nlohmann::json json_line(const std::string& name,
                            {"threshold", threshold},
                            {"defect", found.defect}};
     line["heat_map"] = heat_map.empty() ? nlohmann::json(nullptr) : nlohmann::json(heat_map);
-    line["regions"] = nlohmann::json::array();
-    for (const auto& r : found.regions)
-        line["regions"].push_back({{"left", r.left},
-                                   {"top", r.top},
-                                   {"width", r.width},
-                                   {"height", r.height},
-                                   {"area", r.area},
-                                   {"peak", r.peak},
-                                   {"mean", r.mean}});
+    line["regions"] = found.regions;
     return line;
 }
 

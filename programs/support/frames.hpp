@@ -56,8 +56,29 @@ private:
 };
 
 /// Frames that OpenCV captures. They stay where they are: a cv::Mat is seen as a picture_view.
-class captured_frames : public frame_source {
+class captured_frames final : public frame_source {
 public:
+    /// Of a camera, by OpenCV's number. It has no end but that the caller stops.
+    explicit captured_frames(int camera)
+        : name_("camera " + std::to_string(camera)), stem_("camera" + std::to_string(camera)),
+          endless_(true) {
+        if (!capture_.open(camera))
+            pfad::fail(pfad::errc::io, name_ + ": cannot be opened");
+    }
+    /// Of a video file.
+    explicit captured_frames(const std::string& video)
+        : name_(video), stem_(std::filesystem::path(video).stem().string()) {
+        const std::uint64_t size = std::filesystem::file_size(video);
+        const auto whole = whole_size(video);
+        if (whole && *whole > size)
+            cut_ = video + ": is truncated, " + std::to_string(size) + " of at least " +
+                   std::to_string(*whole) + " bytes are there: ";
+        // No other of OpenCV's readers: the options that silence_opencv() sets are FFmpeg's.
+        if (!capture_.open(video, cv::CAP_FFMPEG))
+            pfad::fail(pfad::errc::io, cut_.empty() ? video + ": is no video that OpenCV reads"
+                                                    : cut_ + "no frame of it can be read");
+    }
+
     bool next(frame& f) override {
         if (!capture_.read(mat_))
             return false;
@@ -71,54 +92,10 @@ public:
                      static_cast<std::ptrdiff_t>(mat_.step)};
         return true;
     }
-    /// 25 where the source does not know.
-    [[nodiscard]] double rate() const override {
-        const double rate = capture_.get(cv::CAP_PROP_FPS);
-        return rate >= 1 && rate <= 1000 ? rate : 25;
-    }
-
-protected:
-    captured_frames(std::string name, std::string stem)
-        : name_(std::move(name)), stem_(std::move(stem)) {}
-
-    cv::VideoCapture capture_;
-    std::string name_, stem_;
-    std::int64_t count_ = 0;
-
-private:
-    cv::Mat mat_;
-};
-
-/// A camera by OpenCV's number. It has no end but that the caller stops.
-class camera final : public captured_frames {
-public:
-    explicit camera(int number)
-        : captured_frames("camera " + std::to_string(number), "camera" + std::to_string(number)) {
-        if (!capture_.open(number))
-            pfad::fail(pfad::errc::io, name_ + ": cannot be opened");
-    }
     void expect_end() const override {
-        pfad::fail(pfad::errc::io,
-                   name_ + ": gives no frame after " + std::to_string(count_) + " of them");
-    }
-};
-
-/// A video file.
-class video final : public captured_frames {
-public:
-    explicit video(const std::string& path)
-        : captured_frames(path, std::filesystem::path(path).stem().string()) {
-        const std::uint64_t size = std::filesystem::file_size(path);
-        const auto whole = whole_size(path);
-        if (whole && *whole > size)
-            cut_ = path + ": is truncated, " + std::to_string(size) + " of at least " +
-                   std::to_string(*whole) + " bytes are there: ";
-        // No other of OpenCV's readers: the options that silence_opencv() sets are FFmpeg's.
-        if (!capture_.open(path, cv::CAP_FFMPEG))
-            pfad::fail(pfad::errc::io, cut_.empty() ? path + ": is no video that OpenCV reads"
-                                                    : cut_ + "no frame of it can be read");
-    }
-    void expect_end() const override {
+        if (endless_)
+            pfad::fail(pfad::errc::io,
+                       name_ + ": gives no frame after " + std::to_string(count_) + " of them");
         if (cut_.empty() && count_ == 0)
             pfad::fail(pfad::errc::io, name_ + ": has no frame that OpenCV reads");
         if (cut_.empty())
@@ -131,9 +108,19 @@ public:
                                                   " is not whole"
                                             : "there is no whole frame " + next));
     }
+    /// 25 where the source does not know.
+    [[nodiscard]] double rate() const override {
+        const double rate = capture_.get(cv::CAP_PROP_FPS);
+        return rate >= 1 && rate <= 1000 ? rate : 25;
+    }
 
 private:
+    cv::VideoCapture capture_;
+    std::string name_, stem_;
+    bool endless_ = false;
     std::string cut_; ///< the beginning of the sentence; empty where nothing is known to be missing
+    std::int64_t count_ = 0;
+    cv::Mat mat_;
 };
 
 } // namespace program

@@ -40,18 +40,18 @@ int run(const char* name, F&& f) {
     return 2;
 }
 
-/// Reads the command line. Returns -1 to go on, else main's value: 0 after --help, 2 for arguments
-/// that are wrong, which are told in one sentence.
-inline int parse(const char* name, CLI::App& app, int argc, char** argv) {
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& e) {
-        if (e.get_exit_code() == 0)
-            return app.exit(e);
-        std::fprintf(stderr, "%s: %s\n", name, e.what());
-        return 2;
-    }
-    return -1;
+/// Reads the command line before it runs f. Arguments that are wrong are an error like any other; after
+/// --help f does not run.
+template <class F>
+int run(const char* name, CLI::App& app, int argc, char** argv, F&& f) {
+    return run(name, [&] {
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::Success& help) {
+            return app.exit(help);
+        }
+        return f();
+    });
 }
 
 /// A line on standard output, at once: whoever reads it may wait for it.

@@ -10,24 +10,24 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("mvtec_rotation: fifteen categories, others are the caller's to decide [data]") {
+TEST_CASE("mvtec_rotation: fifteen categories, others do not turn", "[data]") {
     CHECK(mvtec_rotation("screw") == rotation::full);
     CHECK(mvtec_rotation("hazelnut") == rotation::full);
     CHECK(mvtec_rotation("zipper") == rotation::slight);
     CHECK(mvtec_rotation("transistor") == rotation::none);
-    CHECK_FALSE(mvtec_rotation("flange").has_value());
-    CHECK_FALSE(mvtec_rotation("").has_value());
+    CHECK(mvtec_rotation("flange") == rotation::none);
+    CHECK(mvtec_rotation("") == rotation::none);
     int counts[3] = {};
     for (const char* const name :
          {"bottle", "cable", "capsule", "carpet", "grid", "hazelnut", "leather", "metal_nut",
           "pill", "screw", "tile", "toothbrush", "transistor", "wood", "zipper"})
-        ++counts[static_cast<int>(mvtec_rotation(name).value())];
+        ++counts[static_cast<int>(mvtec_rotation(name))];
     CHECK(counts[0] == 5);
     CHECK(counts[1] == 3);
     CHECK(counts[2] == 7);
 }
 
-TEST_CASE("draw_rotation: quarter turns only in full, small angles in both [data]") {
+TEST_CASE("draw_rotation: quarter turns only in full, small angles in both", "[data]") {
     random_stream random(3, "test");
     int quarters[4] = {};
     double low = 0, high = 0;
@@ -47,14 +47,14 @@ TEST_CASE("draw_rotation: quarter turns only in full, small angles in both [data
     CHECK((high < 5 && high > 4.9));
 }
 
-TEST_CASE("draw_anomaly: every lattice occurs, opacities keep to their range [data]") {
+TEST_CASE("draw_anomaly: every lattice occurs, opacities keep to their range", "[data]") {
     random_stream random(4, "test");
     std::vector<float> angles(lattice_capacity);
     std::set<std::pair<int, int>> lattices;
     float low = 1, high = 0, mean = 0;
     constexpr int count = 1000;
     for (int i = 0; i < count; ++i) {
-        const auto drawn = draw_anomaly(paper_opacity, random, angles.data());
+        const auto drawn = draw_anomaly({}, random, angles.data());
         lattices.insert({drawn.cells_down, drawn.cells_across});
         CHECK(std::abs(drawn.turn) <= 90);
         low = std::min(low, drawn.opacity);
@@ -68,14 +68,14 @@ TEST_CASE("draw_anomaly: every lattice occurs, opacities keep to their range [da
     CHECK((high <= 1 && high > 0.99f));
     CHECK(std::abs(mean - 0.575f) < 0.04f);
     for (int i = 0; i < count; ++i)
-        CHECK(draw_anomaly(code_opacity, random, angles.data()).opacity >= 0.2f);
+        CHECK(draw_anomaly({.low = 0.2}, random, angles.data()).opacity >= 0.2f);
 }
 
-TEST_CASE("draw_anomaly: angles cover the circle and stay inside their array [data]") {
+TEST_CASE("draw_anomaly: angles cover the circle and stay inside their array", "[data]") {
     std::vector<float> angles(lattice_capacity + 1, -1.0f);
     for (std::uint64_t stream = 0; stream < 200; ++stream) {
         random_stream random(stream, "test");
-        (void)draw_anomaly(paper_opacity, random, angles.data());
+        (void)draw_anomaly({}, random, angles.data());
     }
     CHECK(angles.back() == -1.0f);
     float low = 9, high = 0;

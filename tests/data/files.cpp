@@ -6,7 +6,7 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("list_pictures: sorted, by extension in either case, hidden files apart [data]") {
+TEST_CASE("list_pictures: sorted, by extension in either case, hidden files apart", "[data]") {
     const picture_folder folder;
     for (const char* const name :
          {"b.JPG", "a.png", "c.Jpeg", "d.bmp", ".hidden.png", "notes.txt", "plain", "e.gif"})
@@ -20,7 +20,7 @@ TEST_CASE("list_pictures: sorted, by extension in either case, hidden files apar
     CHECK(found[3].filename() == "d.bmp");
 }
 
-TEST_CASE("list_pictures: a missing folder, a file and an empty folder are errors [data]") {
+TEST_CASE("list_pictures: a missing folder, a file and an empty folder are errors", "[data]") {
     const picture_folder folder;
     const auto missing = folder.path() / "nowhere";
     const auto said = sentence_of([&] { (void)list_pictures(missing); });

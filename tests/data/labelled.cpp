@@ -18,7 +18,7 @@ std::string complaint(const picture_folder& folder, const std::string& text) {
 
 } // namespace
 
-TEST_CASE("labelled: a folder of good and one of bad pictures, with masks and without [data]") {
+TEST_CASE("labelled: a folder of good and one of bad pictures, with masks and without", "[data]") {
     const picture_folder folder;
     const auto good = folder.text("ok/b.jpg").parent_path();
     const auto bad = folder.text("ng/1.png").parent_path();
@@ -47,7 +47,7 @@ TEST_CASE("labelled: a folder of good and one of bad pictures, with masks and wi
         "none: there is no such folder"));
 }
 
-TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks [data]") {
+TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks", "[data]") {
     const auto rows = parse_csv("x", "\xef\xbb\xbfpath, label\r\n\r\n\"a,\"\"b\"\".png\" ,good\n"
                                      "\"two\nlines\",\n ,\"\"");
     REQUIRE(rows.size() == 4);
@@ -61,7 +61,7 @@ TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks [data]") 
     CHECK(contains(sentence_of([] { (void)parse_csv("x", "a\n\"b\n"); }), "x: line 2: a quote"));
 }
 
-TEST_CASE("labelled: a CSV file's columns in any order, its paths beside it [data]") {
+TEST_CASE("labelled: a CSV file's columns in any order, its paths beside it", "[data]") {
     const picture_folder folder;
     const auto good = folder.text("list/a.png"), bad = folder.text("b.png");
     const auto mask = folder.text("list/m/b.png");
@@ -78,7 +78,7 @@ TEST_CASE("labelled: a CSV file's columns in any order, its paths beside it [dat
     CHECK(list_labelled_csv(folder / "list.csv")[0].mask.empty());
 }
 
-TEST_CASE("labelled: what is wrong with a CSV file is said with its line [data]") {
+TEST_CASE("labelled: what is wrong with a CSV file is said with its line", "[data]") {
     const picture_folder folder;
     folder.text("a.png");
     folder.text("m.png");

@@ -62,7 +62,7 @@ const sampler_options options = {.size = 16, .batch = 3, .seed = 5, .rotate = ro
 
 } // namespace
 
-TEST_CASE("loader: the same batches from any number of threads and any lead [data]") {
+TEST_CASE("loader: the same batches from any number of threads and any lead", "[data]") {
     const small_set set;
     set_loader one(set.pictures, set.textures, options, {.threads = 1, .ahead = 1});
     set_loader many(set.pictures, set.textures, options, {.threads = 5, .ahead = 3});
@@ -75,7 +75,7 @@ TEST_CASE("loader: the same batches from any number of threads and any lead [dat
     }
 }
 
-TEST_CASE("loader: a batch holds the sampler's samples [data]") {
+TEST_CASE("loader: a batch holds the sampler's samples", "[data]") {
     const small_set set;
     const sampler samples(set.pictures, set.textures, options);
     sampler::scratch work(samples);
@@ -88,7 +88,7 @@ TEST_CASE("loader: a batch holds the sampler's samples [data]") {
     CHECK(same(batches.next(), want));
 }
 
-TEST_CASE("loader: a resumed run gets the batches of the whole run [data]") {
+TEST_CASE("loader: a resumed run gets the batches of the whole run", "[data]") {
     const small_set set;
     set_loader whole(set.pictures, set.textures, options);
     set_loader rest(set.pictures, set.textures, options, {.threads = 2, .first_iteration = 6});
@@ -98,7 +98,7 @@ TEST_CASE("loader: a resumed run gets the batches of the whole run [data]") {
         CHECK(same(whole.next(), rest.next()));
 }
 
-TEST_CASE("loader: batches that are kept stay as they were [data]") {
+TEST_CASE("loader: batches that are kept stay as they were", "[data]") {
     const small_set set;
     set_loader batches(set.pictures, set.textures, options, {.threads = 3, .ahead = 2});
     set_loader again(set.pictures, set.textures, options);
@@ -109,7 +109,7 @@ TEST_CASE("loader: batches that are kept stay as they were [data]") {
         CHECK(same(one, again.next()));
 }
 
-TEST_CASE("loader: a batch outlives its loader [data]") {
+TEST_CASE("loader: a batch outlives its loader", "[data]") {
     const small_set set;
     batch kept;
     {
@@ -120,7 +120,7 @@ TEST_CASE("loader: a batch outlives its loader [data]") {
     CHECK(same(kept, again.next()));
 }
 
-TEST_CASE("loader: can be destroyed at any time [data]") {
+TEST_CASE("loader: can be destroyed at any time", "[data]") {
     const small_set set;
     for (int taken = 0; taken < 6; ++taken) {
         set_loader batches(set.pictures, set.textures, options, {.threads = 4, .ahead = 2});
@@ -129,7 +129,7 @@ TEST_CASE("loader: can be destroyed at any time [data]") {
     }
 }
 
-TEST_CASE("loader: a bad file is named before the first batch [data]") {
+TEST_CASE("loader: a bad file is named before the first batch", "[data]") {
     small_set set;
     set.pictures[2] = set.folder.text("good/2.png");
     CHECK(contains(sentence_of([&] { set_loader l(set.pictures, set.textures, options); }),
@@ -140,7 +140,7 @@ TEST_CASE("loader: a bad file is named before the first batch [data]") {
                    "bad_texture.png"));
 }
 
-TEST_CASE("loader: a picture cut short is named before the first batch [data]") {
+TEST_CASE("loader: a picture cut short is named before the first batch", "[data]") {
     const small_set set;
     std::filesystem::resize_file(set.pictures[4], std::filesystem::file_size(set.pictures[4]) / 2);
     const auto said = sentence_of([&] { set_loader l(set.pictures, set.textures, options); });
@@ -148,7 +148,7 @@ TEST_CASE("loader: a picture cut short is named before the first batch [data]") 
     CHECK(contains(said, "truncated"));
 }
 
-TEST_CASE("loader: a file that vanishes during training is named by next() [data]") {
+TEST_CASE("loader: a file that vanishes during training is named by next()", "[data]") {
     const small_set set;
     sampler_options uncached = options;
     uncached.picture_bytes = 0;
@@ -164,7 +164,7 @@ TEST_CASE("loader: a file that vanishes during training is named by next() [data
     CHECK(sentence_of([&] { (void)batches.next(); }) == said);
 }
 
-TEST_CASE("loader: options out of range are refused [data]") {
+TEST_CASE("loader: options out of range are refused", "[data]") {
     const small_set set;
     const auto refused = [&](const loader_options& lead) {
         return !sentence_of([&] {

@@ -6,7 +6,7 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("mvtec: the layout is found, kinds and names in order [data]") {
+TEST_CASE("mvtec: the layout is found, kinds and names in order", "[data]") {
     const picture_folder folder;
     folder.text("nut/train/good/001.png");
     folder.text("nut/train/good/000.png");
@@ -33,7 +33,7 @@ TEST_CASE("mvtec: the layout is found, kinds and names in order [data]") {
     CHECK(items[2].mask == mask);
 }
 
-TEST_CASE("mvtec: a missing mask names picture and mask [data]") {
+TEST_CASE("mvtec: a missing mask names picture and mask", "[data]") {
     const picture_folder folder;
     folder.text("test/bent/007.png");
     const auto said = sentence_of([&] { (void)list_test_items(folder.path()); });
@@ -41,7 +41,7 @@ TEST_CASE("mvtec: a missing mask names picture and mask [data]") {
     CHECK(contains(said, "ground_truth/bent/007_mask.png is missing"));
 }
 
-TEST_CASE("mvtec: missing and empty folders are errors that name them [data]") {
+TEST_CASE("mvtec: missing and empty folders are errors that name them", "[data]") {
     const picture_folder folder;
     const auto missing = folder.path() / "nowhere";
     CHECK(contains(sentence_of([&] { (void)list_training_pictures(missing); }),

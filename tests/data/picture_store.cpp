@@ -30,8 +30,8 @@ std::vector<std::uint8_t> pixels_of(const picture_store& store, int index) {
 
 } // namespace
 
-TEST_CASE(
-    "picture_store: pictures are resized ones, kept or not, by any number of threads [data]") {
+TEST_CASE("picture_store: pictures are resized ones, kept or not, by any number of threads",
+          "[data]") {
     const picture_folder folder;
     const auto files = some_files(folder, 7);
     const picture_store all(files, 8, 1 << 20, 1);
@@ -49,7 +49,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("picture_store: the first bad file is named before any work [data]") {
+TEST_CASE("picture_store: the first bad file is named before any work", "[data]") {
     const picture_folder folder;
     auto files = some_files(folder, 9);
     files[3] = folder.text("three.png");
@@ -62,7 +62,7 @@ TEST_CASE("picture_store: the first bad file is named before any work [data]") {
         }
 }
 
-TEST_CASE("picture_store: a file that vanishes later is named when it is asked for [data]") {
+TEST_CASE("picture_store: a file that vanishes later is named when it is asked for", "[data]") {
     const picture_folder folder;
     const auto files = some_files(folder, 3);
     const picture_store store(files, 8, 8 * 8 * 3, 1);

@@ -12,7 +12,7 @@ using namespace pfad;
 using pfad::data::resize;
 using pfad::data::resize_mask;
 
-TEST_CASE("resize: a reduced colour picture equals Pillow's [data]") {
+TEST_CASE("resize: a reduced colour picture equals Pillow's", "[data]") {
     const auto got = resize(some_picture(7, 5, 3), {3, 4});
     const std::vector<std::uint8_t> pillow = {
         56,  109, 149, 120, 147, 174, 158, 143, 113, 147, 154, 137, 125, 110, 122, 114, 129, 136,
@@ -22,7 +22,7 @@ TEST_CASE("resize: a reduced colour picture equals Pillow's [data]") {
     CHECK(got.pixels == pillow);
 }
 
-TEST_CASE("resize: a grey picture, wider and lower, equals Pillow's [data]") {
+TEST_CASE("resize: a grey picture, wider and lower, equals Pillow's", "[data]") {
     const auto got = resize(some_picture(5, 9, 1), {7, 4});
     const std::vector<std::uint8_t> pillow = {75,  100, 116, 110, 140, 124, 86,  91,  120, 139,
                                               130, 130, 147, 169, 125, 106, 108, 146, 109, 126,
@@ -31,12 +31,12 @@ TEST_CASE("resize: a grey picture, wider and lower, equals Pillow's [data]") {
     CHECK(got.pixels == pillow);
 }
 
-TEST_CASE("resize: the same size changes nothing [data]") {
+TEST_CASE("resize: the same size changes nothing", "[data]") {
     const auto picture = some_picture(13, 8, 3);
     CHECK(resize(picture, {13, 8}).pixels == picture.pixels);
 }
 
-TEST_CASE("resize: one colour stays that colour at any size [data]") {
+TEST_CASE("resize: one colour stays that colour at any size", "[data]") {
     for (const int level : {0, 1, 127, 254, 255})
         for (const int size : {1, 2, 17, 64}) {
             image_u8 picture = some_picture(23, 11, 3);
@@ -47,12 +47,12 @@ TEST_CASE("resize: one colour stays that colour at any size [data]") {
         }
 }
 
-TEST_CASE("resize: a single pixel fills any size [data]") {
+TEST_CASE("resize: a single pixel fills any size", "[data]") {
     const auto got = resize(some_picture(1, 1, 3), {2, 2});
     CHECK(got.pixels == std::vector<std::uint8_t>{0, 53, 106, 0, 53, 106, 0, 53, 106, 0, 53, 106});
 }
 
-TEST_CASE("resize: rows may be further apart than they are long [data]") {
+TEST_CASE("resize: rows may be further apart than they are long", "[data]") {
     const auto whole = some_picture(12, 9, 3);
     image_u8 part = some_picture(5, 9, 3);
     for (std::size_t y = 0; y < 9; ++y)
@@ -64,7 +64,7 @@ TEST_CASE("resize: rows may be further apart than they are long [data]") {
     CHECK(resize(window, {4, 4}).pixels == resize(part, {4, 4}).pixels);
 }
 
-TEST_CASE("resize: refuses what is not a picture [data]") {
+TEST_CASE("resize: refuses what is not a picture", "[data]") {
     const auto two = some_picture(4, 4, 2);
     CHECK_THROWS_AS(resize(two, {2, 2}), error);
     const auto good = some_picture(4, 4, 3);
@@ -72,7 +72,7 @@ TEST_CASE("resize: refuses what is not a picture [data]") {
     CHECK_THROWS_AS(resize(picture_view{}, {2, 2}), error);
 }
 
-TEST_CASE("triangle_filter: weights of every sample sum to one [data]") {
+TEST_CASE("triangle_filter: weights of every sample sum to one", "[data]") {
     for (const int in : {1, 3, 64, 101})
         for (const int out : {1, 2, 64, 130}) {
             const data::triangle_filter filter(in, out);
@@ -88,18 +88,18 @@ TEST_CASE("triangle_filter: weights of every sample sum to one [data]") {
         }
 }
 
-TEST_CASE("resize_mask: half covered counts, less does not [data]") {
+TEST_CASE("resize_mask: half covered counts, less does not", "[data]") {
     // At half the size a sample weighs its four nearest columns 1, 3, 3, 1 eighths.
     image_u8 mask = some_picture(8, 1, 1);
     mask.pixels = {0, 0, 0, 255, 255, 255, 0, 0};
-    CHECK(resize_mask(mask, {4, 1}) == std::vector<float>{0, 1, 1, 0});
+    CHECK(resize_mask(mask, {4, 1}) == std::vector<std::uint8_t>{0, 1, 1, 0});
     mask.pixels = {0, 0, 0, 0, 255, 0, 0, 0};
-    CHECK(resize_mask(mask, {4, 1}) == std::vector<float>{0, 0, 0, 0});
+    CHECK(resize_mask(mask, {4, 1}) == std::vector<std::uint8_t>{0, 0, 0, 0});
 }
 
-TEST_CASE("resize_mask: a grey of 127 is outside, of 128 inside [data]") {
+TEST_CASE("resize_mask: a grey of 127 is outside, of 128 inside", "[data]") {
     image_u8 mask = some_picture(2, 1, 1);
     mask.pixels = {127, 128};
-    CHECK(resize_mask(mask, {2, 1}) == std::vector<float>{0, 1});
+    CHECK(resize_mask(mask, {2, 1}) == std::vector<std::uint8_t>{0, 1});
     CHECK_THROWS_AS(resize_mask(some_picture(4, 4, 3), {2, 2}), error);
 }

@@ -12,7 +12,7 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("demo category: a complete category that the reader accepts [data]") {
+TEST_CASE("demo category: a complete category that the reader accepts", "[data]") {
     const picture_folder folder;
     make_demo_category(folder.path() / "flange", 1,
                        {.size = 48, .training = 4, .good = 2, .anomalous = 2});
@@ -35,7 +35,7 @@ TEST_CASE("demo category: a complete category that the reader accepts [data]") {
           std::map<std::string, int>{{"good", 2}, {"pit", 2}, {"scratch", 2}, {"stain", 2}});
 }
 
-TEST_CASE("demo category: photographs are pure functions of seed and number [data]") {
+TEST_CASE("demo category: photographs are pure functions of seed and number", "[data]") {
     const auto first = make_demo_photograph(1, "test", "pit", 0, 40);
     CHECK(make_demo_photograph(1, "test", "pit", 0, 40).picture.pixels == first.picture.pixels);
     CHECK(make_demo_photograph(1, "test", "pit", 1, 40).picture.pixels != first.picture.pixels);
@@ -44,7 +44,7 @@ TEST_CASE("demo category: photographs are pure functions of seed and number [dat
           make_demo_photograph(1, "test", "good", 0, 40).picture.pixels);
 }
 
-TEST_CASE("demo category: the mask is where the defect changes the picture [data]") {
+TEST_CASE("demo category: the mask is where the defect changes the picture", "[data]") {
     for (const auto kind : demo_defects)
         for (int number = 0; number < 8; ++number) {
             const std::string purpose = "demo test/" + std::string(kind);
@@ -67,7 +67,7 @@ TEST_CASE("demo category: the mask is where the defect changes the picture [data
         }
 }
 
-TEST_CASE("demo category: options that make no sense are refused [data]") {
+TEST_CASE("demo category: options that make no sense are refused", "[data]") {
     const picture_folder folder;
     CHECK_THROWS_AS(make_demo_category(folder.path(), 1, {.size = 4}), error);
     CHECK_THROWS_AS(make_demo_category(folder.path(), 1, {.training = 0}), error);

@@ -10,7 +10,7 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("demo textures: the number asked for, all different, none flat [data]") {
+TEST_CASE("demo textures: the number asked for, all different, none flat", "[data]") {
     const picture_folder folder;
     make_demo_textures(folder.path() / "deep" / "textures", 1, 10, 32);
     const auto files = list_textures(folder.path());
@@ -31,20 +31,20 @@ TEST_CASE("demo textures: the number asked for, all different, none flat [data]"
     }
 }
 
-TEST_CASE("demo textures: a pure function of seed and number [data]") {
+TEST_CASE("demo textures: a pure function of seed and number", "[data]") {
     CHECK(make_demo_texture(1, 3, 24).pixels == make_demo_texture(1, 3, 24).pixels);
     CHECK(make_demo_texture(1, 3, 24).pixels != make_demo_texture(2, 3, 24).pixels);
     CHECK(make_demo_texture(1, 3, 24).pixels != make_demo_texture(1, 11, 24).pixels);
 }
 
-TEST_CASE("demo textures: a folder that cannot be made is named [data]") {
+TEST_CASE("demo textures: a folder that cannot be made is named", "[data]") {
     const picture_folder folder;
     const auto file = folder.text("file");
     CHECK(contains(sentence_of([&] { make_demo_textures(file / "below", 1, 1, 8); }),
-                   (file / "below").string()));
+                   (file / "below").string() + ": the folder cannot be made: "));
 }
 
-TEST_CASE("value_noise: between 0 and 1, smooth, and repeating [data]") {
+TEST_CASE("value_noise: between 0 and 1, smooth, and repeating", "[data]") {
     random_stream random(1, "test");
     const value_noise noise(random);
     for (int i = 0; i < 500; ++i) {

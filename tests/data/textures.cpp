@@ -6,7 +6,7 @@
 using namespace pfad;
 using namespace pfad::data;
 
-TEST_CASE("textures: found at any depth, sorted by path [data]") {
+TEST_CASE("textures: found at any depth, sorted by path", "[data]") {
     const picture_folder folder;
     folder.text("images/woven/woven_1.jpg");
     folder.text("images/banded/banded_2.jpg");
@@ -22,14 +22,14 @@ TEST_CASE("textures: found at any depth, sorted by path [data]") {
     CHECK(found[3].filename() == "woven_1.jpg");
 }
 
-TEST_CASE("textures: a loop of links ends [data]") {
+TEST_CASE("textures: a loop of links ends", "[data]") {
     const picture_folder folder;
     folder.text("a/one.png");
     std::filesystem::create_directory_symlink(folder.path(), folder.path() / "a" / "up");
     CHECK(list_textures(folder.path()).size() == 1);
 }
 
-TEST_CASE("textures: none is an error [data]") {
+TEST_CASE("textures: none is an error", "[data]") {
     const picture_folder folder;
     folder.text("labels/list.txt");
     CHECK(contains(sentence_of([&] { (void)list_textures(folder.path()); }),

@@ -37,7 +37,7 @@ std::string refusal(state_dict file, const std::string& key, const std::string& 
 
 } // namespace
 
-TEST_CASE("detector_file: a model comes back from its file, weights and all it says [models]") {
+TEST_CASE("detector_file: a model comes back from its file, weights and all it says", "[detect]") {
     const picture_folder folder;
     const auto path = (folder.path() / "m.safetensors").string();
     cpu::context ctx(1);
@@ -56,7 +56,7 @@ TEST_CASE("detector_file: a model comes back from its file, weights and all it s
     const auto file = load_safetensors(path);
     CHECK(method_of(file) == "destseg");
     CHECK(file.at("teacher.bn1.num_batches_tracked").type == dtype::i64);
-    auto back = load_model<pfadseg>(ctx, path);
+    auto back = load_model<pfadseg>(ctx, file);
     CHECK(back.description.method == "destseg");
     CHECK(back.description.size == 96);
     CHECK(back.description.threshold == d.threshold);
@@ -67,7 +67,7 @@ TEST_CASE("detector_file: a model comes back from its file, weights and all it s
     CHECK(copy_of(back.network) == copy_of(model));
 }
 
-TEST_CASE("detector_file: each option is kept [models]") {
+TEST_CASE("detector_file: each option is kept", "[detect]") {
     for (int bits = 0; bits < 16; ++bits) {
         pfadseg_options options{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
         options.rcm_detail.band = 7;
@@ -80,7 +80,7 @@ TEST_CASE("detector_file: each option is kept [models]") {
     }
 }
 
-TEST_CASE("detector_file: what a file must not say is told in one sentence [models]") {
+TEST_CASE("detector_file: what a file must not say is told in one sentence", "[detect]") {
     const auto good = described({"pfadseg"});
     CHECK(refusal(good, "version", "2") ==
           "some.safetensors: is a model of version 2, and this pfad reads version 1");
@@ -109,7 +109,7 @@ TEST_CASE("detector_file: what a file must not say is told in one sentence [mode
     }
 }
 
-TEST_CASE("detector_file: a file from before there were several methods is PFADSeg's [models]") {
+TEST_CASE("detector_file: a file from before there were several methods is PFADSeg's", "[detect]") {
     state_dict file{"old.safetensors",
                     {},
                     {{"format", "pfadseg"},
@@ -134,7 +134,7 @@ TEST_CASE("detector_file: a file from before there were several methods is PFADS
     CHECK(contains(sentence_of([&] { read(file); }), "its metadata has no `aff`"));
 }
 
-TEST_CASE("detector_file: a teacher from torchvision's names, or not at all [models]") {
+TEST_CASE("detector_file: a teacher from torchvision's names, or not at all", "[detect]") {
     const picture_folder folder;
     const auto path = (folder.path() / "t.safetensors").string();
     cpu::context ctx(1);
@@ -183,7 +183,7 @@ TEST_CASE("detector_file: a teacher from torchvision's names, or not at all [mod
     }
 }
 
-TEST_CASE("detector_file: what is pretrained is filled, and nothing else [models]") {
+TEST_CASE("detector_file: what is pretrained is filled, and nothing else", "[detect]") {
     const picture_folder folder;
     const auto path = folder / "t.safetensors";
     cpu::context ctx(1);

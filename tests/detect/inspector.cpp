@@ -5,7 +5,7 @@
 
 using namespace pfad;
 
-TEST_CASE("inspector: finds what the evaluator finds [inspect]") {
+TEST_CASE("inspector: finds what the evaluator finds", "[detect]") {
     auto& net = small_network::get();
     const auto& inspector = loaded_inspector::get();
     CHECK(inspector.threshold() == 0.25);
@@ -21,13 +21,13 @@ TEST_CASE("inspector: finds what the evaluator finds [inspect]") {
         REQUIRE((found.map.data()[i] >= 0 && found.map.data()[i] <= 1));
 }
 
-TEST_CASE("inspector: the map has the picture's own size [inspect]") {
+TEST_CASE("inspector: the map has the picture's own size", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     CHECK(inspector.inspect(some_picture(90, 41, 3)).map.dims() == shape<2>{{41, 90}});
     CHECK(inspector.inspect(some_picture(1, 1, 3)).map.dims() == shape<2>{{1, 1}});
 }
 
-TEST_CASE("inspector: grey is RGB with equal channels; rows may be padded [inspect]") {
+TEST_CASE("inspector: grey is RGB with equal channels; rows may be padded", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const auto grey = some_picture(40, 30, 1);
     const auto found = inspector.inspect(grey);
@@ -40,7 +40,7 @@ TEST_CASE("inspector: grey is RGB with equal channels; rows may be padded [inspe
     CHECK(same(found, inspector.inspect({padded.data(), 40, 30, 1, stride})));
 }
 
-TEST_CASE("inspector: BGR, alpha and 16 bits are inspected where they lie [inspect]") {
+TEST_CASE("inspector: BGR, alpha and 16 bits are inspected where they lie", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const int w = 40, h = 30;
     const auto rgb = some_picture(w, h, 3);
@@ -67,7 +67,7 @@ TEST_CASE("inspector: BGR, alpha and 16 bits are inspected where they lie [inspe
         CHECK(same(want, inspector.inspect(view)));
 }
 
-TEST_CASE("inspector: what is no picture is refused in one sentence [inspect]") {
+TEST_CASE("inspector: what is no picture is refused in one sentence", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const auto picture = some_picture(40, 30, 3);
     const auto* const p = picture.pixels.data();
@@ -108,7 +108,7 @@ TEST_CASE("inspector: what is no picture is refused in one sentence [inspect]") 
           }) == "picture_view: a picture has 1, 3 or 4 channels, not 2");
 }
 
-TEST_CASE("inspector: mask and regions are the map's at the threshold [inspect]") {
+TEST_CASE("inspector: mask and regions are the map's at the threshold", "[detect]") {
     auto own = inspector::load(loaded_inspector::path(), {.threads = 1});
     const auto picture = some_picture(90, 70, 3, 5);
     const auto map = own.inspect(picture).map;
@@ -137,7 +137,7 @@ TEST_CASE("inspector: mask and regions are the map's at the threshold [inspect]"
     CHECK(own.inspect(picture).regions.empty());
 }
 
-TEST_CASE("inspector: a batch has the bits of its pictures one by one [inspect]") {
+TEST_CASE("inspector: a batch has the bits of its pictures one by one", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const image_u8 pictures[] = {some_picture(64, 64, 3, 1), some_picture(50, 70, 1, 2),
                                  some_picture(33, 20, 3, 3)};
@@ -149,7 +149,7 @@ TEST_CASE("inspector: a batch has the bits of its pictures one by one [inspect]"
     CHECK(inspector.inspect(std::span<const picture_view>()).empty());
 }
 
-TEST_CASE("inspector: eight threads get the bits that one gets [inspect]") {
+TEST_CASE("inspector: eight threads get the bits that one gets", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     constexpr std::size_t count = 8;
     std::vector<image_u8> pictures;
@@ -174,7 +174,7 @@ TEST_CASE("inspector: eight threads get the bits that one gets [inspect]") {
         CHECK(failures == 0);
 }
 
-TEST_CASE("inspector: the threshold can be overridden within its range [inspect]") {
+TEST_CASE("inspector: the threshold can be overridden within its range", "[detect]") {
     auto& net = small_network::get();
     const temporary_folder folder;
     const auto path = (folder.path() / "model.safetensors").string();
@@ -192,7 +192,7 @@ TEST_CASE("inspector: the threshold can be overridden within its range [inspect]
         contains(sentence_of([&] { (void)inspector::load(path + "x"); }), "there is no such file"));
 }
 
-TEST_CASE("inspector: a file from before there were several methods keeps its scores [detect]") {
+TEST_CASE("inspector: a file from before there were several methods keeps its scores", "[detect]") {
     auto& net = small_network::get();
     const temporary_folder folder;
     const auto path = folder / "old.safetensors";

@@ -1,5 +1,7 @@
-// Pictures that find no room.
+// Pictures that find no room, and how much a large one takes.
 #include "detect/loaded_inspector.hpp"
+
+#include <malloc.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -11,6 +13,7 @@ using namespace pfad;
 namespace {
 
 std::atomic<std::size_t> largest_block = std::numeric_limits<std::size_t>::max();
+std::atomic<std::size_t> taken = 0, most_taken = 0;
 
 /// Until its end no block of more than so many bytes is to be had.
 struct limited_memory {
@@ -25,11 +28,16 @@ void* take(std::size_t bytes, std::size_t alignment) {
             : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (block == nullptr)
         throw std::bad_alloc();
+    const std::size_t now = taken += malloc_usable_size(block);
+    for (std::size_t most = most_taken;
+         most < now && !most_taken.compare_exchange_weak(most, now);) {
+    }
     return block;
 }
 
 // Not inlined, where g++ would see a free() for its own idea of new.
 [[gnu::noinline]] void give_back(void* block) noexcept {
+    taken -= malloc_usable_size(block); // 0 of no block
     std::free(block);
 }
 
@@ -62,8 +70,8 @@ void operator delete(void* block, std::size_t) noexcept {
     give_back(block);
 }
 
-TEST_CASE("inspector: a picture larger than memory is one sentence, and the next is inspected "
-          "[inspect]") {
+TEST_CASE("inspector: a picture larger than memory is one sentence, and the next is inspected",
+          "[detect]") {
     const auto inspector = pfad::inspector::load(loaded_inspector::path(), {.threads = 1});
     const auto small = some_picture(64, 64, 3);
     const auto want = inspector.inspect(small);
@@ -86,7 +94,21 @@ TEST_CASE("inspector: a picture larger than memory is one sentence, and the next
     CHECK(same(want, inspector.inspect(small)));
 }
 
-TEST_CASE("inspector: a model that cannot be used is one sentence [inspect]") {
+// At the model's own size it takes thousands of tiles: bench_tiles measures that.
+TEST_CASE("inspector: 4096x4096 pixels in tiles stay within 1.5 GB", "[detect]") {
+    const auto& inspector = loaded_inspector::get();
+    const int side = 4096;
+    const std::vector<std::uint8_t> pixels(std::size_t(side) * side * 3, 128);
+    most_taken = taken.load();
+    const auto found =
+        inspector.inspect_tiles({pixels.data(), side, side, pixel_format::bgr, 3 * side}, 1024);
+    CHECK(found.map.dims() == shape<2>{{side, side}});
+    INFO("most at a time: " << most_taken << " bytes");
+    CHECK(most_taken > pixels.size());
+    CHECK(most_taken < 1'500'000'000);
+}
+
+TEST_CASE("inspector: a model that cannot be used is one sentence", "[detect]") {
     const temporary_folder folder;
     const auto path = folder / "model.safetensors";
     const auto load = [&] { (void)pfad::inspector::load(path, {.threads = 1}); };

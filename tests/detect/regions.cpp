@@ -12,7 +12,7 @@ using detect::find_regions;
 using detect::region;
 using detect::threshold_map;
 
-TEST_CASE("regions: box, area, peak and mean of each [inspect]") {
+TEST_CASE("regions: box, area, peak and mean of each", "[detect]") {
     // A staircase whose pixels touch at corners alone, a single pixel, an L at the edge.
     const std::vector<float> map = {0.0f, 0.0f,  0.5f, 0.0f, 0.0f, 0.9f, //
                                     0.0f, 0.75f, 0.0f, 0.0f, 0.0f, 0.0f, //
@@ -37,7 +37,7 @@ TEST_CASE("regions: box, area, peak and mean of each [inspect]") {
     CHECK(found[2].mean == Approx(1.625 / 3));
 }
 
-TEST_CASE("regions: a box grows to the left and to the right of its first pixel [inspect]") {
+TEST_CASE("regions: a box grows to the left and to the right of its first pixel", "[detect]") {
     const std::vector<float> map = {0, 0, 1, 0, 0, //
                                     1, 1, 1, 1, 1, //
                                     0, 0, 0, 0, 0};
@@ -48,7 +48,7 @@ TEST_CASE("regions: a box grows to the left and to the right of its first pixel 
     CHECK(found[0] == region{0, 0, 5, 2, 6, 1, 1});
 }
 
-TEST_CASE("regions: none below the threshold, and NaN is below it [inspect]") {
+TEST_CASE("regions: none below the threshold, and NaN is below it", "[detect]") {
     const std::vector<float> map = {0.1f, std::nanf(""), 0.2f, 0.0f};
     std::vector<std::uint8_t> mask(4, 1);
     const shape<2> dims = {{2, 2}};
@@ -57,7 +57,7 @@ TEST_CASE("regions: none below the threshold, and NaN is below it [inspect]") {
     CHECK(find_regions({map.data(), dims}, {mask.data(), dims}).empty());
 }
 
-TEST_CASE("regions: map and mask of different shapes are refused [inspect]") {
+TEST_CASE("regions: map and mask of different shapes are refused", "[detect]") {
     const std::vector<float> map(6);
     std::vector<std::uint8_t> mask(6);
     CHECK(sentence_of(errc::shape, [&] {

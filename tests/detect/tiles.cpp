@@ -1,13 +1,11 @@
 #include "detect/loaded_inspector.hpp"
 
-#include <sys/resource.h>
-
 #include <functional>
 
 using namespace pfad;
 using detect::tile_axis;
 
-TEST_CASE("tiles: cover the axis, overlap by a quarter and weigh one [inspect]") {
+TEST_CASE("tiles: cover the axis, overlap by a quarter and weigh one", "[detect]") {
     for (const int longest : {1, 32, 64, 67, 256})
         for (const int length : {1, 31, 32, 64, 65, 113, 130, 256, 300, 1000}) {
             const tile_axis axis(length, longest);
@@ -27,7 +25,7 @@ TEST_CASE("tiles: cover the axis, overlap by a quarter and weigh one [inspect]")
         }
 }
 
-TEST_CASE("tiles: weights fall linearly over the overlap [inspect]") {
+TEST_CASE("tiles: weights fall linearly over the overlap", "[detect]") {
     const tile_axis axis(112, 64); // two tiles that share 16 pixels
     REQUIRE(axis.starts == std::vector<int>{0, 48});
     for (std::size_t x = 0; x < 64; ++x)
@@ -37,7 +35,7 @@ TEST_CASE("tiles: weights fall linearly over the overlap [inspect]") {
     CHECK_THROWS_AS(tile_axis(64, 0), error);
 }
 
-TEST_CASE("tiles: a picture that is one tile has its untiled map [inspect]") {
+TEST_CASE("tiles: a picture that is one tile has its untiled map", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const auto square = some_picture(64, 64, 3, 1);
     CHECK(same(inspector.inspect_tiles(square), inspector.inspect(square)));
@@ -53,7 +51,7 @@ TEST_CASE("tiles: a picture that is one tile has its untiled map [inspect]") {
     CHECK(std::equal(want.data(), want.data() + want.size(), found.data()));
 }
 
-TEST_CASE("tiles: maps are blended, the score is that of the whole [inspect]") {
+TEST_CASE("tiles: maps are blended, the score is that of the whole", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const int w = 150, h = 70, side = 64;
     const auto picture = some_picture(w, h, 3, 6);
@@ -87,25 +85,10 @@ TEST_CASE("tiles: maps are blended, the score is that of the whole [inspect]") {
     CHECK(found.defect == (found.score >= inspector.threshold()));
 }
 
-TEST_CASE("tiles: a side below 32 is refused [inspect]") {
+TEST_CASE("tiles: a side below 32 is refused", "[detect]") {
     const auto& inspector = loaded_inspector::get();
     const auto picture = some_picture(64, 64, 3);
     for (const int side : {-1, 1, 31})
         CHECK(sentence_of(errc::value, [&] { (void)inspector.inspect_tiles(picture, side); }) ==
               "inspect_tiles: a tile's side is at least 32 pixels, or 0");
-}
-
-// At the model's own size it takes thousands of tiles: bench_tiles measures that.
-TEST_CASE("tiles: 4096x4096 pixels stay within 1.5 GB [inspect]") {
-    const auto& inspector = loaded_inspector::get();
-    const int side = 4096;
-    const std::vector<std::uint8_t> pixels(std::size_t(side) * side * 3, 128);
-    const auto found =
-        inspector.inspect_tiles({pixels.data(), side, side, pixel_format::bgr, 3 * side}, 1024);
-    CHECK(found.map.dims() == shape<2>{{side, side}});
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    rusage use = {};
-    getrusage(RUSAGE_SELF, &use);
-    CHECK(1024.0 * static_cast<double>(use.ru_maxrss) < 1.5e9);
-#endif
 }

@@ -150,7 +150,7 @@ std::vector<std::vector<float>> copy_of(pfadseg<float>& m) {
 
 } // namespace
 
-TEST_CASE("destseg: a checkpoint computes what DeSTSeg computes, bit for bit [models]") {
+TEST_CASE("destseg: a checkpoint computes what DeSTSeg computes, bit for bit", "[detectors]") {
     const temporary_folder folder;
     checkpoint file;
     file.write(folder / "destseg.pckl");
@@ -179,7 +179,7 @@ TEST_CASE("destseg: a checkpoint computes what DeSTSeg computes, bit for bit [mo
     CHECK(*std::max_element(want.begin(), want.end()) - want[0] > 1e-3f);
 }
 
-TEST_CASE("destseg: the two convolutions that read similarities change their sign [models]") {
+TEST_CASE("destseg: the two convolutions that read similarities change their sign", "[detectors]") {
     const temporary_folder folder;
     checkpoint file;
     file.write(folder / "destseg.pckl");
@@ -200,7 +200,8 @@ TEST_CASE("destseg: the two convolutions that read similarities change their sig
     CHECK(first(res.second.conv1) == stored("1.conv1", 3, 1));
 }
 
-TEST_CASE("destseg: another file is refused in one sentence, the network as it was [models]") {
+TEST_CASE("destseg: another file is refused in one sentence, the network as it was",
+          "[detectors]") {
     const temporary_folder folder;
     const auto path = folder / "destseg.pckl";
     one_network net;

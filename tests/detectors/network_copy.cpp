@@ -114,12 +114,12 @@ void check_bf16(pfadseg_options options) {
 
 } // namespace
 
-TEST_CASE("network_copy: PFADSeg in bf16 gives the map of float within its rounding [models]",
-          "[models]") {
+TEST_CASE("network_copy: PFADSeg in bf16 gives the map of float within its rounding",
+          "[detectors]") {
     check_bf16({});
 }
 
-TEST_CASE("network_copy: DeSTSeg in bf16 gives the map of float within its rounding [models]",
-          "[models]") {
+TEST_CASE("network_copy: DeSTSeg in bf16 gives the map of float within its rounding",
+          "[detectors]") {
     check_bf16({.rcm = false, .aff = false, .pcar = false});
 }

@@ -34,7 +34,7 @@ const table_row table[] = {
 
 } // namespace
 
-TEST_CASE("pfadseg: parameter counts of the seven rows of table 4 [models]", "[models]") {
+TEST_CASE("pfadseg: parameter counts of the seven rows of table 4", "[detectors]") {
     for (const auto& row : table) {
         INFO("rcm " << row.options.rcm << ", aff " << row.options.aff << ", pcar "
                     << row.options.pcar);
@@ -47,14 +47,14 @@ TEST_CASE("pfadseg: parameter counts of the seven rows of table 4 [models]", "[m
     }
 }
 
-TEST_CASE("pfadseg: a decoder of plain blocks is smaller [models]", "[models]") {
+TEST_CASE("pfadseg: a decoder of plain blocks is smaller", "[detectors]") {
     cpu::context ctx(1);
     const pfadseg<float> m(ctx, {.plain_decoder = true});
     auto student = m.student;
     CHECK(parameter_count(student) == 38172664);
 }
 
-TEST_CASE("pfadseg: state-dict names are unique and PyTorch's [models]", "[models]") {
+TEST_CASE("pfadseg: state-dict names are unique and PyTorch's", "[detectors]") {
     cpu::context ctx(1);
     pfadseg<float> m(ctx);
     std::map<std::string, std::vector<std::int64_t>> dims;
@@ -90,7 +90,7 @@ TEST_CASE("pfadseg: state-dict names are unique and PyTorch's [models]", "[model
     }
 }
 
-TEST_CASE("pfadseg: DeSTSeg's names have ASPP and plain blocks [models]", "[models]") {
+TEST_CASE("pfadseg: DeSTSeg's names have ASPP and plain blocks", "[detectors]") {
     cpu::context ctx(1);
     segmentation<float> m(ctx, {false, false}, false);
     std::set<std::string> names;
@@ -103,8 +103,7 @@ TEST_CASE("pfadseg: DeSTSeg's names have ASPP and plain blocks [models]", "[mode
     CHECK(names.count("segmentation.context.layer_scale") == 0);
 }
 
-TEST_CASE("pfadseg: kaiming in front, uniform behind, each a function of the seed [models]",
-          "[models]") {
+TEST_CASE("pfadseg: kaiming in front, uniform behind, each a function of the seed", "[detectors]") {
     cpu::context ctx(1);
     pfadseg<float> m(ctx, {.rcm = true, .aff = false, .pcar = false});
     m.initialise(11);
@@ -148,7 +147,7 @@ TEST_CASE("pfadseg: kaiming in front, uniform behind, each a function of the see
     CHECK_FALSE(same());
 }
 
-TEST_CASE("pfadseg: pictures to a map of a quarter of their size [models]", "[models]") {
+TEST_CASE("pfadseg: pictures to a map of a quarter of their size", "[detectors]") {
     cpu::context ctx(2);
     pfadseg<float> m(ctx, {.rcm = true, .aff = false, .pcar = false});
     initialise(m.segmentation, "s", initialiser::uniform_fan_in, 1);

@@ -10,7 +10,7 @@ using namespace pfad;
 
 static_assert(detector<pfad::pfadseg>);
 
-TEST_CASE("pfadseg_options: the defaults are the paper's [models]") {
+TEST_CASE("pfadseg_options: the defaults are the paper's", "[detectors]") {
     const pfadseg_options o;
     o.check(256);
     CHECK(o.batch == 16);
@@ -22,7 +22,7 @@ TEST_CASE("pfadseg_options: the defaults are the paper's [models]") {
     CHECK_FALSE((methods[1].options.rcm || methods[1].options.aff || methods[1].options.pcar));
 }
 
-TEST_CASE("pfadseg_options: every number out of its range is refused [models]") {
+TEST_CASE("pfadseg_options: every number out of its range is refused", "[detectors]") {
     const auto said = [](auto&& change, int size = 256) {
         pfadseg_options o;
         change(o);
@@ -54,7 +54,7 @@ TEST_CASE("pfadseg_options: every number out of its range is refused [models]") 
     }
 }
 
-TEST_CASE("option: a value as text and back, or refused [models]") {
+TEST_CASE("option: a value as text and back, or refused", "[detectors]") {
     pfadseg_options o;
     const auto named = [&](std::string_view name) {
         for (const auto& one : o.list())

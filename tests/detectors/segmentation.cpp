@@ -10,7 +10,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("segmentation: one logit a position, with RCM or ASPP [models]", "[models]") {
+TEST_CASE("segmentation: one logit a position, with RCM or ASPP", "[detectors]") {
     cpu::context ctx(2);
     for (const bool rcm : {false, true}) {
         segmentation<float> m(ctx, {false, false}, rcm);
@@ -22,7 +22,7 @@ TEST_CASE("segmentation: one logit a position, with RCM or ASPP [models]", "[mod
     }
 }
 
-TEST_CASE("segmentation: res and the rest share no parameter and miss none [models]", "[models]") {
+TEST_CASE("segmentation: res and the rest share no parameter and miss none", "[detectors]") {
     cpu::context ctx(1);
     segmentation<float> m(ctx, {false, true}, true);
     std::set<const void*> all, parts;

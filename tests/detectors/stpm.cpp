@@ -92,7 +92,7 @@ stpm<float> new_model(Context& ctx, std::uint64_t seed) {
 
 } // namespace
 
-TEST_CASE("stpm: names, counts and the range of scores [detectors]") {
+TEST_CASE("stpm: names, counts and the range of scores", "[detectors]") {
     static_assert(detector<stpm>);
     cpu::context ctx(1);
     stpm<float> m(ctx);
@@ -116,7 +116,7 @@ TEST_CASE("stpm: names, counts and the range of scores [detectors]") {
     CHECK(m.student.conv1.weight.value.data()[0] != m.teacher.conv1.weight.value.data()[0]);
 }
 
-TEMPLATE_LIST_TEST_CASE("stpm: the map is the product of resized distances [detectors]",
+TEMPLATE_LIST_TEST_CASE("stpm: the map is the product of resized distances",
                         "[detectors]",
                         backends) {
     auto ctx = make_context<TestType>(2);
@@ -142,7 +142,7 @@ TEMPLATE_LIST_TEST_CASE("stpm: the map is the product of resized distances [dete
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("stpm: the loss is the authors', for the student alone [detectors]",
+TEMPLATE_LIST_TEST_CASE("stpm: the loss is the authors', for the student alone",
                         "[detectors]",
                         backends) {
     auto ctx = make_context<TestType>(2);
@@ -178,8 +178,7 @@ TEMPLATE_LIST_TEST_CASE("stpm: the loss is the authors', for the student alone [
               (name.find("running_") == name.npos || name.starts_with("teacher.")));
 }
 
-TEMPLATE_LIST_TEST_CASE("stpm: trains, resumes to the same bits, and is found in its file "
-                        "[detectors]",
+TEMPLATE_LIST_TEST_CASE("stpm: trains, resumes to the same bits, and is found in its file",
                         "[detectors]",
                         backends) {
     const drawn_pictures pictures;
@@ -217,7 +216,7 @@ TEMPLATE_LIST_TEST_CASE("stpm: trains, resumes to the same bits, and is found in
         CHECK(snapshot(second) == trained);
 
         save_model<stpm>(file, model, {"stpm", size, 1e-6, {}});
-        auto loaded = load_model<stpm>(ctx, file);
+        auto loaded = load_model<stpm>(ctx, load_safetensors(file));
         CHECK(snapshot(loaded.network) == trained);
         CHECK(loaded.description.threshold == 1e-6);
         CHECK(loaded.network.options.rate == 0.1);

@@ -7,7 +7,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("student: its features have the teacher's shapes [models]", "[models]") {
+TEST_CASE("student: its features have the teacher's shapes", "[detectors]") {
     cpu::context ctx(2);
     resnet18<float> teacher(ctx, 3, {false, false});
     student<float> m(ctx, {false, true}, {false, true});
@@ -24,8 +24,7 @@ TEST_CASE("student: its features have the teacher's shapes [models]", "[models]"
     check({{2, 33, 20, 3}}, mode::train);
 }
 
-TEST_CASE("student: a batch of one is refused in training where AFF pools it [models]",
-          "[models]") {
+TEST_CASE("student: a batch of one is refused in training where AFF pools it", "[detectors]") {
     cpu::context ctx(2);
     student<float> m(ctx, {false, true}, {false, true});
     tape<cpu::context> t(ctx, mode::train);

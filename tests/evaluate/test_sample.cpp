@@ -11,7 +11,7 @@
 using namespace pfad;
 using data::resize;
 
-TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]") {
+TEST_CASE("test_sample: a good picture has an empty mask and its own size", "[evaluate]") {
     cpu::context ctx(1);
     const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(20, 12, 3));
@@ -24,7 +24,7 @@ TEST_CASE("test_sample: a good picture has an empty mask and its own size [data]
         CHECK(sample.pixels.data()[i] == small.pixels[i]);
 }
 
-TEST_CASE("test_sample: a grey picture becomes three equal channels [data]") {
+TEST_CASE("test_sample: a grey picture becomes three equal channels", "[evaluate]") {
     cpu::context ctx(1);
     const picture_folder folder;
     const auto grey = folder.picture("a.png", some_picture(8, 8, 1));
@@ -35,7 +35,7 @@ TEST_CASE("test_sample: a grey picture becomes three equal channels [data]") {
     }
 }
 
-TEST_CASE("test_sample: the mask is resized, the label comes from the folder [data]") {
+TEST_CASE("test_sample: the mask is resized, the label comes from the folder", "[evaluate]") {
     cpu::context ctx(1);
     const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(16, 16, 3));
@@ -53,7 +53,7 @@ TEST_CASE("test_sample: the mask is resized, the label comes from the folder [da
     CHECK(sample.mask[0] == 0);
 }
 
-TEST_CASE("test_sample: a mask of another size is an error naming both sizes [data]") {
+TEST_CASE("test_sample: a mask of another size is an error naming both sizes", "[evaluate]") {
     cpu::context ctx(1);
     const picture_folder folder;
     const auto file = folder.picture("a.png", some_picture(16, 10, 3));
@@ -64,7 +64,7 @@ TEST_CASE("test_sample: a mask of another size is an error naming both sizes [da
     CHECK(contains(said, "16x10"));
 }
 
-TEST_CASE("test_sample: a text file named .png is an error naming it [data]") {
+TEST_CASE("test_sample: a text file named .png is an error naming it", "[evaluate]") {
     cpu::context ctx(1);
     const picture_folder folder;
     const auto file = folder.text("a.png");

@@ -8,19 +8,19 @@
 
 using namespace pfad;
 
-TEST_CASE("threshold: three deviations above the mean of good scores [train]") {
+TEST_CASE("threshold: three deviations above the mean of good scores", "[evaluate]") {
     // Mean 0.3, deviation 0.1.
     CHECK(threshold_of_good({0.2, 0.4, 0.2, 0.4}) == Approx(0.6));
     CHECK(threshold_of_good({0.25}) == Approx(0.25));
 }
 
-TEST_CASE("threshold: not below the highest good score [train]") {
+TEST_CASE("threshold: not below the highest good score", "[evaluate]") {
     std::vector<double> scores(99, 0.1);
     scores.push_back(0.9); // mean 0.108, deviation 0.0796
     CHECK(threshold_of_good(scores) == 0.9);
 }
 
-TEST_CASE("threshold: stays in (0, 1] [train]") {
+TEST_CASE("threshold: stays in (0, 1]", "[evaluate]") {
     CHECK(threshold_of_good({0, 0}) > 0);
     CHECK(threshold_of_good({0, 1}) == 1);
     CHECK(threshold_of_false_alarms({0, 0}, 0) > 0);
@@ -28,7 +28,7 @@ TEST_CASE("threshold: stays in (0, 1] [train]") {
     CHECK(threshold_of_best_f1({0.25}, {1}) == 0.625);
 }
 
-TEST_CASE("threshold: no score and scores that are not finite are refused [train]") {
+TEST_CASE("threshold: no score and scores that are not finite are refused", "[evaluate]") {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     CHECK_THROWS_AS(threshold_of_good({}), error);
     CHECK_THROWS_AS(threshold_of_good({0.5, nan}), error);
@@ -39,7 +39,8 @@ TEST_CASE("threshold: no score and scores that are not finite are refused [train
     CHECK_THROWS_AS(threshold_of_best_f1({0.5}, {nan}), error);
 }
 
-TEST_CASE("threshold: a rate of false alarms is kept, and no lower threshold keeps it [train]") {
+TEST_CASE("threshold: a rate of false alarms is kept, and no lower threshold keeps it",
+          "[evaluate]") {
     std::vector<double> scores;
     for (int i = 0; i < 100; ++i)
         scores.push_back(static_cast<double>(static_cast<float>((i * 37 % 100 + 1) / 128.0)));
@@ -52,19 +53,19 @@ TEST_CASE("threshold: a rate of false alarms is kept, and no lower threshold kee
     }
 }
 
-TEST_CASE("threshold: equal scores are false alarms together or not at all [train]") {
+TEST_CASE("threshold: equal scores are false alarms together or not at all", "[evaluate]") {
     const std::vector<double> scores = {0.5, 0.5, 0.5, 0.25};
     CHECK(defects_from(threshold_of_false_alarms(scores, 0.5), scores) == 0);
     CHECK(defects_from(threshold_of_false_alarms(scores, 0.75), scores) == 3);
 }
 
-TEST_CASE("threshold: a rate that is out of range or cannot be kept is refused [train]") {
+TEST_CASE("threshold: a rate that is out of range or cannot be kept is refused", "[evaluate]") {
     CHECK_THROWS_AS(threshold_of_false_alarms({0.5}, 1), error);
     CHECK_THROWS_AS(threshold_of_false_alarms({0.5}, -0.1), error);
     CHECK_THROWS_AS(threshold_of_false_alarms({1, 1}, 0.5), error);
 }
 
-TEST_CASE("threshold: the best F1 is half-way between what it separates [train]") {
+TEST_CASE("threshold: the best F1 is half-way between what it separates", "[evaluate]") {
     CHECK(threshold_of_best_f1({0.125, 0.25}, {0.75, 1}) == 0.5);
     // One bad picture is below the highest good one: F1 is 0.8 at 0.5625, 6 / 7 at 0.375.
     const std::vector<double> good = {0.125, 0.25, 0.5}, bad = {0.5 - 0.0625, 0.625, 0.75};
@@ -73,14 +74,14 @@ TEST_CASE("threshold: the best F1 is half-way between what it separates [train]"
     CHECK(f1_of((0.25 + 0.4375) / 2, good, bad) == Approx(6.0 / 7));
 }
 
-TEST_CASE("threshold: of several with the best F1 the lowest [train]") {
+TEST_CASE("threshold: of several with the best F1 the lowest", "[evaluate]") {
     // 0.6875: one hit of two, no false alarm, 2 / 3. 0.25: two hits, two false alarms, 2 / 3.
     const std::vector<double> good = {0.5, 0.5}, bad = {0.25, 0.875};
     CHECK(f1_of(0.6875, good, bad) == Approx(f1_of(0.25, good, bad)));
     CHECK(threshold_of_best_f1(good, bad) == 0.25);
 }
 
-TEST_CASE("threshold: another range has its own ends [train]") {
+TEST_CASE("threshold: another range has its own ends", "[evaluate]") {
     const score_range range{1e-30, 8, false};
     CHECK(threshold_of_good({1e-9, 3e-9}, range) == Approx(5e-9).epsilon(1e-6));
     CHECK(threshold_of_good({0, 0}, range) == 1e-30);

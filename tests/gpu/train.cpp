@@ -88,17 +88,15 @@ public:
         while (last + 1 < iterations()) {
             int in_piece = 0;
             try {
-                device_.train(
-                    input, [](int) {},
-                    [&](const training_step& step) {
-                        if (pieces && in_piece++ == 2)
-                            throw stopped();
-                        last = step.iteration;
-                        result.losses.push_back(0);
-                        for (const auto& loss : step.losses)
-                            result.losses.back() += loss.value;
-                        result.seconds += step.seconds;
-                    });
+                device_.train(input, [&](const training_step& step) {
+                    if (pieces && in_piece++ == 2)
+                        throw stopped();
+                    last = step.iteration;
+                    result.losses.push_back(0);
+                    for (const auto& loss : step.losses)
+                        result.losses.back() += loss.value;
+                    result.seconds += step.seconds;
+                });
             } catch (const stopped&) {
             }
             input.resume = true;

@@ -32,7 +32,7 @@ private:
 
 } // namespace
 
-TEST_CASE("file: what is written comes back [io]") {
+TEST_CASE("file: what is written comes back", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "a";
     const bytes one = bytes_of("one"), two = bytes_of("and two");
@@ -45,7 +45,7 @@ TEST_CASE("file: what is written comes back [io]") {
     CHECK(folder.count() == 1);
 }
 
-TEST_CASE("file: what cannot be read is named with the reason [io]") {
+TEST_CASE("file: what cannot be read is named with the reason", "[io]") {
     const temporary_folder folder;
     const auto sentence = [&](const std::string& path) {
         return error_of(errc::io, [&] { static_cast<void>(pfad::read_file(path)); });
@@ -57,7 +57,7 @@ TEST_CASE("file: what cannot be read is named with the reason [io]") {
     CHECK(has(sentence(folder / "plain/below"), "Not a directory"));
 }
 
-TEST_CASE("file: a full disk leaves the previous file and no temporary [io]") {
+TEST_CASE("file: a full disk leaves the previous file and no temporary", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "checkpoint";
     pfad::write_atomically(path, bytes_of("previous"));
@@ -73,7 +73,7 @@ TEST_CASE("file: a full disk leaves the previous file and no temporary [io]") {
     CHECK(folder.count() == 1);
 }
 
-TEST_CASE("file: a target that cannot be replaced is refused before anything is written [io]") {
+TEST_CASE("file: a target that cannot be replaced is refused before anything is written", "[io]") {
     const temporary_folder folder;
     const auto sentence = [&](const std::string& path) {
         return error_of(errc::io, [&] { pfad::write_atomically(path, bytes_of("x")); });
@@ -85,7 +85,7 @@ TEST_CASE("file: a target that cannot be replaced is refused before anything is 
     CHECK(folder.count() == 0);
 }
 
-TEST_CASE("file: without a commit nothing changes [io]") {
+TEST_CASE("file: without a commit nothing changes", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "a";
     put_file(path, bytes_of("old"));
@@ -99,7 +99,7 @@ TEST_CASE("file: without a commit nothing changes [io]") {
     CHECK(get_file(path) == bytes_of("old"));
 }
 
-TEST_CASE("base64: the vectors of RFC 4648 [io]") {
+TEST_CASE("base64: the vectors of RFC 4648", "[io]") {
     CHECK(pfad::base64({}).empty());
     CHECK(pfad::base64(bytes_of("f")) == "Zg==");
     CHECK(pfad::base64(bytes_of("fo")) == "Zm8=");

@@ -98,7 +98,7 @@ std::string sentence_for(const bytes& content, const std::string& name = "p.png"
 
 } // namespace
 
-TEST_CASE("image: a PNG comes back bit for bit, grey as RGB [io]") {
+TEST_CASE("image: a PNG comes back bit for bit, grey as RGB", "[io]") {
     const temporary_folder folder;
     const auto rgb = ramp(7, 5, 3), grey = ramp(6, 9, 1);
     pfad::write_png(folder / "rgb", rgb);
@@ -114,7 +114,7 @@ TEST_CASE("image: a PNG comes back bit for bit, grey as RGB [io]") {
             REQUIRE(spread.pixels[3 * i + c] == grey.pixels[i]);
 }
 
-TEST_CASE("image: rows with a stride are written without what lies between [io]") {
+TEST_CASE("image: rows with a stride are written without what lies between", "[io]") {
     const temporary_folder folder;
     const auto whole = ramp(8, 4, 3);
     pfad::picture_view part = whole.view();
@@ -126,7 +126,7 @@ TEST_CASE("image: rows with a stride are written without what lies between [io]"
         CHECK(std::equal(part.row(y), part.row(y) + 15, back.view().row(y)));
 }
 
-TEST_CASE("image: JPEG and BMP, by content and not by name [io]") {
+TEST_CASE("image: JPEG and BMP, by content and not by name", "[io]") {
     const temporary_folder folder;
     const auto image = ramp(20, 12, 3);
     put_file(folder / "a.png", bmp_of(image));
@@ -140,7 +140,7 @@ TEST_CASE("image: JPEG and BMP, by content and not by name [io]") {
                       [](int value) { return value >= 98 && value <= 102; }));
 }
 
-TEST_CASE("image: transparency is dropped, 16 bits become 8 [io]") {
+TEST_CASE("image: transparency is dropped, 16 bits become 8", "[io]") {
     const temporary_folder folder;
     put_file(folder / "alpha", rgba_png({1, 2, 3, 0, 4, 5, 6, 128}, 2, 1));
     CHECK(pfad::read_picture(folder / "alpha").pixels == bytes{1, 2, 3, 4, 5, 6});
@@ -151,7 +151,7 @@ TEST_CASE("image: transparency is dropped, 16 bits become 8 [io]") {
     CHECK(pfad::read_mask(folder / "wide").pixels == bytes{0, 1, 0x12, 255});
 }
 
-TEST_CASE("image: one pixel is a picture [io]") {
+TEST_CASE("image: one pixel is a picture", "[io]") {
     const temporary_folder folder;
     const pfad::image_u8 one{1, 1, 3, {9, 8, 7}};
     pfad::write_png(folder / "p", one);
@@ -163,7 +163,7 @@ TEST_CASE("image: one pixel is a picture [io]") {
     CHECK(pfad::read_picture(folder / "b").pixels == one.pixels);
 }
 
-TEST_CASE("image: what is no picture is said so [io]") {
+TEST_CASE("image: what is no picture is said so", "[io]") {
     CHECK(sentence_for(bytes_of("some notes about pictures\n")) ==
           "is not a PNG, JPEG or BMP picture");
     CHECK(sentence_for({}) == "is not a PNG, JPEG or BMP picture");
@@ -174,7 +174,7 @@ TEST_CASE("image: what is no picture is said so [io]") {
           "no/such.png: there is no such file");
 }
 
-TEST_CASE("image: more than 100 megapixels is refused from the header [io]") {
+TEST_CASE("image: more than 100 megapixels is refused from the header", "[io]") {
     const temporary_folder folder;
     const std::string expected = "is 20000x20000, more than the 100 megapixels that pfad reads";
     CHECK(sentence_for(png_header(20000, 20000)) == expected);
@@ -201,7 +201,7 @@ TEST_CASE("image: more than 100 megapixels is refused from the header [io]") {
     CHECK(sentence_for(png_header(0, 5)) == "is truncated");
 }
 
-TEST_CASE("read_picture: a PNG whose data is far longer than its pixels is refused [io]") {
+TEST_CASE("read_picture: a PNG whose data is far longer than its pixels is refused", "[io]") {
     const auto with_data = [](std::uint32_t length) {
         bytes png = png_header(1, 1);
         const auto chunk = [&](std::uint32_t size, const char* type) {
@@ -218,7 +218,7 @@ TEST_CASE("read_picture: a PNG whose data is far longer than its pixels is refus
     CHECK(has(sentence_for(with_data(1000)), "cannot be decoded"));
 }
 
-TEST_CASE("image: a picture cut anywhere is an error [io]") {
+TEST_CASE("image: a picture cut anywhere is an error", "[io]") {
     const auto image = ramp(24, 18, 3);
     for (const bytes& whole : {pfad::encode_png(image), jpeg_of(image), bmp_of(image)}) {
         CHECK(sentence_for(whole).empty());
@@ -231,7 +231,7 @@ TEST_CASE("image: a picture cut anywhere is an error [io]") {
     }
 }
 
-TEST_CASE("image: a thumbnail's end is not the end of the picture [io]") {
+TEST_CASE("image: a thumbnail's end is not the end of the picture", "[io]") {
     const bytes inner = jpeg_of(ramp(8, 8, 3)), outer = jpeg_of(ramp(30, 20, 3));
     bytes whole = {0xff, 0xd8, 0xff, 0xe1};
     whole.push_back(static_cast<std::uint8_t>((inner.size() + 2) >> 8));
@@ -243,7 +243,7 @@ TEST_CASE("image: a thumbnail's end is not the end of the picture [io]") {
     CHECK(sentence_for(whole) == "is truncated");
 }
 
-TEST_CASE("image: changed bytes give a picture or an error, never a crash [io]") {
+TEST_CASE("image: changed bytes give a picture or an error, never a crash", "[io]") {
     const temporary_folder folder;
     const auto image = ramp(24, 18, 3);
     std::mt19937 random(4);
@@ -263,7 +263,7 @@ TEST_CASE("image: changed bytes give a picture or an error, never a crash [io]")
         }
 }
 
-TEST_CASE("image: what cannot be encoded is refused, and nothing is written [io]") {
+TEST_CASE("image: what cannot be encoded is refused, and nothing is written", "[io]") {
     const temporary_folder folder;
     const bytes pixel(4);
     for (const pfad::picture_view view :

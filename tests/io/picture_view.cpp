@@ -21,7 +21,7 @@ bytes row_of(const picture_view& view, int y) {
 
 } // namespace
 
-TEST_CASE("picture_view: every format becomes grey or RGB [io]") {
+TEST_CASE("picture_view: every format becomes grey or RGB", "[io]") {
     const bytes p = {1, 2, 3, 4, 5, 6, 7, 8, 99, 11, 12, 13, 14, 15, 16, 17, 18, 99}; // rows of 9
     const auto second = [&](pixel_format format, int width) {
         return row_of({p.data(), width, 2, format, 9}, 1);
@@ -38,7 +38,7 @@ TEST_CASE("picture_view: every format becomes grey or RGB [io]") {
     CHECK_FALSE(picture_view(p.data(), 2, 2, 4, 9).plain());
 }
 
-TEST_CASE("picture_view: of 16 bits the upper 8 count [io]") {
+TEST_CASE("picture_view: of 16 bits the upper 8 count", "[io]") {
     const std::vector<std::uint16_t> p = {0, 255, 256, 0x1234, 0xffff, 0x0fff, 7};
     const picture_view grey(p.data(), 7, 1, pixel_format::grey, 14);
     CHECK(row_of(grey, 0) == bytes{0, 0, 1, 0x12, 255, 0x0f, 0});
@@ -56,7 +56,7 @@ TEST_CASE("picture_view: of 16 bits the upper 8 count [io]") {
     CHECK(row_of(odd, 0) == row_of(grey, 0));
 }
 
-TEST_CASE("picture_view: a window is a part of the same pixels [io]") {
+TEST_CASE("picture_view: a window is a part of the same pixels", "[io]") {
     const auto picture = some_picture(9, 7, 4);
     const auto part = picture.view().window(3, 2, 5, 4);
     CHECK(part.data == picture.pixels.data() + (2 * 9 + 3) * 4);
@@ -66,7 +66,7 @@ TEST_CASE("picture_view: a window is a part of the same pixels [io]") {
     CHECK(part.format == pixel_format::rgba);
 }
 
-TEST_CASE("picture_view: its channels are 1, 3 or 4 [io]") {
+TEST_CASE("picture_view: its channels are 1, 3 or 4", "[io]") {
     const std::uint8_t pixel[8] = {};
     for (const int channels : {-1, 0, 2, 5})
         CHECK(sentence_of(errc::value, [&] { (void)picture_view(pixel, 1, 1, channels, 8); }) ==

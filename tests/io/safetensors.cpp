@@ -40,7 +40,7 @@ pfad::state_entries example() {
 
 } // namespace
 
-TEST_CASE("safetensors: what is saved comes back [io]") {
+TEST_CASE("safetensors: what is saved comes back", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "m.safetensors";
     pfad::save_safetensors(path, example(), {{"format", "pt"}, {"text", "a \"b\" \\ \x01"}});
@@ -62,7 +62,7 @@ TEST_CASE("safetensors: what is saved comes back [io]") {
     CHECK(get_file(folder / "again") == get_file(path));
 }
 
-TEST_CASE("safetensors: the bytes are those of the format [io]") {
+TEST_CASE("safetensors: the bytes are those of the format", "[io]") {
     const temporary_folder folder;
     const float values[] = {1, 2};
     pfad::state_entries tensors;
@@ -77,14 +77,14 @@ TEST_CASE("safetensors: the bytes are those of the format [io]") {
     CHECK(get_file(folder / "m") == expected);
 }
 
-TEST_CASE("safetensors: a file without tensors is a file [io]") {
+TEST_CASE("safetensors: a file without tensors is a file", "[io]") {
     const temporary_folder folder;
     pfad::save_safetensors(folder / "m", {});
     CHECK(pfad::load_safetensors(folder / "m").tensors.empty());
     CHECK(get_file(folder / "m").size() == 16);
 }
 
-TEST_CASE("safetensors: every malformed header is one sentence with the file [io]") {
+TEST_CASE("safetensors: every malformed header is one sentence with the file", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "bad.safetensors";
     const auto sentence = [&](const bytes& content, errc code = errc::io) {
@@ -135,7 +135,7 @@ TEST_CASE("safetensors: every malformed header is one sentence with the file [io
               "`a` twice"));
 }
 
-TEST_CASE("safetensors: truncated anywhere or with a byte changed, it fails or loads [io]") {
+TEST_CASE("safetensors: truncated anywhere or with a byte changed, it fails or loads", "[io]") {
     const temporary_folder folder;
     const std::string good = folder / "good", bad = folder / "bad";
     pfad::save_safetensors(good, example(), {{"k", "v"}});
@@ -158,7 +158,7 @@ TEST_CASE("safetensors: truncated anywhere or with a byte changed, it fails or l
     }
 }
 
-TEST_CASE("safetensors: a missing tensor and another shape are named [io]") {
+TEST_CASE("safetensors: a missing tensor and another shape are named", "[io]") {
     const temporary_folder folder;
     const std::string path = folder / "m";
     pfad::save_safetensors(path, example());
@@ -174,7 +174,7 @@ TEST_CASE("safetensors: a missing tensor and another shape are named [io]") {
             "F32 elements cannot be read as I64"));
 }
 
-TEST_CASE("safetensors: an entry that does not fit its shape is not written [io]") {
+TEST_CASE("safetensors: an entry that does not fit its shape is not written", "[io]") {
     const temporary_folder folder;
     pfad::state_entries tensors = example();
     constexpr std::int64_t large = std::int64_t(1) << 32;

@@ -86,7 +86,7 @@ void damage(const bytes& whole) {
 
 } // namespace
 
-TEST_CASE("torch_checkpoint: the zip container, with 32-bit and 64-bit directories [io]") {
+TEST_CASE("torch_checkpoint: the zip container, with 32-bit and 64-bit directories", "[io]") {
     const temporary_folder folder;
     for (const bool wide : {false, true}) {
         put_file(folder / "w.pth", archive(pickle(example), wide));
@@ -94,13 +94,13 @@ TEST_CASE("torch_checkpoint: the zip container, with 32-bit and 64-bit directori
     }
 }
 
-TEST_CASE("torch_checkpoint: the format before the zip container [io]") {
+TEST_CASE("torch_checkpoint: the format before the zip container", "[io]") {
     const temporary_folder folder;
     put_file(folder / "w.pth", legacy_file());
     check_example(pfad::load_torch_checkpoint(folder / "w.pth"));
 }
 
-TEST_CASE("torch_checkpoint: a state dict inside a training checkpoint [io]") {
+TEST_CASE("torch_checkpoint: a state dict inside a training checkpoint", "[io]") {
     const temporary_folder folder;
     const std::string code = "\x80\x02}(" + text("epoch") + "K\x03" + text("state_dict") + "}(" +
                              code_of(example[0], false) + "uu.";
@@ -108,7 +108,7 @@ TEST_CASE("torch_checkpoint: a state dict inside a training checkpoint [io]") {
     CHECK(pfad::load_torch_checkpoint(folder / "w.pth").contains("conv.weight"));
 }
 
-TEST_CASE("torch_checkpoint: a parameter is its tensor [io]") {
+TEST_CASE("torch_checkpoint: a parameter is its tensor", "[io]") {
     const temporary_folder folder;
     const std::string tensor = code_of(example[0], false).substr(text("conv.weight").size());
     const std::string code = "\x80\x02}(" + text("w") +
@@ -118,7 +118,7 @@ TEST_CASE("torch_checkpoint: a parameter is its tensor [io]") {
     CHECK(pfad::load_torch_checkpoint(folder / "w.pth").at("w").values<float>()[7] == 7);
 }
 
-TEST_CASE("torch_checkpoint: a pickle that asks for code is refused by the code's name [io]") {
+TEST_CASE("torch_checkpoint: a pickle that asks for code is refused by the code's name", "[io]") {
     const auto refused = [](const std::string& code) {
         return sentence_for(archive("\x80\x02" + code), errc::unsupported);
     };
@@ -134,7 +134,7 @@ TEST_CASE("torch_checkpoint: a pickle that asks for code is refused by the code'
     CHECK(has(refused("\x82\x01."), "opcode 130"));
 }
 
-TEST_CASE("torch_checkpoint: what is not a state dict is one sentence [io]") {
+TEST_CASE("torch_checkpoint: what is not a state dict is one sentence", "[io]") {
     CHECK(has(sentence_for({}, errc::io), "torch.save"));
     CHECK(has(sentence_for(bytes_of("hello"), errc::io), "torch.save"));
     CHECK(has(sentence_for(zip({{"a/b", "c"}}), errc::io), "without data.pkl"));
@@ -150,7 +150,7 @@ TEST_CASE("torch_checkpoint: what is not a state dict is one sentence [io]") {
         "big-endian"));
 }
 
-TEST_CASE("torch_checkpoint: tensors that do not fit their storage are named [io]") {
+TEST_CASE("torch_checkpoint: tensors that do not fit their storage are named", "[io]") {
     const auto refused = [](tensor_code t, errc code = errc::io) {
         return sentence_for(archive(pickle({t})), code);
     };
@@ -168,13 +168,13 @@ TEST_CASE("torch_checkpoint: tensors that do not fit their storage are named [io
               "torch.HalfStorage"));
 }
 
-TEST_CASE("torch_checkpoint: damaged files give errors and nothing else [io]") {
+TEST_CASE("torch_checkpoint: damaged files give errors and nothing else", "[io]") {
     damage(archive(pickle(example)));
     damage(archive(pickle(example), true));
     damage(legacy_file());
 }
 
-TEST_CASE("torch_checkpoint: copies of one storage cannot grow beyond the file [io]") {
+TEST_CASE("torch_checkpoint: copies of one storage cannot grow beyond the file", "[io]") {
     std::vector<tensor_code> tensors;
     for (int i = 0; i < 20; ++i)
         tensors.push_back({std::to_string(i), "DoubleStorage", "0", 1000, 0, {500, 2}, {1, 500}});

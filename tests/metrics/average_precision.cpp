@@ -40,14 +40,14 @@ double counted(const std::vector<float>& scores, const std::vector<std::uint8_t>
 
 } // namespace
 
-TEST_CASE("average_precision: worked by hand [metrics]") {
+TEST_CASE("average_precision: worked by hand", "[metrics]") {
     CHECK(measure({4, 3, 2, 1}, {1, 1, 0, 0}) == 1.0);
     CHECK(*measure({4, 3, 2, 1}, {1, 0, 1, 0}) == Approx((1.0 + 2.0 / 3) / 2));
     CHECK(*measure({2, 2, 1, 1}, {1, 0, 1, 0}) == Approx(0.5));
     CHECK(*measure({1, 1, 1, 1}, {1, 0, 0, 0}) == Approx(0.25));
 }
 
-TEST_CASE("average_precision: agrees with counting at every threshold [metrics]") {
+TEST_CASE("average_precision: agrees with counting at every threshold", "[metrics]") {
     for (int seed = 0; seed < 30; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "ap");
         std::vector<float> scores(1 + draws.below(80));
@@ -61,7 +61,7 @@ TEST_CASE("average_precision: agrees with counting at every threshold [metrics]"
     }
 }
 
-TEST_CASE("average_precision: undefined without an anomalous pixel [metrics]") {
+TEST_CASE("average_precision: undefined without an anomalous pixel", "[metrics]") {
     CHECK_FALSE(measure({1, 2, 3}, {0, 0, 0}));
     CHECK(measure({1, 2, 3}, {1, 1, 1}) == 1.0);
 }

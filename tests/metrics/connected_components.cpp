@@ -59,7 +59,7 @@ void flood(const std::vector<std::uint8_t>& mask,
 
 } // namespace
 
-TEST_CASE("connected_components: corners connect [metrics]") {
+TEST_CASE("connected_components: corners connect", "[metrics]") {
     const auto found = label(draw("#..#"
                                   ".#.."
                                   "#..#"),
@@ -68,7 +68,7 @@ TEST_CASE("connected_components: corners connect [metrics]") {
     CHECK(found.sizes == std::vector<std::int64_t>{0, 3, 1, 1});
 }
 
-TEST_CASE("connected_components: arms that meet below are one region [metrics]") {
+TEST_CASE("connected_components: arms that meet below are one region", "[metrics]") {
     const auto found = label(draw("#.#.#"
                                   "#.#.#"
                                   "#####"),
@@ -81,11 +81,11 @@ TEST_CASE("connected_components: arms that meet below are one region [metrics]")
     CHECK(ring.sizes == std::vector<std::int64_t>{0, 6});
 }
 
-TEST_CASE("connected_components: rows do not wrap round [metrics]") {
+TEST_CASE("connected_components: rows do not wrap round", "[metrics]") {
     CHECK(label(draw("..##.."), 2, 3).sizes == std::vector<std::int64_t>{0, 1, 1});
 }
 
-TEST_CASE("connected_components: numbering goes on from mask to mask [metrics]") {
+TEST_CASE("connected_components: numbering goes on from mask to mask", "[metrics]") {
     std::vector<std::int64_t> sizes = {0};
     std::vector<std::uint32_t> labels(3);
     component_labeller labeller;
@@ -97,13 +97,13 @@ TEST_CASE("connected_components: numbering goes on from mask to mask [metrics]")
     CHECK(sizes == std::vector<std::int64_t>{0, 1, 1, 1, 1});
 }
 
-TEST_CASE("connected_components: empty, full and no pixels at all [metrics]") {
+TEST_CASE("connected_components: empty, full and no pixels at all", "[metrics]") {
     CHECK(label(draw("...."), 2, 2).labels == std::vector<std::uint32_t>(4, 0));
     CHECK(label(draw("####"), 2, 2).sizes == std::vector<std::int64_t>{0, 4});
     CHECK(label({}, 0, 5).sizes == std::vector<std::int64_t>{0});
 }
 
-TEST_CASE("connected_components: agrees with a flood fill on noise [metrics]") {
+TEST_CASE("connected_components: agrees with a flood fill on noise", "[metrics]") {
     for (int seed = 0; seed < 60; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "components");
         const std::int64_t height = 1 + draws.below(24), width = 1 + draws.below(24);
@@ -122,7 +122,7 @@ TEST_CASE("connected_components: agrees with a flood fill on noise [metrics]") {
     }
 }
 
-TEST_CASE("connected_components: extents must agree [metrics]") {
+TEST_CASE("connected_components: extents must agree", "[metrics]") {
     std::vector<std::uint8_t> mask(6);
     std::vector<std::uint32_t> labels(6);
     std::vector<std::int64_t> sizes = {0};

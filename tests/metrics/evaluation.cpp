@@ -64,7 +64,7 @@ void same(const metrics_result& a, const metrics_result& b) {
 
 } // namespace
 
-TEST_CASE("evaluation: two pictures worked by hand [metrics]") {
+TEST_CASE("evaluation: two pictures worked by hand", "[metrics]") {
     test_set set;
     set.pictures = 2;
     set.height = 1;
@@ -87,7 +87,7 @@ TEST_CASE("evaluation: two pictures worked by hand [metrics]") {
     CHECK(result.reason.empty());
 }
 
-TEST_CASE("evaluation: a map that equals the mask is perfect [metrics]") {
+TEST_CASE("evaluation: a map that equals the mask is perfect", "[metrics]") {
     auto set = make_set(1);
     set.image_scores.assign(set.labels.begin(), set.labels.end());
     set.scores.assign(set.masks.begin(), set.masks.end());
@@ -96,7 +96,7 @@ TEST_CASE("evaluation: a map that equals the mask is perfect [metrics]") {
         CHECK(*(result.*m.value) == Approx(1.0).epsilon(1e-14));
 }
 
-TEST_CASE("evaluation: only the order of the scores matters [metrics]") {
+TEST_CASE("evaluation: only the order of the scores matters", "[metrics]") {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
         auto set = make_set(seed);
         const auto before = set.evaluate();
@@ -108,7 +108,7 @@ TEST_CASE("evaluation: only the order of the scores matters [metrics]") {
     }
 }
 
-TEST_CASE("evaluation: the order of the pictures and mirroring do not matter [metrics]") {
+TEST_CASE("evaluation: the order of the pictures and mirroring do not matter", "[metrics]") {
     auto set = make_set(3);
     const auto before = set.evaluate();
     // Reversing everything reverses the pictures and turns each by half a turn.
@@ -119,7 +119,7 @@ TEST_CASE("evaluation: the order of the pictures and mirroring do not matter [me
     same(set.evaluate(), before);
 }
 
-TEST_CASE("evaluation: scores without a difference are chance [metrics]") {
+TEST_CASE("evaluation: scores without a difference are chance", "[metrics]") {
     auto set = make_set(4);
     std::fill(set.scores.begin(), set.scores.end(), 0.5f);
     std::fill(set.image_scores.begin(), set.image_scores.end(), 0.5);
@@ -134,7 +134,7 @@ TEST_CASE("evaluation: scores without a difference are chance [metrics]") {
     CHECK(*result.iap90 == Approx(share));
 }
 
-TEST_CASE("evaluation: what is undefined has no number and a reason [metrics]") {
+TEST_CASE("evaluation: what is undefined has no number and a reason", "[metrics]") {
     const auto all_good = make_set(5, 6).evaluate();
     CHECK(all_good.anomalous == 0);
     for (const auto& m : pfad::metrics::list)
@@ -157,7 +157,7 @@ TEST_CASE("evaluation: what is undefined has no number and a reason [metrics]") 
     CHECK_FALSE(vanished.evaluate().aupro);
 }
 
-TEST_CASE("evaluation: bad input is an error [metrics]") {
+TEST_CASE("evaluation: bad input is an error", "[metrics]") {
     auto set = make_set(6);
     set.scores[100] = std::numeric_limits<float>::quiet_NaN();
     CHECK_THROWS_AS(set.evaluate(), pfad::error);
@@ -167,26 +167,4 @@ TEST_CASE("evaluation: bad input is an error [metrics]") {
     set = make_set(6);
     set.labels.pop_back();
     CHECK_THROWS_AS(set.evaluate(), pfad::error);
-}
-
-TEST_CASE("evaluation: the mean leaves out undefined metrics and says so [metrics]") {
-    metrics_result a, b;
-    a.image_auroc = 0.5;
-    a.pixel_auroc = 0.75;
-    a.good = 3;
-    a.anomalous = 1;
-    b.pixel_auroc = 0.25;
-    b.anomalous = 4;
-    b.instances = 6;
-    const metrics_result all[] = {a, b};
-    const auto mean = pfad::metrics::mean_over_categories(all);
-    CHECK(*mean.image_auroc == 0.5);
-    CHECK(*mean.pixel_auroc == 0.5);
-    CHECK_FALSE(mean.iap);
-    CHECK(mean.good == 3);
-    CHECK(mean.anomalous == 5);
-    CHECK(mean.instances == 6);
-    CHECK(mean.reason.find("image AUROC is the mean of 1 of 2 categories.") != std::string::npos);
-    CHECK(mean.reason.find("IAP is undefined in all 2 categories.") != std::string::npos);
-    CHECK(mean.reason.find("pixel AUROC") == std::string::npos);
 }

@@ -50,7 +50,7 @@ std::vector<double> slow(const floats& scores, const bytes& mask) {
 
 } // namespace
 
-TEST_CASE("iap: an instance is found with more than half of its pixels [metrics]") {
+TEST_CASE("iap: an instance is found with more than half of its pixels", "[metrics]") {
     // Two of four pixels are not enough: the instance's score is 1, where all six pixels count.
     CHECK(*measure({5, 5, 1, 1, 3, 2}, {1, 1, 1, 1, 0, 0}).value() == Approx(4.0 / 6));
     // Two of three are: the score is 5 and nothing normal scores as much.
@@ -59,7 +59,8 @@ TEST_CASE("iap: an instance is found with more than half of its pixels [metrics]
     CHECK(*measure({5, 7, 1}, {1, 0, 0}).value() == Approx(0.5));
 }
 
-TEST_CASE("iap: a high instance lends its precision to none below, a low one to all above") {
+TEST_CASE("iap: a high instance lends its precision to none below, a low one to all above",
+          "[metrics]") {
     // Scores 4 (precision 1/2) and 3 (precision 2/3): the higher threshold takes the better one.
     const auto instances = measure({4, 4, 3, 1}, {1, 0, 1, 0});
     CHECK(*instances.value() == Approx(2.0 / 3));
@@ -70,7 +71,7 @@ TEST_CASE("iap: a high instance lends its precision to none below, a low one to 
     CHECK(*falling.at_recall(0.5) == Approx(1.0));
 }
 
-TEST_CASE("iap: a recall of exactly k is enough [metrics]") {
+TEST_CASE("iap: a recall of exactly k is enough", "[metrics]") {
     // Ten instances of one pixel, the lowest below a normal pixel: nine of ten are found purely.
     floats scores;
     bytes mask;
@@ -85,7 +86,7 @@ TEST_CASE("iap: a recall of exactly k is enough [metrics]") {
     CHECK(*instances.at_recall(1.0) == Approx(10.0 / 11));
 }
 
-TEST_CASE("iap: agrees with the definition on noise [metrics]") {
+TEST_CASE("iap: agrees with the definition on noise", "[metrics]") {
     for (int seed = 0; seed < 60; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "iap");
         floats scores(1 + draws.below(120));
@@ -112,7 +113,7 @@ TEST_CASE("iap: agrees with the definition on noise [metrics]") {
     }
 }
 
-TEST_CASE("iap: undefined without an instance [metrics]") {
+TEST_CASE("iap: undefined without an instance", "[metrics]") {
     CHECK_FALSE(measure({1, 2}, {0, 0}).value());
     CHECK_FALSE(measure({1, 2}, {0, 0}).at_recall(0.9));
     CHECK_THROWS_AS(measure({1, 2}, {1, 0}).at_recall(1.1), pfad::error);

@@ -64,14 +64,14 @@ double slow(const floats& scores, const bytes& mask, double limit) {
 
 } // namespace
 
-TEST_CASE("pro: regions count alike whatever their size [metrics]") {
+TEST_CASE("pro: regions count alike whatever their size", "[metrics]") {
     // The single pixel is found at once, the run of four never below a rate of 1.
     const floats scores = {9, 5, 0, 0, 0, 0, 5, 5, 5};
     const bytes mask = {1, 0, 1, 1, 1, 1, 0, 0, 0};
     CHECK(*measure(scores, mask, 1.0) == Approx(0.5));
 }
 
-TEST_CASE("pro: the last trapezoid is cut at the limit [metrics]") {
+TEST_CASE("pro: the last trapezoid is cut at the limit", "[metrics]") {
     // One step from (0, 0.5) to (0.5, 1): at 0.25 the overlap is 0.75.
     const floats scores = {3, 2, 2, 1};
     const bytes mask = {1, 1, 0, 0};
@@ -80,12 +80,12 @@ TEST_CASE("pro: the last trapezoid is cut at the limit [metrics]") {
     CHECK(*measure(scores, mask, 1.0) == Approx(0.875));
 }
 
-TEST_CASE("pro: a perfect map scores one, a constant map half the limit [metrics]") {
+TEST_CASE("pro: a perfect map scores one, a constant map half the limit", "[metrics]") {
     CHECK(*measure({2, 2, 1, 1}, {1, 1, 0, 0}, 0.3) == Approx(1.0));
     CHECK(*measure({1, 1, 1, 1}, {1, 1, 0, 0}, 0.3) == Approx(0.15));
 }
 
-TEST_CASE("pro: agrees with a curve made point by point [metrics]") {
+TEST_CASE("pro: agrees with a curve made point by point", "[metrics]") {
     for (int seed = 0; seed < 40; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "pro");
         floats scores(3 + draws.below(60));
@@ -101,7 +101,7 @@ TEST_CASE("pro: agrees with a curve made point by point [metrics]") {
     }
 }
 
-TEST_CASE("pro: undefined without a region or a normal pixel [metrics]") {
+TEST_CASE("pro: undefined without a region or a normal pixel", "[metrics]") {
     CHECK_FALSE(measure({1, 2}, {0, 0}, 0.3));
     CHECK_FALSE(measure({1, 2}, {1, 1}, 0.3));
     CHECK_THROWS_AS(measure({1, 2}, {1, 0}, 0.0), pfad::error);

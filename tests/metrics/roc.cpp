@@ -27,14 +27,14 @@ double pairs(const scores& s, const labels& l) {
 
 } // namespace
 
-TEST_CASE("roc: perfect, reversed and tied scores [metrics]") {
+TEST_CASE("roc: perfect, reversed and tied scores", "[metrics]") {
     CHECK(auroc(scores{1, 2, 3, 4}, labels{0, 0, 1, 1}) == 1.0);
     CHECK(auroc(scores{4, 3, 2, 1}, labels{0, 0, 1, 1}) == 0.0);
     CHECK(auroc(scores{5, 5, 5, 5}, labels{0, 0, 1, 1}) == 0.5);
     CHECK(auroc(scores{1, 2, 2, 3}, labels{0, 0, 1, 1}) == 0.875);
 }
 
-TEST_CASE("roc: agrees with counting pairs [metrics]") {
+TEST_CASE("roc: agrees with counting pairs", "[metrics]") {
     for (int seed = 0; seed < 30; ++seed) {
         pfad::random_stream draws(static_cast<std::uint64_t>(seed), "roc");
         scores s(2 + draws.below(60));
@@ -54,13 +54,13 @@ TEST_CASE("roc: agrees with counting pairs [metrics]") {
     }
 }
 
-TEST_CASE("roc: one kind alone has no curve [metrics]") {
+TEST_CASE("roc: one kind alone has no curve", "[metrics]") {
     CHECK_FALSE(auroc(scores{1, 2}, labels{1, 1}));
     CHECK_FALSE(auroc(scores{1, 2}, labels{0, 0}));
     CHECK_FALSE(auroc(scores{}, labels{}));
 }
 
-TEST_CASE("roc: NaN and missing labels are errors [metrics]") {
+TEST_CASE("roc: NaN and missing labels are errors", "[metrics]") {
     CHECK_THROWS_AS(auroc(scores{1, std::nan("")}, labels{0, 1}), pfad::error);
     CHECK_THROWS_AS(auroc(scores{1, 2}, labels{0}), pfad::error);
 }

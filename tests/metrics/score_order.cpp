@@ -25,7 +25,7 @@ struct recorder {
 
 } // namespace
 
-TEST_CASE("score_order: keys fall as scores rise [metrics]") {
+TEST_CASE("score_order: keys fall as scores rise", "[metrics]") {
     constexpr float infinity = std::numeric_limits<float>::infinity();
     const float rising[] = {-infinity, -1e30f, -2.0f, -1.0f, -1e-45f, 0.0f,
                             1e-45f,    1e-30f, 1.0f,  2.0f,  1e30f,   infinity};
@@ -34,7 +34,7 @@ TEST_CASE("score_order: keys fall as scores rise [metrics]") {
     CHECK(descending_key(-0.0f) == descending_key(0.0f));
 }
 
-TEST_CASE("score_order: a sweep stops once at each distinct score [metrics]") {
+TEST_CASE("score_order: a sweep stops once at each distinct score", "[metrics]") {
     const std::vector<float> scores = {0.5f, 2.0f, -1.0f, 0.5f, -0.0f, 0.0f};
     const std::vector<std::uint8_t> masks = {1, 0, 0, 0, 1, 1};
     const score_order order({scores.data(), {{1, 2, 3}}}, {masks.data(), {{1, 2, 3}}});
@@ -54,7 +54,7 @@ TEST_CASE("score_order: a sweep stops once at each distinct score [metrics]") {
     CHECK(seen.regions == std::vector<std::uint32_t>{0, 1, 0, 1, 1, 0});
 }
 
-TEST_CASE("score_order: sorts like a map of thresholds [metrics]") {
+TEST_CASE("score_order: sorts like a map of thresholds", "[metrics]") {
     for (const int levels : {0, 3, 1000}) {
         pfad::random_stream draws(5, "order");
         std::vector<float> scores(7 * 31 * 17);
@@ -84,7 +84,7 @@ TEST_CASE("score_order: sorts like a map of thresholds [metrics]") {
     }
 }
 
-TEST_CASE("score_order: a NaN is an error that names the picture [metrics]") {
+TEST_CASE("score_order: a NaN is an error that names the picture", "[metrics]") {
     std::vector<float> scores(12, 0.25f);
     const std::vector<std::uint8_t> masks(12);
     scores[7] = std::numeric_limits<float>::quiet_NaN();
@@ -99,7 +99,7 @@ TEST_CASE("score_order: a NaN is an error that names the picture [metrics]") {
                     pfad::error);
 }
 
-TEST_CASE("score_order: no pictures are no thresholds [metrics]") {
+TEST_CASE("score_order: no pictures are no thresholds", "[metrics]") {
     const score_order order({nullptr, {{0, 4, 4}}}, {nullptr, {{0, 4, 4}}});
     recorder seen;
     order.sweep(seen);

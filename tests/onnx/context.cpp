@@ -50,8 +50,8 @@ const ::onnx::NodeProto& named(const ::onnx::ModelProto& file, const std::string
 
 } // namespace
 
-TEST_CASE(
-    "onnx: a convolution is a node with the layer's name, weights in PyTorch's order [onnx]") {
+TEST_CASE("onnx: a convolution is a node with the layer's name, weights in PyTorch's order",
+          "[onnx]") {
     cpu::context ctx(1);
     layer conv(ctx, {.in = 2, .out = 3, .kernel = 3, .dilation = 2, .bias = true});
     for (std::int64_t i = 0; i < conv.weight.value.size(); ++i)
@@ -77,7 +77,7 @@ TEST_CASE(
     CHECK(values[18] == 2 * 9); // the second filter
 }
 
-TEST_CASE("onnx: the batch stays open, the rest is known [onnx]") {
+TEST_CASE("onnx: the batch stays open, the rest is known", "[onnx]") {
     cpu::context ctx(1);
     nn::aspp<float> context(ctx, 2, 3); // with a part that is repeated over the image
     const auto file = written(context, 2, 3);
@@ -96,7 +96,7 @@ TEST_CASE("onnx: the batch stays open, the rest is known [onnx]") {
     CHECK(operators(file)["Concat"] == 1);
 }
 
-TEST_CASE("onnx: PCAR's three convolutions are one node [onnx]") {
+TEST_CASE("onnx: PCAR's three convolutions are one node", "[onnx]") {
     cpu::context ctx(1);
     nn::pcar<float> block(ctx, 16);
     const auto file = written(block, 16, 16);
@@ -109,8 +109,8 @@ TEST_CASE("onnx: PCAR's three convolutions are one node [onnx]") {
     CHECK_THROWS_AS(written(other, 16, 16), error);
 }
 
-TEST_CASE(
-    "onnx: a value that is used twice is one, a layer that is used twice has two names [onnx]") {
+TEST_CASE("onnx: a value that is used twice is one, a layer that is used twice has two names",
+          "[onnx]") {
     cpu::context ctx(1);
     struct twice {
         layer conv;
@@ -128,7 +128,7 @@ TEST_CASE(
     CHECK(named(file, "mul_1").input(1) == "net.conv");
 }
 
-TEST_CASE("onnx: an address stands for a value as long as its tensor lives [onnx]") {
+TEST_CASE("onnx: an address stands for a value as long as its tensor lives", "[onnx]") {
     pfad::onnx::context ctx;
     const auto* address = static_cast<const float*>(nullptr);
     {
@@ -142,7 +142,8 @@ TEST_CASE("onnx: an address stands for a value as long as its tensor lives [onnx
           "onnx: the network has an op that has no form in ONNX");
 }
 
-TEST_CASE("onnx: two networks of one prefix, and other numbers of elements, are refused [onnx]") {
+TEST_CASE("onnx: two networks of one prefix, and other numbers of elements, are refused",
+          "[onnx]") {
     cpu::context host_ctx(1);
     layer one(host_ctx, {.in = 1, .out = 1}), other(host_ctx, {.in = 1, .out = 1});
     pfad::onnx::context ctx;
@@ -155,7 +156,8 @@ TEST_CASE("onnx: two networks of one prefix, and other numbers of elements, are 
     CHECK_THROWS_AS(ctx.output("y", x, shape<2>{{1, 2}}), error);
 }
 
-TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker refuses [onnx]") {
+TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker refuses",
+          "[onnx]") {
     cpu::context host_ctx(1);
     struct halves {
         auto fields() { return pfad::fields(); }

@@ -10,7 +10,7 @@
 
 using namespace pfad;
 
-TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file says [onnx]") {
+TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file says", "[onnx]") {
     const temporary_folder folder;
     const auto path = (folder.path() / "m.onnx").string();
     cpu::context ctx(1);
@@ -51,7 +51,7 @@ TEST_CASE("onnx: an inspection has pixels, map, score, and what the model file s
         CHECK(sizes[array.name] == array.size() * 4);
 }
 
-TEST_CASE("onnx: a file that cannot be written is an error and leaves nothing [onnx]") {
+TEST_CASE("onnx: a file that cannot be written is an error and leaves nothing", "[onnx]") {
     const temporary_folder folder;
     cpu::context ctx(1);
     pfadseg<float> model(ctx, {.rcm = true, .aff = false, .pcar = false});

@@ -46,7 +46,7 @@ double luminance(const rgb& c) {
 
 } // namespace
 
-TEST_CASE("heatmap: the colours get lighter all the way [inspect]") {
+TEST_CASE("heatmap: the colours get lighter all the way", "[report]") {
     double before = -1;
     for (int i = 0; i <= 256; ++i) {
         const double now = luminance(map_colour(static_cast<float>(i) / 256));
@@ -61,7 +61,7 @@ TEST_CASE("heatmap: the colours get lighter all the way [inspect]") {
     CHECK(map_colour(std::numeric_limits<float>::quiet_NaN()) == map_colour(0));
 }
 
-TEST_CASE("heatmap: the threshold sits in the middle of the colours [inspect]") {
+TEST_CASE("heatmap: the threshold sits in the middle of the colours", "[report]") {
     for (const float threshold : {0.1f, 0.5f, 0.9f}) {
         CHECK(colour_position(0, threshold) == 0);
         CHECK(colour_position(threshold / 2, threshold) == Approx(0.25));
@@ -75,7 +75,7 @@ TEST_CASE("heatmap: the threshold sits in the middle of the colours [inspect]") 
     CHECK(colour_position(-1, 0) == 0);
 }
 
-TEST_CASE("heatmap: stretching is bilinear with half-pixel centres [inspect]") {
+TEST_CASE("heatmap: stretching is bilinear with half-pixel centres", "[report]") {
     const std::vector<float> map = {0, 1, 2, 3};
     const auto same = stretch_map({map.data(), {{2, 2}}}, 2, 2);
     CHECK(same == map);
@@ -87,7 +87,7 @@ TEST_CASE("heatmap: stretching is bilinear with half-pixel centres [inspect]") {
     CHECK(one == std::vector<float>(15, 2));
 }
 
-TEST_CASE("heatmap: pictures of every kind become red, green and blue [inspect]") {
+TEST_CASE("heatmap: pictures of every kind become red, green and blue", "[report]") {
     const std::uint8_t pixels[] = {1, 2, 3, 4, 99, 5, 6, 7, 8, 99}; // rows of 5 bytes
     const auto grey = to_rgb(picture_view{pixels, 2, 2, 1, 5});
     CHECK(grey.pixels == std::vector<std::uint8_t>{1, 1, 1, 2, 2, 2, 5, 5, 5, 6, 6, 6});
@@ -96,7 +96,7 @@ TEST_CASE("heatmap: pictures of every kind become red, green and blue [inspect]"
     CHECK(alpha.channels == 3);
 }
 
-TEST_CASE("heatmap: a good picture stays as it is [inspect]") {
+TEST_CASE("heatmap: a good picture stays as it is", "[report]") {
     const auto picture = plain(40, 30, 3, 120);
     const std::vector<float> quiet(12, 0.1f);
     CHECK(render_inspection(picture, {quiet.data(), {{3, 4}}}, 0.5).pixels == picture.pixels);
@@ -104,7 +104,7 @@ TEST_CASE("heatmap: a good picture stays as it is [inspect]") {
     CHECK(render_truth(picture, {empty.data(), {{3, 4}}}).pixels == picture.pixels);
 }
 
-TEST_CASE("heatmap: opacity grows with the score and leaves the picture readable [inspect]") {
+TEST_CASE("heatmap: opacity grows with the score and leaves the picture readable", "[report]") {
     const auto dark = plain(1, 1, 3, 0), light = plain(1, 1, 3, 255);
     int before = 256;
     for (const float score : {0.0f, 0.3f, 0.5f, 0.7f, 1.0f}) {
@@ -118,7 +118,7 @@ TEST_CASE("heatmap: opacity grows with the score and leaves the picture readable
     }
 }
 
-TEST_CASE("heatmap: the outline runs along the border of the region and nowhere else [inspect]") {
+TEST_CASE("heatmap: the outline runs along the border of the region and nowhere else", "[report]") {
     auto picture = plain(64, 64, 3, 128);
     draw_outline(picture, box_map(64, 64, 16, 20, 48, 44), 0.5);
     for (const int y : {20, 32, 43}) {
@@ -134,7 +134,7 @@ TEST_CASE("heatmap: the outline runs along the border of the region and nowhere 
     CHECK(at(picture, 60, 32) == rgb{128, 128, 128});
 }
 
-TEST_CASE("heatmap: a region at the edge is closed there, a full one framed [inspect]") {
+TEST_CASE("heatmap: a region at the edge is closed there, a full one framed", "[report]") {
     auto picture = plain(64, 48, 3, 128);
     draw_outline(picture, box_map(64, 48, 0, 0, 64, 48), 0.5);
     for (const int x : {0, 20, 63}) {
@@ -146,7 +146,7 @@ TEST_CASE("heatmap: a region at the edge is closed there, a full one framed [ins
     CHECK(at(picture, 32, 24) == rgb{128, 128, 128});
 }
 
-TEST_CASE("heatmap: single pixels and pixels that touch by a corner are outlined [inspect]") {
+TEST_CASE("heatmap: single pixels and pixels that touch by a corner are outlined", "[report]") {
     auto one = plain(16, 16, 3, 128);
     draw_outline(one, box_map(16, 16, 8, 8, 9, 9), 0.5);
     CHECK(at(one, 8, 8).green > 180);
@@ -163,7 +163,7 @@ TEST_CASE("heatmap: single pixels and pixels that touch by a corner are outlined
     }
 }
 
-TEST_CASE("heatmap: lines grow with the picture [inspect]") {
+TEST_CASE("heatmap: lines grow with the picture", "[report]") {
     const box_map map(8, 8, 4, 0, 8, 8);
     const auto painted = [&](int side) {
         auto picture = plain(side, side, 3, 128);
@@ -179,34 +179,47 @@ TEST_CASE("heatmap: lines grow with the picture [inspect]") {
     CHECK(painted(2048) >= 5);
 }
 
-TEST_CASE("heatmap: the truth is lit and outlined, the rest dimmed [inspect]") {
+TEST_CASE("heatmap: the truth is lit and outlined, the rest dimmed", "[report]") {
     const auto lit = render_truth(plain(32, 32, 3, 200), box_map(32, 32, 8, 8, 24, 24));
     CHECK(at(lit, 16, 16) == rgb{200, 200, 200});
     CHECK(at(lit, 1, 1) == rgb{100, 100, 100});
     CHECK(at(lit, 8, 16).green > at(lit, 8, 16).red);
 }
 
-TEST_CASE("heatmap: panels stand side by side with a gap [inspect]") {
+TEST_CASE("heatmap: scores that end elsewhere than at 1 have the same colours", "[report]") {
+    const auto picture = plain(24, 16, 3, 90);
+    const std::vector<float> map = {0.1f, 0.2f, 0.3f, 0.9f, 0.5f, 0.7f};
+    std::vector<float> fourfold;
+    for (const float score : map)
+        fourfold.push_back(4 * score);
+    const auto one = render_inspection(picture, {map.data(), {{2, 3}}}, 0.5);
+    const auto four = render_inspection(picture, {fourfold.data(), {{2, 3}}}, 2, 4);
+    CHECK(one.pixels == four.pixels);
+    CHECK(one.pixels != picture.pixels);
+    CHECK_THROWS_AS(render_inspection(picture, {map.data(), {{2, 3}}}, 2), pfad::error);
+}
+
+TEST_CASE("heatmap: panels stand side by side with a gap", "[report]") {
     const image_u8 panels[] = {plain(10, 20, 3, 10), plain(5, 8, 3, 20)};
-    const auto both = side_by_side(panels, {1, 2, 3});
+    const auto both = side_by_side(panels);
     CHECK(both.width == 17);
     CHECK(both.height == 20);
     CHECK(at(both, 9, 19) == rgb{10, 10, 10});
-    CHECK(at(both, 10, 0) == rgb{1, 2, 3});
-    CHECK(at(both, 12, 5) == rgb{1, 2, 3});
+    CHECK(at(both, 10, 0) == rgb{255, 255, 255});
+    CHECK(at(both, 12, 5) == rgb{255, 255, 255});
     CHECK(at(both, 12, 6) == rgb{20, 20, 20});
     CHECK(at(both, 16, 13) == rgb{20, 20, 20});
-    CHECK(at(both, 16, 14) == rgb{1, 2, 3});
+    CHECK(at(both, 16, 14) == rgb{255, 255, 255});
 }
 
-TEST_CASE("heatmap: a constant map is one colour [inspect]") {
+TEST_CASE("heatmap: a constant map is one colour", "[report]") {
     const float score = 0.25f;
     const auto picture = colour_map({&score, {{1, 1}}}, 3, 2, 0.5);
     CHECK(picture.pixels.size() == 18);
     CHECK(at(picture, 2, 1) == map_colour(0.25f));
 }
 
-TEST_CASE("heatmap: bad input is an error [inspect]") {
+TEST_CASE("heatmap: bad input is an error", "[report]") {
     const float score = 0.5f;
     const pfad::view<const float, 2> map = {&score, {{1, 1}}}, nothing = {&score, {{0, 3}}};
     auto picture = plain(4, 4, 3, 0), grey = plain(4, 4, 1, 0);

@@ -2,20 +2,13 @@
 // from a stream of draws. The work itself is in rotate.hpp and ops/synthesise_anomaly.hpp.
 #pragma once
 
-#include <pfad/core/element.hpp>
-#include <pfad/core/error.hpp>
 #include <pfad/core/philox.hpp>
-#include <pfad/core/view.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstdint>
 #include <numbers>
-#include <optional>
 #include <string_view>
-#include <utility>
 
 namespace pfad::data {
 
@@ -24,28 +17,15 @@ namespace pfad::data {
 enum class rotation { none, slight, full };
 
 /// What suits a category of MVTec AD: products that lie in any direction turn fully, those that are
-/// photographed in place do not. Nothing for other names: the caller decides.
-[[nodiscard]] inline std::optional<rotation> mvtec_rotation(std::string_view category) {
-    using entry = std::pair<std::string_view, rotation>;
-    constexpr std::array<entry, 15> table = {{{"bottle", rotation::full},
-                                              {"cable", rotation::slight},
-                                              {"capsule", rotation::none},
-                                              {"carpet", rotation::full},
-                                              {"grid", rotation::full},
-                                              {"hazelnut", rotation::full},
-                                              {"leather", rotation::full},
-                                              {"metal_nut", rotation::none},
-                                              {"pill", rotation::none},
-                                              {"screw", rotation::full},
-                                              {"tile", rotation::full},
-                                              {"toothbrush", rotation::none},
-                                              {"transistor", rotation::none},
-                                              {"wood", rotation::slight},
-                                              {"zipper", rotation::slight}}};
-    for (const auto& [name, value] : table)
-        if (name == category)
-            return value;
-    return std::nullopt;
+/// photographed in place do not. None for other names.
+[[nodiscard]] inline rotation mvtec_rotation(std::string_view category) {
+    constexpr std::array<std::string_view, 7> full = {"bottle",  "carpet", "grid", "hazelnut",
+                                                      "leather", "screw",  "tile"};
+    constexpr std::array<std::string_view, 3> slight = {"cable", "wood", "zipper"};
+    const auto among = [&](const auto& names) {
+        return std::find(names.begin(), names.end(), category) != names.end();
+    };
+    return among(full) ? rotation::full : among(slight) ? rotation::slight : rotation::none;
 }
 
 /// Quarter turns (0 .. 3) first, then degrees, both counter-clockwise.
@@ -65,16 +45,12 @@ struct rotation_draw {
     return result;
 }
 
-/// Between which opacities (beta of Eq. 1) the texture is blended in; uniform in (low, high].
+/// Between which opacities (beta of Eq. 1) the texture is blended in; uniform in (low, high]. The defaults
+/// are what the paper's text says.
 struct opacity_range {
     double low = 0.15; ///< above 0
     double high = 1;   ///< up to 1
 };
-
-/// What the paper's text says.
-inline constexpr opacity_range paper_opacity = {0.15, 1};
-/// What the published code of DeSTSeg does.
-inline constexpr opacity_range code_opacity = {0.2, 1};
 
 /// One anomaly: each lattice axis has 2^0 .. 2^5 cells, equally likely; the noise turns by up to 90
 /// degrees either way. Writes the lattice's angles, of `lattice_capacity` at most, to `angles`.

@@ -1,4 +1,4 @@
-// Lists of pictures on disk.
+// Folders, and lists of the pictures in them.
 #pragma once
 
 #include <pfad/core/error.hpp>
@@ -32,6 +32,14 @@ inline void expect_folder(const std::filesystem::path& folder) {
         fail(errc::io, folder.string() + ": there is no such folder");
     if (!std::filesystem::is_directory(folder, ignored))
         fail(errc::io, folder.string() + ": this is not a folder");
+}
+
+/// Throws errc::io where the folder can neither be found nor made.
+inline void make_folder(const std::filesystem::path& folder) {
+    std::error_code failure;
+    std::filesystem::create_directories(folder, failure);
+    if (failure)
+        fail(errc::io, folder.string() + ": the folder cannot be made: " + failure.message());
 }
 
 /// The visible entries of a folder, sorted by path. Throws errc::io where it cannot be read.

@@ -11,8 +11,6 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
-#include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -40,8 +38,6 @@ public:
 
     /// Number of pictures.
     [[nodiscard]] int count() const { return static_cast<int>(files_.size()); }
-    /// Pictures are size x size pixels.
-    [[nodiscard]] int size() const { return size_; }
     /// How many are in memory: the first ones.
     [[nodiscard]] int kept() const { return static_cast<int>(kept_); }
     /// Bytes of one picture.
@@ -70,9 +66,7 @@ private:
 
     void read_all(int threads) {
         std::atomic<std::size_t> next = 0;
-        std::mutex mutex;
-        std::size_t failed = files_.size();
-        std::exception_ptr failure;
+        std::vector<std::exception_ptr> failures(files_.size());
         const auto work = [&] {
             std::vector<std::uint8_t> discarded;
             // Files are taken in order, so that all before a bad one are taken before it is found.
@@ -83,11 +77,7 @@ private:
                     read(at, at < kept_ ? pixels_.data() + at * bytes() : discarded.data());
                 } catch (...) {
                     next = files_.size();
-                    const std::lock_guard hold(mutex);
-                    if (at < failed) {
-                        failed = at;
-                        failure = std::current_exception();
-                    }
+                    failures[at] = std::current_exception();
                 }
             }
         };
@@ -98,8 +88,9 @@ private:
                 helpers.emplace_back(work);
             work();
         }
-        if (failure)
-            std::rethrow_exception(failure);
+        for (const auto& failure : failures)
+            if (failure)
+                std::rethrow_exception(failure);
     }
 
     std::vector<std::filesystem::path> files_;

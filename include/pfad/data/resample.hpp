@@ -57,6 +57,11 @@ struct triangle_filter {
         }
     }
 
+    /// Weight `tap` of a sample.
+    [[nodiscard]] double weight(std::size_t sample, int tap) const {
+        return weights[sample * static_cast<std::size_t>(width) + static_cast<std::size_t>(tap)];
+    }
+
     /// The weights times 2^22, rounded.
     [[nodiscard]] std::vector<std::int32_t> fixed_point() const {
         std::vector<std::int32_t> result(weights.size());
@@ -139,10 +144,7 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
 /// The picture at another size, grey or RGB.
 [[nodiscard]] inline image_u8 resize(const picture_view& from, const picture_extent& size) {
     expect_picture(from, size);
-    image_u8 result;
-    result.width = size.width;
-    result.height = size.height;
-    result.channels = from.channels() == 1 ? 1 : 3;
+    image_u8 result{size.width, size.height, from.channels() == 1 ? 1 : 3, {}};
     result.pixels.resize(byte_count(size, result.channels));
     resize_into(from, size, result.pixels.data());
     return result;
@@ -150,36 +152,25 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
 
 /// A test mask (1 channel, 0 .. 255) at another size: filtered without rounding, then 1 where at
 /// least half is anomalous, else 0. Row-major, size.height x size.width.
-[[nodiscard]] inline std::vector<float> resize_mask(const picture_view& from,
-                                                    const picture_extent& size) {
+[[nodiscard]] inline std::vector<std::uint8_t> resize_mask(const picture_view& from,
+                                                           const picture_extent& size) {
     expect_picture(from, size);
     expect(from.plain() && from.channels() == 1, "resize_mask", "a mask has one channel of 8 bits");
     const triangle_filter across(from.width, size.width);
     const triangle_filter down(from.height, size.height);
-    const std::size_t width = static_cast<std::size_t>(size.width);
-    std::vector<double> narrow(width * static_cast<std::size_t>(from.height));
-    for (int y = 0; y < from.height; ++y)
-        for (std::size_t x = 0; x < width; ++x) {
-            const auto [first, count] = across.samples[x];
-            const double* const w =
-                across.weights.data() + x * static_cast<std::size_t>(across.width);
+    std::vector<std::uint8_t> result;
+    for (std::size_t y = 0; y < down.samples.size(); ++y)
+        for (std::size_t x = 0; x < across.samples.size(); ++x) {
+            const auto [top, rows] = down.samples[y];
+            const auto [left, columns] = across.samples[x];
             double sum = 0;
-            for (int tap = 0; tap < count; ++tap)
-                sum += w[tap] * from.data[y * from.stride + first + tap];
-            narrow[static_cast<std::size_t>(y) * width + x] = sum / 255;
-        }
-    std::vector<float> result(width * static_cast<std::size_t>(size.height));
-    for (int y = 0; y < size.height; ++y)
-        for (std::size_t x = 0; x < width; ++x) {
-            const auto [first, count] = down.samples[static_cast<std::size_t>(y)];
-            const double* const w =
-                down.weights.data() + static_cast<std::ptrdiff_t>(y) * down.width;
-            double sum = 0;
-            for (int tap = 0; tap < count; ++tap)
-                sum += w[tap] * narrow[static_cast<std::size_t>(first + tap) * width + x];
+            for (int i = 0; i < rows; ++i) {
+                const std::uint8_t* const row = from.row(top + i) + left;
+                for (int j = 0; j < columns; ++j)
+                    sum += down.weight(y, i) * across.weight(x, j) * row[j];
+            }
             // Rounded to float first, so that a half made of thirds counts as a half.
-            result[static_cast<std::size_t>(y) * width + x] =
-                static_cast<float>(sum) >= 0.5f ? 1.0f : 0.0f;
+            result.push_back(static_cast<float>(sum / 255) >= 0.5f ? 1 : 0);
         }
     return result;
 }

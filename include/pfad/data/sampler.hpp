@@ -89,9 +89,11 @@ public:
     sampler(std::vector<std::filesystem::path> pictures,
             std::vector<std::filesystem::path> textures,
             const sampler_options& options)
-        : options_(checked(options)),
+        : options_(options),
           pictures_(
               std::move(pictures), options.size, options.picture_bytes, options.decode_threads) {
+        expect(options.batch > 0 && options.batch < (1 << 24), "sampler",
+               "a batch holds 1 to 2^24 samples");
         if (!textures.empty())
             textures_.emplace(std::move(textures), options.size, options.texture_bytes,
                               options.decode_threads);
@@ -113,7 +115,16 @@ public:
                    scratch& work,
                    int index,
                    const tensor<std::uint8_t, 4>& batch) const {
-        turn_into(pictures_.get(picture, work.picture), turn, work, place(batch, index));
+        picture_view from = pictures_.get(picture, work.picture);
+        if (turn.quarters != 0) {
+            work.quarter.resize(pictures_.bytes());
+            rotate_quarters_into(from, turn.quarters, work.quarter.data());
+            from.data = work.quarter.data();
+        }
+        if (turn.degrees != 0)
+            rotate_into(from, turn.degrees, place(batch, index));
+        else
+            std::copy_n(from.data, pictures_.bytes(), place(batch, index));
     }
     /// Texture number `texture` into place `index` of a batch.
     void texture_into(int texture,
@@ -125,31 +136,8 @@ public:
     }
 
 private:
-    static sampler_options checked(const sampler_options& options) {
-        expect(options.batch > 0 && options.batch < (1 << 24), "sampler",
-               "a batch holds 1 to 2^24 samples");
-        return options;
-    }
-
     std::uint8_t* place(const tensor<std::uint8_t, 4>& batch, int index) const {
         return batch.data() + static_cast<std::size_t>(index) * pictures_.bytes();
-    }
-
-    void turn_into(picture_view picture,
-                   const rotation_draw& drawn,
-                   scratch& work,
-                   std::uint8_t* to) const {
-        if (drawn.quarters != 0 && drawn.degrees != 0) {
-            work.quarter.resize(pictures_.bytes());
-            rotate_into(picture, 90.0 * drawn.quarters, work.quarter.data());
-            picture.data = work.quarter.data();
-        }
-        if (drawn.degrees != 0)
-            rotate_into(picture, drawn.degrees, to);
-        else if (drawn.quarters != 0)
-            rotate_into(picture, 90.0 * drawn.quarters, to);
-        else
-            std::copy_n(picture.data, pictures_.bytes(), to);
     }
 
     sampler_options options_;

@@ -4,10 +4,10 @@
 
 #include <pfad/core/error.hpp>
 #include <pfad/core/philox.hpp>
+#include <pfad/data/files.hpp>
 #include <pfad/data/synthetic_textures.hpp>
 #include <pfad/io/image.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -16,7 +16,6 @@
 #include <numbers>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace pfad::data {
 
@@ -46,16 +45,13 @@ class demo_flange {
 public:
     /// Draws place, turn, wear and light of a flange.
     explicit demo_flange(random_stream& random) : noise_(random) {
-        const auto any = [&](double low, double high) {
-            return static_cast<float>(random.uniform(low, high));
-        };
-        centre_ = {any(-0.012, 0.012), any(-0.012, 0.012)};
-        turn_ = any(-0.06, 0.06);
-        light_ = any(-0.35, 0.35) - 0.75f * std::numbers::pi_v<float>;
-        gain_ = any(0.9, 1.08);
-        tint_ = any(-0.025, 0.025);
+        centre_ = {draw(random, -0.012, 0.012), draw(random, -0.012, 0.012)};
+        turn_ = draw(random, -0.06, 0.06);
+        light_ = draw(random, -0.35, 0.35) - 0.75f * std::numbers::pi_v<float>;
+        gain_ = draw(random, 0.9, 1.08);
+        tint_ = draw(random, -0.025, 0.025);
         for (float& hexagon : hexagons_)
-            hexagon = any(0, std::numbers::pi / 3);
+            hexagon = draw(random, 0, std::numbers::pi / 3);
     }
 
     /// The flange's, from the picture's.
@@ -162,22 +158,19 @@ public:
     /// Draws place, size and turn of one of this kind.
     demo_defect(std::string_view kind, const demo_flange& flange, random_stream& random)
         : kind_(kind), light_(flange.light()), noise_(&flange.noise()) {
-        const auto any = [&](double low, double high) {
-            return static_cast<float>(random.uniform(low, high));
-        };
-        const float angle = any(0, 2 * std::numbers::pi);
-        const float radius = any(0.16, 0.38);
+        const float angle = draw(random, 0, 2 * std::numbers::pi);
+        const float radius = draw(random, 0.16, 0.38);
         at_ = {flange.centre().x + radius * std::cos(angle),
                flange.centre().y + radius * std::sin(angle)};
-        size_ = kind == "pit" ? any(0.03, 0.05) : any(0.06, 0.095);
-        strength_ = any(0.75, 1);
-        seed_ = any(0, 60);
+        size_ = kind == "pit" ? draw(random, 0.03, 0.05) : draw(random, 0.06, 0.095);
+        strength_ = draw(random, 0.75, 1);
+        seed_ = draw(random, 0, 60);
         // A scratch is an arc: a chord that leans away from the grooves, slightly bent.
-        const float lean = angle + any(-0.9, 0.9);
-        const float half = any(0.11, 0.19);
+        const float lean = angle + draw(random, -0.9, 0.9);
+        const float half = draw(random, 0.11, 0.19);
         along_ = {std::cos(lean), std::sin(lean)};
         half_ = half;
-        bend_ = any(-1.2, 1.2);
+        bend_ = draw(random, -1.2, 1.2);
     }
 
     /// At a place of the flange.
@@ -247,8 +240,7 @@ struct demo_photograph {
     const demo_defect defect(kind, flange, random);
     const bool good = kind == "good";
     demo_photograph result;
-    result.mask.width = result.mask.height = size;
-    result.mask.channels = 1;
+    result.mask = {size, size, 1, {}};
     const float unit = 1 / static_cast<float>(size);
     result.picture = paint_picture(size, size, [&](float px, float py) {
         const place p{(px + 0.5f) * unit - 0.5f, (py + 0.5f) * unit - 0.5f};

@@ -3,6 +3,7 @@
 
 #include <pfad/core/error.hpp>
 #include <pfad/core/philox.hpp>
+#include <pfad/data/files.hpp>
 #include <pfad/io/image.hpp>
 
 #include <algorithm>
@@ -13,8 +14,6 @@
 #include <filesystem>
 #include <numbers>
 #include <string>
-#include <system_error>
-#include <vector>
 
 namespace pfad::data {
 
@@ -40,6 +39,11 @@ struct shade {
 [[nodiscard]] inline float ramp(float low, float high, float x) {
     const float t = std::clamp((x - low) / (high - low), 0.0f, 1.0f);
     return t * t * (3 - 2 * t);
+}
+
+/// Uniform in [low, high).
+[[nodiscard]] inline float draw(random_stream& random, double low, double high) {
+    return static_cast<float>(random.uniform(low, high));
 }
 
 /// Smooth noise in [0, 1] that repeats every 64 units.
@@ -106,10 +110,7 @@ struct cell_distance {
 /// A picture from a function of the pixel's column and row that gives its shade.
 template <class F>
 [[nodiscard]] image_u8 paint_picture(int width, int height, F&& shade_at) {
-    image_u8 picture;
-    picture.width = width;
-    picture.height = height;
-    picture.channels = 3;
+    image_u8 picture{width, height, 3, {}};
     picture.pixels.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
     for (int y = 0; y < height; ++y)
         for (int x = 0; x < width; ++x) {
@@ -121,71 +122,54 @@ template <class F>
     return picture;
 }
 
-/// Throws errc::io where the folder can neither be found nor made.
-inline void make_folder(const std::filesystem::path& folder) {
-    std::error_code failure;
-    std::filesystem::create_directories(folder, failure);
-    if (failure)
-        fail(errc::io, folder.string() + ": the folder cannot be made (" + failure.message() + ")");
-}
-
 /// Texture `number`: clouds, stripes, cells, cracks, marble, checks, dots or weave in turn, each
 /// time with other colours, scale and direction.
 [[nodiscard]] inline image_u8 make_demo_texture(std::uint64_t seed, int number, int size) {
     random_stream random(seed, "demo texture", static_cast<std::uint64_t>(number), 0);
     const value_noise noise(random);
-    const auto any = [&](double low, double high) {
-        return static_cast<float>(random.uniform(low, high));
-    };
-    const shade dark{any(0, 0.5), any(0, 0.5), any(0, 0.5)};
-    const shade light{any(0.4, 1), any(0.4, 1), any(0.4, 1)};
-    const shade accent{any(0, 1), any(0, 1), any(0, 1)};
-    const float angle = any(0, std::numbers::pi);
-    const float scale = any(6, 16) / static_cast<float>(size);
-    const float warp = any(0.3, 1.5);
+    const shade dark{draw(random, 0, 0.5), draw(random, 0, 0.5), draw(random, 0, 0.5)};
+    const shade light{draw(random, 0.4, 1), draw(random, 0.4, 1), draw(random, 0.4, 1)};
+    const shade accent{draw(random, 0, 1), draw(random, 0, 1), draw(random, 0, 1)};
+    const float angle = draw(random, 0, std::numbers::pi);
+    const float scale = draw(random, 6, 16) / static_cast<float>(size);
+    const float warp = draw(random, 0.3, 1.5);
     const float c = std::cos(angle), s = std::sin(angle);
     constexpr float turn = 2 * std::numbers::pi_v<float>;
+    const auto odd = [](float a, float b) {
+        return (static_cast<int>(std::floor(a)) + static_cast<int>(std::floor(b))) & 1;
+    };
     return paint_picture(size, size, [&](float px, float py) {
         const float x = (c * px - s * py) * scale;
         const float y = (s * px + c * py) * scale;
         const float cloud = noise.fractal(x * 0.7f, y * 0.7f, 5);
-        float t = 0;
-        switch (number % 8) {
-        case 0:
-            t = ramp(0.25f, 0.75f, cloud);
-            break;
-        case 1:
-            t = 0.5f + 0.5f * std::sin(turn * (x + warp * cloud));
-            break;
-        case 2:
-            t = ramp(0, 1, cells(noise, x, y).nearest);
-            break;
-        case 3: {
-            const auto distance = cells(noise, x * 0.6f, y * 0.6f + 0.5f * cloud);
-            t = ramp(0.02f, 0.12f, distance.second - distance.nearest);
-            break;
-        }
-        case 4:
-            t = std::abs(std::sin(turn * (0.25f * x + 1.5f * warp * cloud)));
-            break;
-        case 5:
-            t = (static_cast<int>(std::floor(x)) + static_cast<int>(std::floor(y))) & 1 ? 0.9f
-                                                                                        : 0.1f;
-            break;
-        case 6: {
-            const float dx = x - std::floor(x) - 0.5f, dy = y - std::floor(y) - 0.5f;
-            t = 1 - ramp(0.22f, 0.32f, std::sqrt(dx * dx + dy * dy));
-            break;
-        }
-        default: {
-            const float over = std::sin(turn * x), under = std::sin(turn * y);
-            const bool top =
-                (static_cast<int>(std::floor(2 * x)) + static_cast<int>(std::floor(2 * y))) & 1;
-            t = 0.5f + 0.5f * std::abs(top ? under : over) * (top ? 1.0f : -1.0f);
-        }
-        }
+        const auto pattern = [&] {
+            switch (number % 8) {
+            case 0:
+                return ramp(0.25f, 0.75f, cloud);
+            case 1:
+                return 0.5f + 0.5f * std::sin(turn * (x + warp * cloud));
+            case 2:
+                return ramp(0, 1, cells(noise, x, y).nearest);
+            case 3: {
+                const auto distance = cells(noise, x * 0.6f, y * 0.6f + 0.5f * cloud);
+                return ramp(0.02f, 0.12f, distance.second - distance.nearest);
+            }
+            case 4:
+                return std::abs(std::sin(turn * (0.25f * x + 1.5f * warp * cloud)));
+            case 5:
+                return odd(x, y) ? 0.9f : 0.1f;
+            case 6: {
+                const float dx = x - std::floor(x) - 0.5f, dy = y - std::floor(y) - 0.5f;
+                return 1 - ramp(0.22f, 0.32f, std::sqrt(dx * dx + dy * dy));
+            }
+            default: {
+                const float over = std::sin(turn * x), under = std::sin(turn * y);
+                return 0.5f + 0.5f * (odd(2 * x, 2 * y) ? std::abs(under) : -std::abs(over));
+            }
+            }
+        };
         const float fine = noise.at(px * 0.9f, py * 0.9f);
-        return mix(mix(dark, light, t), accent, 0.35f * ramp(0.55f, 0.8f, cloud)) *
+        return mix(mix(dark, light, pattern()), accent, 0.35f * ramp(0.55f, 0.8f, cloud)) *
                (0.85f + 0.3f * fine);
     });
 }

@@ -10,7 +10,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace pfad {
 
@@ -39,16 +38,12 @@ inline const std::string& entry_of(const state_dict& file, std::string_view key)
              file.path + ": is not a pfad model (its metadata has no `" + std::string(key) + "`)");
     return found->second;
 }
-[[noreturn]] inline void fail_value(const state_dict& file, std::string_view key) {
-    fail(errc::io, file.path + ": `" + std::string(key) + "` is `" + entry_of(file, key) +
-                       "`, which is no value in its range");
-}
-/// A number in its range, written in the C locale.
-inline double number_in(const state_dict& file, std::string_view key, double low, double high) {
-    const double value = number_of(entry_of(file, key));
-    if (!(value >= low && value <= high))
-        fail_value(file, key);
-    return value;
+/// The value of an option, from the metadata.
+inline void read_value(const state_dict& file, const option& o) {
+    const auto& text = entry_of(file, o.name);
+    if (!set_value(o, text))
+        fail(errc::io, file.path + ": `" + std::string(o.name) + "` is `" + text +
+                           "`, which is no value in its range");
 }
 
 } // namespace detail
@@ -86,10 +81,10 @@ template <template <class, class> class D>
     model_description d;
     d.method = method_of(file);
     static_cast<void>(options_of<D>(d.method, file.path));
-    const option size{"size", &d.size, "", option_kind::network, 32, 4096};
-    if (!set_value(size, detail::entry_of(file, size.name)))
-        detail::fail_value(file, size.name);
-    d.threshold = detail::number_in(file, "threshold", 0, D<float, host>::scores.highest);
+    const auto network = option_kind::network;
+    const double highest = D<float, host>::scores.highest;
+    detail::read_value(file, {"size", &d.size, "", network, 32, 4096});
+    detail::read_value(file, {"threshold", &d.threshold, "", network, 0, highest});
     d.notes = file.metadata;
     return d;
 }
@@ -100,11 +95,8 @@ template <template <class, class> class D>
 [[nodiscard]] auto read_options(const state_dict& file) {
     auto options = options_of<D>(method_of(file), file.path);
     for (const auto& o : options.list()) {
-        const bool absent = !file.metadata.contains(o.name);
-        if (absent && o.kind == option_kind::training)
-            continue;
-        if (!set_value(o, detail::entry_of(file, o.name)))
-            detail::fail_value(file, o.name);
+        if (o.kind == option_kind::network || file.metadata.contains(o.name))
+            detail::read_value(file, o);
     }
     return options;
 }
@@ -140,21 +132,10 @@ template <template <class, class> class D, class C>
     from_state_dict(result.network, file);
     return result;
 }
-/// The same from a path.
-template <template <class, class> class D, class C>
-[[nodiscard]] loaded_model<D> load_model(C& memory, const std::string& path) {
-    return load_model<D>(memory, load_safetensors(path));
-}
-
 /// Writes the network, whole or not at all.
 template <template <class, class> class D>
 void save_model(const std::string& path, D<float, host>& m, const model_description& d) {
     save_safetensors(path, to_state_dict(m), to_metadata(d, m.options.list()));
-}
-
-/// Writes a model that has been read with other metadata, such as a new threshold; the weights stay.
-inline void save_edited(const std::string& path, const state_dict& file) {
-    save_safetensors(path, file.tensors, file.metadata);
 }
 
 /// What a detector has of ImageNet, each part from torchvision's resnet18: a .pth, or safetensors with

@@ -38,14 +38,10 @@ struct inspection {
 /// How many threads compute.
 struct on_threads {
     int threads = 0; ///< 0: one per processor
-    /// What a context of the host is made of.
-    [[nodiscard]] int number() const { return threads; }
 };
 /// Which GPU computes.
 struct on_gpu {
     int gpu = 0; ///< its number
-    /// What a context of a GPU is made of.
-    [[nodiscard]] int number() const { return gpu; }
 };
 
 /// A detector D that owns its context and network, with activations of T. Several threads may inspect at once. On a
@@ -64,7 +60,8 @@ public:
     }
     /// The same of a model file that has been read.
     [[nodiscard]] static inspector load(const state_dict& file, place where = {}) {
-        return inspector(file, where);
+        const auto [number] = where;
+        return inspector(file, number);
     }
 
     /// What the model file says beside the weights.
@@ -125,9 +122,9 @@ private:
     static constexpr score_range range = D<float, host>::scores;
     static constexpr std::size_t most_at_once = on_the_host ? 1 : 16;
 
-    inspector(const state_dict& file, place where)
-        : description_(describe_model<D>(file)),
-          context_(std::make_unique<Context>(where.number())) {
+    // The number is what the context is made of.
+    inspector(const state_dict& file, int number)
+        : description_(describe_model<D>(file)), context_(std::make_unique<Context>(number)) {
         auto memory = host_memory::beside(*context_);
         model_ = std::make_unique<D<float, host>>(load_model<D>(memory, file).network);
         compute([&] { predict_ = std::make_unique<predictor<Context, D, T>>(*context_, *model_); });
@@ -169,10 +166,74 @@ private:
     }
 
     /// Maps and scores of one batch.
-    [[nodiscard]] std::vector<inspection> predict(std::span<const picture_view> pictures) const;
+    [[nodiscard]] std::vector<inspection> predict(std::span<const picture_view> pictures) const {
+        auto& ctx = *context_;
+        auto memory = host_memory::beside(ctx);
+        const std::int64_t n = static_cast<std::int64_t>(pictures.size()), size = description_.size;
+        const auto pixels = empty<std::uint8_t>(memory, shape<4>{{n, size, size, 3}});
+        for (std::int64_t i = 0; i < n; ++i)
+            model_pixels_into(pictures[static_cast<std::size_t>(i)], description_.size,
+                              pixels.data() + i * size * size * 3);
+        std::vector<inspection> results(pictures.size());
+        compute([&] {
+            const auto found = (*predict_)(pixels);
+            const auto scores = on_host(ctx, found.scores);
+            tape<Context> t(ctx, mode::eval);
+            for (std::int64_t i = 0; i < n; ++i) {
+                auto& result = results[static_cast<std::size_t>(i)];
+                const auto& picture = pictures[static_cast<std::size_t>(i)];
+                const std::int64_t h = picture.height, w = picture.width;
+                const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
+                const auto own = resize_bilinear(t, constant(map), h, w);
+                result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
+                result.score = static_cast<double>(scores.data()[i]);
+            }
+        });
+        return results;
+    }
 
     /// Of tiles of at most `longest` a side.
-    [[nodiscard]] inspection blend_tiles(const picture_view& picture, int longest) const;
+    [[nodiscard]] inspection blend_tiles(const picture_view& picture, int longest) const {
+        const tile_axis across(picture.width, longest), down(picture.height, longest);
+        std::vector<picture_view> tiles;
+        for (const int top : down.starts)
+            for (const int left : across.starts)
+                tiles.push_back(picture.window(left, top, across.side, down.side));
+
+        auto& ctx = *context_;
+        auto memory = host_memory::beside(ctx);
+        const std::int64_t h = picture.height, w = picture.width;
+        inspection result;
+        result.map = full<float>(memory, shape<2>{{h, w}}, 0);
+        for_each_batch(tiles, [&](std::size_t i, inspection&& tile) {
+            const std::size_t column = i % across.starts.size(), row = i / across.starts.size();
+            const float* from = tile.map.data();
+            for (int y = 0; y < down.side; ++y) {
+                const float weight = down.weights[row][static_cast<std::size_t>(y)];
+                float* const to =
+                    result.map.data() + (down.starts[row] + y) * w + across.starts[column];
+                for (int x = 0; x < across.side; ++x)
+                    to[x] += weight * across.weights[column][static_cast<std::size_t>(x)] * *from++;
+            }
+        });
+        // Rounding of the weights must not lead out of the range.
+        std::transform(result.map.data(), result.map.data() + h * w, result.map.data(),
+                       [](float v) { return std::min(v, static_cast<float>(range.highest)); });
+
+        const auto whole = result.map.reshape(shape<4>{{1, h, w, 1}});
+        compute([&] {
+            if constexpr (on_the_host) {
+                result.score = static_cast<double>(scores_of(*model_, ctx, whole).data()[0]);
+            } else {
+                const auto on_device = empty<float>(ctx, whole.dims());
+                copy(ctx, view<const float, 4>(whole), on_device.view());
+                result.score =
+                    static_cast<double>(on_host(ctx, scores_of(*model_, ctx, on_device)).data()[0]);
+            }
+        });
+        judge(result);
+        return result;
+    }
 
     /// Fills in what follows from map, score and threshold.
     void judge(inspection& result) const {
@@ -192,76 +253,5 @@ private:
     std::unique_ptr<std::mutex> turn_ = std::make_unique<std::mutex>(); // on a device
     std::unique_ptr<worker> worker_ = std::make_unique<worker>();       // on the host
 };
-
-template <any_context Context, template <class, class> class D, class T>
-std::vector<inspection>
-inspector<Context, D, T>::predict(std::span<const picture_view> pictures) const {
-    auto& ctx = *context_;
-    auto memory = host_memory::beside(ctx);
-    const std::int64_t n = static_cast<std::int64_t>(pictures.size()), size = description_.size;
-    const auto pixels = empty<std::uint8_t>(memory, shape<4>{{n, size, size, 3}});
-    for (std::int64_t i = 0; i < n; ++i)
-        model_pixels_into(pictures[static_cast<std::size_t>(i)], description_.size,
-                          pixels.data() + i * size * size * 3);
-    std::vector<inspection> results(pictures.size());
-    compute([&] {
-        const auto found = (*predict_)(pixels);
-        const auto scores = on_host(ctx, found.scores);
-        tape<Context> t(ctx, mode::eval);
-        for (std::int64_t i = 0; i < n; ++i) {
-            auto& result = results[static_cast<std::size_t>(i)];
-            const auto& picture = pictures[static_cast<std::size_t>(i)];
-            const std::int64_t h = picture.height, w = picture.width;
-            const auto map = found.maps.slice(i * size * size, shape<4>{{1, size, size, 1}});
-            const auto own = resize_bilinear(t, constant(map), h, w);
-            result.map = on_host(ctx, own.value).reshape(shape<2>{{h, w}});
-            result.score = static_cast<double>(scores.data()[i]);
-        }
-    });
-    return results;
-}
-
-template <any_context Context, template <class, class> class D, class T>
-inspection inspector<Context, D, T>::blend_tiles(const picture_view& picture, int longest) const {
-    const tile_axis across(picture.width, longest), down(picture.height, longest);
-    std::vector<picture_view> tiles;
-    for (const int top : down.starts)
-        for (const int left : across.starts)
-            tiles.push_back(picture.window(left, top, across.side, down.side));
-
-    auto& ctx = *context_;
-    auto memory = host_memory::beside(ctx);
-    const std::int64_t h = picture.height, w = picture.width;
-    inspection result;
-    result.map = full<float>(memory, shape<2>{{h, w}}, 0);
-    for_each_batch(tiles, [&](std::size_t i, inspection&& tile) {
-        const std::size_t column = i % across.starts.size(), row = i / across.starts.size();
-        const float* from = tile.map.data();
-        for (int y = 0; y < down.side; ++y) {
-            const float weight = down.weights[row][static_cast<std::size_t>(y)];
-            float* const to =
-                result.map.data() + (down.starts[row] + y) * w + across.starts[column];
-            for (int x = 0; x < across.side; ++x)
-                to[x] += weight * across.weights[column][static_cast<std::size_t>(x)] * *from++;
-        }
-    });
-    // Rounding of the weights must not lead out of the range.
-    std::transform(result.map.data(), result.map.data() + h * w, result.map.data(),
-                   [](float v) { return std::min(v, static_cast<float>(range.highest)); });
-
-    const auto whole = result.map.reshape(shape<4>{{1, h, w, 1}});
-    compute([&] {
-        if constexpr (on_the_host) {
-            result.score = static_cast<double>(scores_of(*model_, ctx, whole).data()[0]);
-        } else {
-            const auto on_device = empty<float>(ctx, whole.dims());
-            copy(ctx, view<const float, 4>(whole), on_device.view());
-            result.score =
-                static_cast<double>(on_host(ctx, scores_of(*model_, ctx, on_device)).data()[0]);
-        }
-    });
-    judge(result);
-    return result;
-}
 
 } // namespace pfad::detect

@@ -2,7 +2,6 @@
 // a copy of rounded weights.
 #pragma once
 
-#include <pfad/core/element.hpp>
 #include <pfad/core/space.hpp>
 #include <pfad/nn/copy_arrays.hpp>
 #include <pfad/ops/cast.hpp>

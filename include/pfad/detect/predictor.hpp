@@ -12,7 +12,6 @@
 #include <map>
 #include <optional>
 #include <type_traits>
-#include <utility>
 
 namespace pfad {
 

@@ -25,26 +25,18 @@ struct tile_axis {
         const std::int64_t count = 1 + (free + step - 1) / step;
         for (std::int64_t i = 0; i < count; ++i)
             starts.push_back(count == 1 ? 0 : static_cast<int>(free * i / (count - 1)));
-        weights.resize(starts.size());
-        for (std::size_t i = 0; i < starts.size(); ++i)
-            for (int x = starts[i]; x < starts[i] + side; ++x)
-                weights[i].push_back(static_cast<float>(height(i, x) / all_heights(i, x)));
-    }
-
-private:
-    // Of a tile's tent over a pixel of the axis: the distance to the nearer edge.
-    [[nodiscard]] double height(std::size_t tile, int x) const {
-        const int from_start = x - starts[tile];
-        return from_start < 0 || from_start >= side
-                   ? 0
-                   : std::min(from_start, side - 1 - from_start) + 0.5;
-    }
-    // Where a picture is little longer than two tiles, three of them overlap.
-    [[nodiscard]] double all_heights(std::size_t tile, int x) const {
-        double sum = 0;
-        for (std::size_t i = tile < 2 ? 0 : tile - 2; i < std::min(tile + 3, starts.size()); ++i)
-            sum += height(i, x);
-        return sum;
+        // A tile's tent over its pixels: the distance to the nearer edge.
+        const auto height = [this](int x) { return std::min(x, side - 1 - x) + 0.5; };
+        std::vector<double> sums(static_cast<std::size_t>(length));
+        for (const int start : starts)
+            for (int x = 0; x < side; ++x)
+                sums[static_cast<std::size_t>(start + x)] += height(x);
+        for (const int start : starts) {
+            auto& own = weights.emplace_back();
+            for (int x = 0; x < side; ++x)
+                own.push_back(
+                    static_cast<float>(height(x) / sums[static_cast<std::size_t>(start + x)]));
+        }
     }
 };
 

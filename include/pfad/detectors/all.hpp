@@ -7,7 +7,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace pfad {
 
@@ -25,12 +24,12 @@ void for_each_detector(F&& f) {
     f(detector_type<stpm>());
 }
 
-/// The names of all methods, sorted by detector.
-[[nodiscard]] inline std::vector<std::string> method_names() {
-    std::vector<std::string> names;
+/// The names of all methods, sorted by detector, with commas between.
+[[nodiscard]] inline std::string method_names() {
+    std::string names;
     for_each_detector([&]<class Type>(Type) {
         for (const auto& one : Type::network::methods())
-            names.emplace_back(one.name);
+            names += (names.empty() ? "" : ", ") + std::string(one.name);
     });
     return names;
 }
@@ -47,13 +46,9 @@ void with_detector(std::string_view method, F&& f) {
                 f(type);
             }
     });
-    if (known)
-        return;
-    std::string names;
-    for (const auto& name : method_names())
-        names += (names.empty() ? "" : ", ") + name;
-    fail(errc::value,
-         "`" + std::string(method) + "` is no method of this pfad, which has " + names);
+    if (!known)
+        fail(errc::value, "`" + std::string(method) + "` is no method of this pfad, which has " +
+                              method_names());
 }
 
 } // namespace pfad

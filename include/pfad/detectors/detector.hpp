@@ -17,7 +17,6 @@
 #pragma once
 
 #include <pfad/autograd/tape.hpp>
-#include <pfad/core/error.hpp>
 #include <pfad/detectors/option.hpp>
 #include <pfad/nn/module.hpp>
 #include <pfad/ops/cast.hpp>
@@ -30,7 +29,6 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -119,6 +117,12 @@ template <class Stages>
 [[nodiscard]] std::vector<stage_facts> facts_of(const Stages& stages) {
     return std::apply([](const auto&... one) { return std::vector<stage_facts>{one.facts...}; },
                       stages);
+}
+
+/// Whether a stage paints anomalies with pictures of textures.
+template <class... R, class... G, class... L>
+[[nodiscard]] constexpr bool needs_textures(const std::tuple<stage<R, G, L>...>&) {
+    return (R::needs_textures || ...);
 }
 
 /// Iterations of all stages together.

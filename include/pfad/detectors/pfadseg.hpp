@@ -44,7 +44,7 @@ struct pfadseg_options {
     double momentum = 0.9;              ///< what stays of the velocity
     double weight_decay = 1e-4;         ///< of every parameter
     double focal_gamma = 4;             ///< exponent of the focal loss
-    data::opacity_range opacity = data::paper_opacity; ///< of textures in anomalies
+    data::opacity_range opacity = {};   ///< of textures in anomalies
 
     /// All of them but pcar_path.
     option_list list() {

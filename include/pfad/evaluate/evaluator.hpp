@@ -37,14 +37,11 @@ struct evaluation {
     std::vector<std::uint8_t> labels;   ///< 1 where the item is anomalous
 };
 
-/// Tests the predictor's network on pictures. Where those with a defect have no mask, the metrics of
+/// Tests a predictor, or what is called like one, on pictures. Where those with a defect have no mask, the metrics of
 /// pixels and instances are undefined; errc::value where only some have. report(done, total) after each picture.
-template <class Context, template <class, class> class D, class T, class F>
-[[nodiscard]] evaluation evaluate(Context& ctx,
-                                  predictor<Context, D, T>& predict,
-                                  int size,
-                                  std::vector<data::test_item> items,
-                                  F&& report) {
+template <class Context, class Predict, class F>
+[[nodiscard]] evaluation evaluate(
+    Context& ctx, Predict&& predict, int size, std::vector<data::test_item> items, F&& report) {
     evaluation e;
     e.items = std::move(items);
     const auto count = [&](auto&& wanted) { return std::ranges::count_if(e.items, wanted); };

@@ -8,7 +8,6 @@
 #include <pfad/detect/model_pixels.hpp>
 #include <pfad/io/image.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,9 +41,7 @@ template <class C>
                               std::to_string(picture.width) + "x" + std::to_string(picture.height));
     for (auto& value : mask.pixels)
         value = value != 0 ? 255 : 0;
-    const auto values = data::resize_mask(mask, {size, size});
-    std::transform(values.begin(), values.end(), result.mask.begin(),
-                   [](float v) { return static_cast<std::uint8_t>(v > 0.5f); });
+    result.mask = data::resize_mask(mask, {size, size});
     return result;
 }
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -197,6 +198,11 @@ inline void write_atomically(const std::string& path, std::span<const byte_span>
 /// Replaces or makes a file.
 inline void write_atomically(const std::string& path, byte_span bytes) {
     write_atomically(path, std::span<const byte_span>(&bytes, 1));
+}
+/// The same of text.
+inline void write_atomically(const std::string& path, std::string_view text) {
+    write_atomically(path,
+                     byte_span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
 } // namespace pfad

@@ -75,33 +75,4 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
     return result;
 }
 
-/// The unweighted mean of each metric over the categories that define it; counts are sums. `reason`
-/// says for which metrics categories are left out.
-[[nodiscard]] inline metrics_result mean_over_categories(std::span<const metrics_result> all) {
-    metrics_result mean;
-    for (const metric& m : list) {
-        double sum = 0;
-        int count = 0;
-        for (const metrics_result& r : all)
-            if (r.*m.value) {
-                sum += *(r.*m.value);
-                ++count;
-            }
-        if (count)
-            mean.*m.value = sum / count;
-        if (count == static_cast<int>(all.size()))
-            continue;
-        mean.reason += std::string(mean.reason.empty() ? "" : " ") + m.title;
-        const std::string categories = std::to_string(all.size()) + " categories.";
-        mean.reason += count ? " is the mean of " + std::to_string(count) + " of " + categories
-                             : " is undefined in all " + categories;
-    }
-    for (const metrics_result& r : all) {
-        mean.good += r.good;
-        mean.anomalous += r.anomalous;
-        mean.instances += r.instances;
-    }
-    return mean;
-}
-
 } // namespace pfad::metrics

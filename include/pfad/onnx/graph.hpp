@@ -8,6 +8,7 @@
 #endif
 
 #include <onnx/checker.h>
+#include <onnx/defs/attr_proto_util.h>
 #include <onnx/onnx_pb.h>
 #include <onnx/shape_inference/implementation.h>
 
@@ -18,6 +19,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -38,18 +40,13 @@ struct attribute {
     std::variant<std::int64_t, float, extents, const char*> value; ///< of its type
 };
 
-/// ONNX's number of an element type.
+/// ONNX's number of an element type: float, int64 or uint8.
 template <class T>
-inline constexpr int element_type = ::onnx::TensorProto::UNDEFINED;
-/// ONNX's number of float.
-template <>
-inline constexpr int element_type<float> = ::onnx::TensorProto::FLOAT;
-/// ONNX's number of int64.
-template <>
-inline constexpr int element_type<std::int64_t> = ::onnx::TensorProto::INT64;
-/// ONNX's number of uint8.
-template <>
-inline constexpr int element_type<std::uint8_t> = ::onnx::TensorProto::UINT8;
+inline constexpr int element_type =
+    std::is_same_v<T, float>          ? ::onnx::TensorProto::FLOAT
+    : std::is_same_v<T, std::int64_t> ? ::onnx::TensorProto::INT64
+    : std::is_same_v<T, std::uint8_t> ? ::onnx::TensorProto::UINT8
+                                      : ::onnx::TensorProto::UNDEFINED;
 
 /// What a file of ONNX holds. Every value has a name; names are the caller's where it gives one,
 /// those of a node's weight, or the operator's with a number.
@@ -112,7 +109,8 @@ public:
         if (op == "TopK")
             made->add_output(name + ".indices");
         for (const auto& a : attributes)
-            set(*made->add_attribute(), a);
+            *made->add_attribute() = std::visit(
+                [&](const auto& value) { return ::onnx::MakeAttribute(a.name, value); }, a.value);
         return name;
     }
 
@@ -179,24 +177,6 @@ private:
     }
     std::string numbered(const std::string& name) {
         return name + "_" + std::to_string(used_[name]);
-    }
-
-    static void set(::onnx::AttributeProto& to, const attribute& from) {
-        to.set_name(from.name);
-        if (const auto* const number = std::get_if<std::int64_t>(&from.value)) {
-            to.set_type(::onnx::AttributeProto::INT);
-            to.set_i(*number);
-        } else if (const auto* const real = std::get_if<float>(&from.value)) {
-            to.set_type(::onnx::AttributeProto::FLOAT);
-            to.set_f(*real);
-        } else if (const auto* const list = std::get_if<extents>(&from.value)) {
-            to.set_type(::onnx::AttributeProto::INTS);
-            for (const std::int64_t i : *list)
-                to.add_ints(i);
-        } else {
-            to.set_type(::onnx::AttributeProto::STRING);
-            to.set_s(std::get<const char*>(from.value));
-        }
     }
 
     ::onnx::ModelProto model_;

@@ -37,8 +37,7 @@ void save_onnx(const std::string& path, D<float, host>& model, const model_descr
     std::string bytes;
     if (!to_onnx<D>(model, d).SerializeToString(&bytes))
         fail(errc::unsupported, path + ": ONNX keeps no more than 2 GB in a file");
-    write_atomically(path,
-                     byte_span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+    write_atomically(path, bytes);
 }
 
 } // namespace pfad

@@ -3,18 +3,16 @@
 // light and dark mode.
 #pragma once
 
-#include <pfad/core/error.hpp>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pfad::report {
@@ -31,33 +29,15 @@ struct curve {
     std::vector<curve_point> points; ///< by rising iteration; non-finite values are left out
 };
 
-/// How the value axis is divided. `automatic` takes the logarithm where all values are positive and
-/// the smoothed curve spans more than a factor of 20.
-enum class scale { automatic, linear, logarithmic };
-
 /// Text for HTML: the five characters with a meaning of their own are replaced.
 [[nodiscard]] inline std::string escape_html(std::string_view text) {
+    constexpr std::pair<char, std::string_view> table[] = {
+        {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
     std::string result;
-    for (const char c : text)
-        switch (c) {
-        case '&':
-            result += "&amp;";
-            break;
-        case '<':
-            result += "&lt;";
-            break;
-        case '>':
-            result += "&gt;";
-            break;
-        case '"':
-            result += "&quot;";
-            break;
-        case '\'':
-            result += "&#39;";
-            break;
-        default:
-            result += c;
-        }
+    for (const char c : text) {
+        const auto found = std::ranges::find(table, c, &std::pair<char, std::string_view>::first);
+        result += found == std::end(table) ? std::string_view(&c, 1) : found->second;
+    }
     return result;
 }
 
@@ -194,7 +174,9 @@ inline std::string svg_axes(const axes& at,
     return svg;
 }
 
-inline axes fit_axes(const std::vector<curve>& raw, const std::vector<curve>& smooth, scale how) {
+/// The value axis is logarithmic where all values are positive and the smoothed curves span more than a
+/// factor of 20.
+inline axes fit_axes(const std::vector<curve>& raw, const std::vector<curve>& smooth) {
     axes at = {1e300, -1e300, 1e300, -1e300, false};
     double smooth_low = 1e300, smooth_high = 0;
     for (const curve& c : raw)
@@ -209,8 +191,7 @@ inline axes fit_axes(const std::vector<curve>& raw, const std::vector<curve>& sm
             smooth_low = std::min(smooth_low, p.value);
             smooth_high = std::max(smooth_high, p.value);
         }
-    at.logarithmic = at.y_low > 0 && (how == scale::logarithmic ||
-                                      (how == scale::automatic && smooth_high > 20 * smooth_low));
+    at.logarithmic = at.y_low > 0 && smooth_high > 20 * smooth_low;
     if (!at.logarithmic)
         at.y_low = std::min(at.y_low, 0.0);
     if (!(at.x_high > at.x_low))
@@ -222,8 +203,7 @@ inline axes fit_axes(const std::vector<curve>& raw, const std::vector<curve>& sm
 
 /// Curves over iterations: the points light, a smoothed line on top. Text says so where there is
 /// nothing to draw.
-[[nodiscard]] inline std::string
-line_chart(std::span<const curve> curves, std::string_view label, scale how = scale::automatic) {
+[[nodiscard]] inline std::string line_chart(std::span<const curve> curves, std::string_view label) {
     std::vector<curve> raw, smooth;
     for (const curve& c : curves) {
         curve finite = {c.name, {}};
@@ -234,7 +214,7 @@ line_chart(std::span<const curve> curves, std::string_view label, scale how = sc
     }
     if (std::all_of(raw.begin(), raw.end(), [](const curve& c) { return c.points.empty(); }))
         return "<p class=\"note\">No value was logged.</p>\n";
-    detail::axes at = detail::fit_axes(raw, smooth, how);
+    detail::axes at = detail::fit_axes(raw, smooth);
     const auto y_ticks =
         at.logarithmic ? log_ticks(at.y_low, at.y_high) : nice_ticks(at.y_low, at.y_high, 5);
     at.y_low = y_ticks.front();
@@ -256,12 +236,6 @@ line_chart(std::span<const curve> curves, std::string_view label, scale how = sc
     }
     return svg + "</svg>\n";
 }
-
-/// Image scores of good pictures downwards and of anomalous ones upwards, with the threshold.
-/// Non-finite scores are left out.
-[[nodiscard]] std::string histogram(std::span<const double> good,
-                                    std::span<const double> anomalous,
-                                    std::optional<double> threshold);
 
 namespace detail {
 
@@ -296,9 +270,10 @@ bars(const axes& at, const std::array<int, bins>& counts, int direction, std::st
 
 } // namespace detail
 
-inline std::string histogram(std::span<const double> good,
-                             std::span<const double> anomalous,
-                             std::optional<double> threshold) {
+/// Image scores of good pictures downwards and of anomalous ones upwards, with the threshold.
+/// Non-finite scores are left out.
+[[nodiscard]] inline std::string
+histogram(std::span<const double> good, std::span<const double> anomalous, double threshold) {
     double low = 1e300, high = -1e300;
     const auto include = [&](double score) {
         if (std::isfinite(score)) {
@@ -310,8 +285,7 @@ inline std::string histogram(std::span<const double> good,
     std::for_each(anomalous.begin(), anomalous.end(), include);
     if (low > high)
         return "<p class=\"note\">No picture was scored.</p>\n";
-    if (threshold)
-        include(*threshold);
+    include(threshold);
     const auto x_ticks = nice_ticks(low, high, 8);
     detail::axes at = {x_ticks.front(), x_ticks.back(), 0, 0, false};
     const auto below = detail::count_bins(good, at.x_low, at.x_high);
@@ -334,13 +308,11 @@ inline std::string histogram(std::span<const double> good,
     svg += detail::svg_text((at.left + at.width - at.right) / 2, at.height - 6, "label mid",
                             "image score");
     svg += detail::bars(at, above, 1, "bar anomalous") + detail::bars(at, below, -1, "bar good");
-    if (threshold) {
-        const double x = at.x(*threshold);
-        svg += detail::svg_line(x, at.top - 6, x, at.height - at.bottom, "threshold");
-        const bool right = x > at.width * 0.75;
-        svg += detail::svg_text(x + (right ? -6 : 6), at.top + 6, right ? "label end" : "label",
-                                "threshold " + brief(*threshold));
-    }
+    const double x = at.x(threshold);
+    const bool right = x > at.width * 0.75;
+    svg += detail::svg_line(x, at.top - 6, x, at.height - at.bottom, "threshold");
+    svg += detail::svg_text(x + (right ? -6 : 6), at.top + 6, right ? "label end" : "label",
+                            "threshold " + brief(threshold));
     return svg + "</svg>\n";
 }
 

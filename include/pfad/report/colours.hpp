@@ -23,9 +23,8 @@ struct rgb {
     friend constexpr bool operator==(const rgb&, const rgb&) = default;
 };
 
-inline constexpr rgb outline_colour = {64, 255, 244};    ///< no colour of the map comes near it
-inline constexpr rgb truth_colour = {120, 255, 120};     ///< of the outline of a ground truth
-inline constexpr rgb panel_gap_colour = {255, 255, 255}; ///< between panels side by side
+inline constexpr rgb outline_colour = {64, 255, 244}; ///< no colour of the map comes near it
+inline constexpr rgb truth_colour = {120, 255, 120};  ///< of the outline of a ground truth
 
 /// The colour of t in [0, 1] (clamped; NaN counts as 0): from near black through violet, red and
 /// orange to pale yellow.
@@ -70,9 +69,23 @@ inline void expect_map(in<float, 2> map) {
     expect(map.extent(0) >= 1 && map.extent(1) >= 1, "heat map", "the map has a pixel");
 }
 
-inline void expect_threshold(double threshold) {
-    expect(threshold >= 0 && threshold <= 1, "heat map", "the threshold is between 0 and 1");
-}
+/// Where a score sits on the colour scale that ends at `brightest`.
+class colour_scale {
+public:
+    colour_scale(double threshold, double brightest)
+        : brightest_(brightest), threshold_(static_cast<float>(threshold / brightest)) {
+        expect(threshold_ >= 0 && threshold_ <= 1, "heat map",
+               "the threshold is between 0 and the brightest score");
+    }
+    [[nodiscard]] float operator()(float score) const {
+        return colour_position(static_cast<float>(static_cast<double>(score) / brightest_),
+                               threshold_);
+    }
+
+private:
+    double brightest_;
+    float threshold_;
+};
 
 inline std::size_t area(int width, int height) {
     return static_cast<std::size_t>(width) * static_cast<std::size_t>(height);

@@ -79,7 +79,7 @@ inline void draw_outline(image_u8& picture,
                          double threshold,
                          const rgb& colour = outline_colour) {
     expect(picture.channels == 3, "draw_outline", "the picture has 3 channels");
-    detail::expect_threshold(threshold);
+    expect(threshold >= 0, "draw_outline", "the threshold is not negative");
     const int width = picture.width, height = picture.height;
     const auto scores = stretch_map(map, width, height);
     const double half_line = 0.8 * detail::line_unit(width, height), rim = 1.6 * half_line;

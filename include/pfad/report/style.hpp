@@ -48,7 +48,6 @@ th, td { text-align: left; padding: .5rem .6rem; border-bottom: 1px solid var(--
 thead th { color: var(--faint); font-size: .82rem; }
 tbody th { font-weight: 600; }
 tbody tr:last-child > * { border-bottom: 0; }
-.mean > * { border-top: 2px solid var(--rule); font-weight: 650; }
 .meter { display: block; min-width: 6.2em; padding: .15rem .5rem; border-radius: 6px;
   background: linear-gradient(var(--meter) 0 0) 0 0 / var(--share) 100% no-repeat;
   box-shadow: inset 0 0 0 1px var(--rule); }

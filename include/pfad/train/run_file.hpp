@@ -11,17 +11,8 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace pfad::train {
-
-/// Where a run stands.
-struct checkpoint {
-    state_entries network;         ///< all arrays
-    std::vector<float> velocities; ///< of the stage's optimiser; empty between stages
-    std::int64_t iteration = 0;    ///< the next one, over all stages
-};
 
 namespace detail {
 
@@ -29,17 +20,17 @@ inline constexpr std::string_view of_run = "run."; // in front of a fingerprint'
 
 } // namespace detail
 
-/// Writes a checkpoint, whole or not at all.
-inline void save_checkpoint(const std::string& path, checkpoint from, const fingerprint& run) {
+/// Writes a checkpoint, whole or not at all: the arrays of the network and, within a stage, of its
+/// optimiser, and the next iteration over all stages.
+inline void save_checkpoint(const std::string& path,
+                            const state_entries& arrays,
+                            std::int64_t iteration,
+                            const fingerprint& run) {
     std::map<std::string, std::string, std::less<>> metadata;
-    metadata["iteration"] = std::to_string(from.iteration);
+    metadata["iteration"] = std::to_string(iteration);
     for (const auto& [name, text] : run)
         metadata[std::string(detail::of_run) + name] = text;
-    if (!from.velocities.empty()) {
-        const auto count = static_cast<std::int64_t>(from.velocities.size());
-        from.network["optimiser.velocities"] = owned_entry(std::move(from.velocities), {count});
-    }
-    save_safetensors(path, from.network, metadata);
+    save_safetensors(path, arrays, metadata);
 }
 
 /// The iteration of a checkpoint of this very run, at most `last`. Throws errc::value where another

@@ -5,6 +5,7 @@
 #include <pfad/core/context.hpp>
 #include <pfad/core/error.hpp>
 #include <pfad/core/host_memory.hpp>
+#include <pfad/core/philox.hpp>
 #include <pfad/data/batches/batch.hpp>
 #include <pfad/data/loader.hpp>
 #include <pfad/detect/network_copy.hpp>
@@ -14,6 +15,7 @@
 #include <pfad/train/run_file.hpp>
 #include <pfad/train/run_options.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -39,11 +41,11 @@ struct reported_loss {
 
 /// What one iteration reports.
 struct training_step {
-    int stage = 1;                     ///< from 1
-    int iteration = 0;                 ///< over all stages, from 0
-    std::vector<reported_loss> losses; ///< those of the stage
-    double seconds = 0;                ///< of this iteration
-    bool saved = false;                ///< a checkpoint follows it
+    int stage = 1;                          ///< from 1
+    int iteration = 0;                      ///< over all stages, from 0
+    std::vector<reported_loss> losses = {}; ///< those of the stage
+    double seconds = 0;                     ///< of this iteration
+    bool saved = false;                     ///< a checkpoint follows it
 
     /// The value of a loss, 0 where the stage has none of this name.
     [[nodiscard]] double loss(std::string_view key) const {
@@ -75,6 +77,8 @@ public:
         model.options.check(options.size);
         expect(iterations_of(facts_) <= static_cast<std::int64_t>(most_iterations), "training",
                "the iterations of all stages are at most 1000000000");
+        for (const auto& one : facts_)
+            begins_.push_back(begins_.back() + one.iterations);
     }
     trainer(const trainer&) = delete;
     trainer& operator=(const trainer&) = delete;
@@ -82,7 +86,7 @@ public:
     /// The next iteration.
     [[nodiscard]] int iteration() const { return iteration_; }
     /// Of all stages.
-    [[nodiscard]] int iterations() const { return static_cast<int>(iterations_of(facts_)); }
+    [[nodiscard]] int iterations() const { return begins_.back(); }
 
     /// Continues where the checkpoint was written. Throws errc::value where that run had other
     /// options, errc::io where the file is not a checkpoint.
@@ -104,12 +108,11 @@ public:
     void run(F&& report) {
         if (iteration_ == iterations())
             return;
-        data::sampler_options samples;
-        samples.size = options_.size;
-        samples.batch = model_.options.batch;
-        samples.seed = options_.seed;
-        samples.rotate = options_.rotate;
-        const data::sampler sampler(pictures_, needs_textures() ? textures_ : paths(), samples);
+        const data::sampler sampler(pictures_, needs_textures(stages_) ? textures_ : paths(),
+                                    {.size = options_.size,
+                                     .batch = model_.options.batch,
+                                     .seed = options_.seed,
+                                     .rotate = options_.rotate});
         if (!network_)
             network_.emplace(ctx_, model_);
         before_ = clock::now();
@@ -129,26 +132,9 @@ private:
     using all_stages = decltype(D<float, host>::stages(std::declval<D<float, host>&>().options));
     using indices = std::make_index_sequence<std::tuple_size_v<all_stages>>;
 
-    [[nodiscard]] static constexpr bool needs_textures() {
-        return []<class... R, class... G, class... L>(const std::tuple<stage<R, G, L>...>*) {
-            return (R::needs_textures || ...);
-        }(static_cast<const all_stages*>(nullptr));
-    }
-
-    // The first iteration of a stage.
-    [[nodiscard]] int begin_of(std::size_t stage) const {
-        int sum = 0;
-        for (std::size_t i = 0; i < stage; ++i)
-            sum += facts_[i].iterations;
-        return sum;
-    }
-
     // Whether the next iteration starts with a momentum of zero, or there is none.
     [[nodiscard]] bool at_stage_end() const {
-        for (std::size_t i = 0; i <= facts_.size(); ++i)
-            if (iteration_ == begin_of(i))
-                return true;
-        return false;
+        return std::find(begins_.begin(), begins_.end(), iteration_) != begins_.end();
     }
 
     // The options and what the run is fed with. Names without their folders, which may move.
@@ -156,14 +142,14 @@ private:
         auto result = fingerprint_of(options_, model_.options.list());
         result["element"] = std::is_same_v<T, float> ? "float" : "bf16";
         const auto name_all = [&](const char* key, const paths& files) {
-            std::uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
+            std::string names;
             for (const auto& file : files)
-                for (const char c : file.filename().string() + "/")
-                    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-            result[key] = std::to_string(files.size()) + " of hash " + std::to_string(hash);
+                names += file.filename().string() + "/";
+            result[key] =
+                std::to_string(files.size()) + " of hash " + std::to_string(hash_name(names));
         };
         name_all("pictures", pictures_);
-        if (needs_textures())
+        if (needs_textures(stages_))
             name_all("textures", textures_);
         return result;
     }
@@ -171,7 +157,7 @@ private:
     // What is left of one stage.
     template <std::size_t I, class F>
     void run_stage(const data::sampler& sampler, F& report) {
-        const int end = begin_of(I + 1);
+        const int end = begins_[I + 1];
         if (iteration_ >= end)
             return;
         const auto& stage = std::get<I>(stages_);
@@ -196,11 +182,10 @@ private:
                      }),
                      make_fixed_networks(ctx_));
         loss_ring<Context> read = make_ring(ctx_, parts);
-        data::loader_options load;
-        load.threads = options_.loader_threads;
-        load.first_iteration = iteration_;
-        load.memory = staging_memory(ctx_);
-        data::loader<recipe> batches(sampler, stage.recipe, load);
+        data::loader<recipe> batches(sampler, stage.recipe,
+                                     {.threads = options_.loader_threads,
+                                      .first_iteration = iteration_,
+                                      .memory = staging_memory(ctx_)});
         std::deque<data::training_batch<recipe>> queued; // of steps whose losses are not read
         while (iteration_ < end) {
             auto batch = batches.next();
@@ -224,9 +209,9 @@ private:
     // Tells of an iteration whose losses have come.
     template <class F>
     void finish(std::size_t stage, int iteration, const std::vector<float>& losses, F& report) {
-        training_step step;
-        step.iteration = iteration;
-        step.stage = static_cast<int>(stage) + 1;
+        training_step step{.stage = static_cast<int>(stage) + 1,
+                           .iteration = iteration,
+                           .saved = saved_after(iteration)};
         for (std::size_t i = 0; i < facts_[stage].losses.size(); ++i) {
             const auto& name = facts_[stage].losses[i];
             const double share = name.scale == loss_scale::picture ? model_.options.batch : 1;
@@ -234,7 +219,6 @@ private:
             if (!std::isfinite(step.losses.back().value))
                 fail_not_finite("loss of", iteration);
         }
-        step.saved = saved_after(iteration);
         const auto now = clock::now();
         step.seconds = std::chrono::duration<double>(now - before_).count();
         before_ = now;
@@ -280,15 +264,15 @@ private:
     void save(const sgd<T, space>& optimiser) {
         network_->store(ctx_);
         check_weights();
-        checkpoint now{to_state_dict(model_), {}, iteration_};
+        auto arrays = to_state_dict(model_);
         if (!at_stage_end()) {
             const auto& from = optimiser.velocities();
-            now.velocities.resize(static_cast<std::size_t>(from.size()));
-            copy(ctx_, view<const float, 1>(from),
-                 view<float, 1>{now.velocities.data(), from.dims()});
+            std::vector<float> values(static_cast<std::size_t>(from.size()));
+            copy(ctx_, view<const float, 1>(from), view<float, 1>{values.data(), from.dims()});
             synchronise(ctx_);
+            arrays["optimiser.velocities"] = owned_entry(std::move(values), {from.size()});
         }
-        save_checkpoint(checkpoint_, std::move(now), run_fingerprint());
+        save_checkpoint(checkpoint_, arrays, iteration_, run_fingerprint());
         saved_ = iteration_;
     }
 
@@ -296,6 +280,7 @@ private:
     D<float, host>& model_;
     all_stages stages_;
     std::vector<stage_facts> facts_;
+    std::vector<int> begins_ = {0}; // the first iteration of each stage, and the end of the last
     run_options options_;
     paths pictures_, textures_;
     std::string checkpoint_;

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <pfad/core/space.hpp>
-#include <pfad/core/tensor.hpp>
 
 #include <cstddef>
 #include <cstdint>

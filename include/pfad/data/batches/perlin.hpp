@@ -25,17 +25,9 @@ struct corrupted_pictures {
     tensor<T, 4, S> mask;      ///< (n, size, size, 1), 1 where painted, else 0
 };
 
-/// Everything random about one sample.
-struct perlin_draw {
-    int picture = 0;      ///< number of the good picture
-    int texture = 0;      ///< number of the texture
-    rotation_draw turn;   ///< of the good picture
-    anomaly_draw anomaly; ///< where and how strongly the texture shows
-};
-
 /// The recipe of such batches.
 struct perlin {
-    opacity_range opacity = paper_opacity; ///< of textures in anomalies
+    opacity_range opacity = {}; ///< of textures in anomalies
 
     /// Whether anomalies are painted with pictures of textures.
     static constexpr bool needs_textures = true;
@@ -62,23 +54,6 @@ struct perlin {
                 pfad::empty<float>(ctx, shape<2>{{n, lattice_capacity}})};
     }
 
-    /// The draws of a sample; writes the lattice's angles, of `lattice_capacity`, to `angles`.
-    template <class Sampler>
-    [[nodiscard]] perlin_draw draw(const Sampler& from,
-                                   std::int64_t iteration,
-                                   int index,
-                                   typename Sampler::scratch& work,
-                                   float* angles) const {
-        random_stream random = from.stream(iteration, index);
-        perlin_draw result;
-        result.picture = work.order.picture(iteration, index);
-        result.texture =
-            static_cast<int>(random.below(static_cast<std::uint32_t>(from.texture_count())));
-        result.turn = draw_rotation(from.options().rotate, random);
-        result.anomaly = draw_anomaly(opacity, random, angles);
-        return result;
-    }
-
     /// Sample `index` of batch `iteration`, into place `index` of a batch.
     template <class Sampler>
     void make(const Sampler& from,
@@ -86,12 +61,15 @@ struct perlin {
               int index,
               typename Sampler::scratch& work,
               const arrays<>& to) const {
+        random_stream random = from.stream(iteration, index);
+        const int texture =
+            static_cast<int>(random.below(static_cast<std::uint32_t>(from.texture_count())));
+        const auto turn = draw_rotation(from.options().rotate, random);
         float* const angles = to.angles.data() + index * lattice_capacity;
         std::fill_n(angles, lattice_capacity, 0.0f);
-        const auto drawn = draw(from, iteration, index, work, angles);
-        from.good_into(drawn.picture, drawn.turn, work, index, to.good);
-        from.texture_into(drawn.texture, work, index, to.texture);
-        to.draws.data()[index] = drawn.anomaly;
+        to.draws.data()[index] = draw_anomaly(opacity, random, angles);
+        from.good_into(work.order.picture(iteration, index), turn, work, index, to.good);
+        from.texture_into(texture, work, index, to.texture);
     }
 
     /// The pictures of a batch, by the context's ops. In bf16 only the results are rounded.

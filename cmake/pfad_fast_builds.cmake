@@ -6,9 +6,13 @@ if(PFAD_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
         CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
         CCACHE_NOHASHDIR=1
         CCACHE_SLOPPINESS=pch_defines,time_macros
+        CCACHE_DEPEND=1
         ${PFAD_CCACHE})
 endif()
 find_program(PFAD_LLD ld.lld)
 if(PFAD_LLD AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     add_link_options(-fuse-ld=lld)
 endif()
+
+# A build that nobody times compiles faster with -O1 here.
+set(PFAD_UNTIMED_FLAGS "" CACHE STRING "Further flags of benchmarks, command lines and golden files on the emulated GPU")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles every header alone: each includes what it uses. Two at a time, syntax only.
+# Compiles every header alone: each includes what it uses. A processor each.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,13 +11,20 @@ export PFAD_SIMT_FLAGS="-Itests/simt -Itests/simt/include -Wno-unknown-pragmas"
 toolkit=$(dirname "$(readlink -f "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")")/../include
 export PFAD_TOOLKIT_FLAGS="-isystem $toolkit"
 
+# From a cache of compilers' results where there is one.
+export CCACHE_DEPEND=1 CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+PFAD_CCACHE=$(command -v ccache)
+export PFAD_CCACHE
+mkdir -p build/headers
+
 alone() {
-    # -x c++ from standard input, so that #pragma once is not in the main file.
-    # shellcheck disable=SC2086
-    local more=
+    # A unit that includes it, so that #pragma once is not in the main file.
+    local more= unit=build/headers/${1//\//_}.cpp
     [[ $1 != cuda/* && $1 != *.cuh ]] || more=$PFAD_SIMT_FLAGS
     [[ $1 != cudnn/* ]] || more=$PFAD_TOOLKIT_FLAGS
-    echo "#include <pfad/$1>" | g++ $PFAD_FLAGS $more -fsyntax-only -x c++ - ||
+    echo "#include <pfad/$1>" >"$unit"
+    # shellcheck disable=SC2086
+    $PFAD_CCACHE g++ $PFAD_FLAGS $more -MD -c "$unit" -o "$unit.o" ||
         { echo "does not compile alone: pfad/$1"; return 1; }
 }
 export -f alone

@@ -31,18 +31,22 @@ has_cudnn() {
     echo '#include <cudnn.h>' | nvcc -x cu -E - >/dev/null 2>&1
 }
 
-# build_all [FLAGS]: everything into build/gpu, with these flags for host code that is timed on a GPU; says what is wrong
-# and fails otherwise.
+# build_all [dry]: everything into build/gpu, quickly rather than well where nothing will run; says what is wrong and
+# fails otherwise.
 build_all() {
     command -v nvcc >/dev/null || { echo "cuda: nvcc is not here"; return 1; }
     mkdir -p "$home/units" "$home/bin"
-    echo "host = ${1:--O1}" >"$home/host.ninja"
+    if [[ ${1:-} == dry ]]; then
+        printf 'host = -O0\ndevice = -Xcicc -O1 -Xptxas -O1\n'
+    else
+        printf 'host = -O1\ndevice =\n'
+    fi >"$home/flags.ninja"
     local tests=(tests/ops/*.cpp) targets=()
     local half=$((${#tests[@]} / 2))
     unity "$home/units/ops_1.cu" "${tests[@]:0:half}"
     unity "$home/units/ops_2.cu" "${tests[@]:half}"
-    # scripts/kernel_table.sh leaves its bench_kernels here.
-    if [[ ! -x $home/bin/bench_kernels ||
+    # For a dry run, what scripts/kernel_table.sh may have left here does.
+    if [[ ${1:-} != dry || ! -x $home/bin/bench_kernels ||
         -n $(find include kernels bench -newer "$home/bin/bench_kernels" -type f -print -quit) ]]; then
         targets+=("$home/bin/bench_kernels")
     fi

@@ -237,7 +237,7 @@ build) build_all ;;
 list) printf '%s\n' "${carried[@]}" ;;
 dry)
     command -v nvcc >/dev/null || { echo "cuda: skipped, nvcc is not here"; exit 77; }
-    build_all -O0 || exit 1
+    build_all dry || exit 1
     if has_cudnn; then
         dry
     else

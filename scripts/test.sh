@@ -327,7 +327,7 @@ if wanted checks; then
     finish "cuda"
 fi
 if wanted asan; then
-    configure asan -D PFAD_TEST_UNITY=ON -D PFAD_TEST_OPS=plain
+    configure asan -D PFAD_TEST_UNITY=ON -D PFAD_TEST_OPS=plain -D "PFAD_TEST_TOGETHER=nn;optim;backbones;detectors;train"
     build asan --target unit_tests
     run_tests asan -L unit
 fi
@@ -339,10 +339,10 @@ fi
 if wanted release; then
     # AddressSanitizer's build has every unit test, that of the ops on the emulated GPU, too. Again, with
     # the optimiser that users have, those of the loops; golden files and programs run the rest. The
-    # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both. The benchmarks
-    # are not timed.
+    # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both. What is
+    # not timed and computes little by itself compiles faster.
     configure release -D PFAD_TEST_UNITY=ON -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" \
-        -D PFAD_TEST_OPS=onednn -D PFAD_BENCH_FLAGS=-O1
+        -D PFAD_TEST_OPS=onednn -D PFAD_UNTIMED_FLAGS=-O1
     build release
     run_tests release -L 'unit|threaded|golden|programs'
 fi

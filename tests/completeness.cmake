@@ -58,6 +58,24 @@ foreach(file IN LISTS ops)
     endif()
 endforeach()
 
+# A test's tag is its folder's name, by which test_together finds the tests of a layer.
+file(GLOB test_files RELATIVE ${ROOT}/tests ${ROOT}/tests/*/*.cpp)
+foreach(file IN LISTS test_files)
+    file(READ ${ROOT}/tests/${file} text)
+    get_filename_component(folder ${file} DIRECTORY)
+    # What CMake's lists would trip over.
+    string(REPLACE ";" "," text "${text}")
+    string(REPLACE "[" "<" text "${text}")
+    string(REPLACE "]" ">" text "${text}")
+    string(REGEX MATCHALL "TEST_CASE\\(" tests "${text}")
+    string(REGEX MATCHALL "TEST_CASE\\([^{]*, *\n? *\"<${folder}>\"[^{]*{" tagged "${text}")
+    list(LENGTH tests tests)
+    list(LENGTH tagged tagged)
+    if(NOT tests EQUAL tagged)
+        complain("tests/${file}: ${tagged} of ${tests} tests have the tag [${folder}]")
+    endif()
+endforeach()
+
 # Every detector has a test and its lines, sorted, in detectors/all.hpp.
 file(READ ${ROOT}/include/pfad/detectors/all.hpp detector_list)
 file(GLOB detector_files RELATIVE ${ROOT}/include/pfad/detectors ${ROOT}/include/pfad/detectors/*.hpp)

@@ -10,8 +10,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("fork_join: on the host one after the other, the first without gradients [autograd]",
-          "[autograd]") {
+TEST_CASE("fork_join: on the host one after the other, the first without gradients", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = leaf(full(ctx, shape<1>{{1}}, 3.0));

@@ -21,7 +21,7 @@ variable<double, 1> scalar(cpu::context& ctx, double value) {
 
 } // namespace
 
-TEST_CASE("tape: the gradient of x^3 + x by reuse of one variable [autograd]", "[autograd]") {
+TEST_CASE("tape: the gradient of x^3 + x by reuse of one variable", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = scalar(ctx, 3);
@@ -32,8 +32,7 @@ TEST_CASE("tape: the gradient of x^3 + x by reuse of one variable [autograd]", "
     CHECK(x.gradient().data()[0] == 28);
 }
 
-TEST_CASE("tape: closures run last to first, once, and are destroyed at once [autograd]",
-          "[autograd]") {
+TEST_CASE("tape: closures run last to first, once, and are destroyed at once", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     std::vector<int> order;
@@ -53,7 +52,7 @@ TEST_CASE("tape: closures run last to first, once, and are destroyed at once [au
     CHECK(order.size() == 3);
 }
 
-TEST_CASE("tape: what is recorded for a result gets its gradient, where there is one [autograd]",
+TEST_CASE("tape: what is recorded for a result gets its gradient, where there is one",
           "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
@@ -68,7 +67,7 @@ TEST_CASE("tape: what is recorded for a result gets its gradient, where there is
     CHECK(seen == std::vector<double>{7});
 }
 
-TEST_CASE("tape: a closure may own what cannot be copied [autograd]", "[autograd]") {
+TEST_CASE("tape: a closure may own what cannot be copied", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     int seen = 0;
@@ -77,7 +76,7 @@ TEST_CASE("tape: a closure may own what cannot be copied [autograd]", "[autograd
     CHECK(seen == 7);
 }
 
-TEST_CASE("tape: evaluation records nothing unless asked to [autograd]", "[autograd]") {
+TEST_CASE("tape: evaluation records nothing unless asked to", "[autograd]") {
     cpu::context ctx(1);
     const auto x = scalar(ctx, 2);
     tape<cpu::context> eval(ctx, mode::eval);
@@ -89,8 +88,7 @@ TEST_CASE("tape: evaluation records nothing unless asked to [autograd]", "[autog
     CHECK(x.gradient().data()[0] == 4);
 }
 
-TEST_CASE("tape: constants and what depends on them alone have no gradient [autograd]",
-          "[autograd]") {
+TEST_CASE("tape: constants and what depends on them alone have no gradient", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto c = constant(full(ctx, shape<1>{{1}}, 5.0));
@@ -102,7 +100,7 @@ TEST_CASE("tape: constants and what depends on them alone have no gradient [auto
     CHECK(error_code([&] { static_cast<void>(c.gradient()); }) == errc::value);
 }
 
-TEST_CASE("tape: a result that the loss does not use is left out [autograd]", "[autograd]") {
+TEST_CASE("tape: a result that the loss does not use is left out", "[autograd]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = scalar(ctx, 2), unused = scalar(ctx, 3);
@@ -114,7 +112,7 @@ TEST_CASE("tape: a result that the loss does not use is left out [autograd]", "[
     CHECK_FALSE(aside.slot->written());
 }
 
-TEST_CASE("tape: backward returns activations to the pool as it goes [autograd]", "[autograd]") {
+TEST_CASE("tape: backward returns activations to the pool as it goes", "[autograd]") {
     cpu::context ctx(1);
     const auto x = leaf(full(ctx, shape<1>{{100000}}, 1.0f));
     std::weak_ptr<gradient_slot<float, 1>> inner;

@@ -8,7 +8,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("gradient_slot: the first writer sets, later ones add, reset starts again [autograd]",
+TEST_CASE("gradient_slot: the first writer sets, later ones add, reset starts again",
           "[autograd]") {
     cpu::context ctx(1);
     gradient_slot<float, 2> slot;
@@ -28,8 +28,7 @@ TEST_CASE("gradient_slot: the first writer sets, later ones add, reset starts ag
     CHECK(third.to.data == first.to.data);
 }
 
-TEST_CASE("gradient_slot: uses the memory that it is given, of the right shape [autograd]",
-          "[autograd]") {
+TEST_CASE("gradient_slot: uses the memory that it is given, of the right shape", "[autograd]") {
     cpu::context ctx(1);
     gradient_slot<float, 1> slot;
     const auto memory = empty<float>(ctx, shape<1>{{4}});
@@ -38,7 +37,7 @@ TEST_CASE("gradient_slot: uses the memory that it is given, of the right shape [
     CHECK(error_code([&] { static_cast<void>(slot.claim(ctx, {{5}})); }) == errc::shape);
 }
 
-TEST_CASE("variable: a gradient is there only after it was written [autograd]", "[autograd]") {
+TEST_CASE("variable: a gradient is there only after it was written", "[autograd]") {
     cpu::context ctx(1);
     const auto x = leaf(full(ctx, shape<1>{{2}}, 1.0f));
     CHECK(x.wants_gradient());
@@ -48,7 +47,7 @@ TEST_CASE("variable: a gradient is there only after it was written [autograd]", 
     CHECK_FALSE(constant(x.value).wants_gradient());
 }
 
-TEST_CASE("parameter: copies share value, gradient and stamp [autograd]", "[autograd]") {
+TEST_CASE("parameter: copies share value, gradient and stamp", "[autograd]") {
     cpu::context ctx(1);
     parameter<float, 1> a;
     a.value = full(ctx, shape<1>{{2}}, 1.0f);
@@ -63,7 +62,7 @@ TEST_CASE("parameter: copies share value, gradient and stamp [autograd]", "[auto
     CHECK(parameter<float, 4>().form == parameter_form::conv);
 }
 
-TEST_CASE("weight_stamp: the default one names nothing [autograd]", "[autograd]") {
+TEST_CASE("weight_stamp: the default one names nothing", "[autograd]") {
     weight_stamp none;
     none.touch();
     CHECK(none.version() == 0);

@@ -12,7 +12,7 @@
 using namespace pfad;
 
 // The real weights, where they are: features of a picture as PyTorch computes them in double.
-TEST_CASE("resnet18: ImageNet weights give torchvision's features [models]", "[models]") {
+TEST_CASE("resnet18: ImageNet weights give torchvision's features", "[backbones]") {
     const char* const shared = std::getenv("PFAD_SHARED_DIR");
     const auto folder = std::filesystem::path(shared ? shared : "../shared") / "data" / "teacher";
     if (!std::filesystem::exists(folder / "golden-features.safetensors"))

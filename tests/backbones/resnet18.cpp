@@ -8,7 +8,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("resnet18: torchvision's count, names and order up to layer3 [models]", "[models]") {
+TEST_CASE("resnet18: torchvision's count, names and order up to layer3", "[backbones]") {
     cpu::context ctx(1);
     resnet18<float> m(ctx, 3, {false, false});
     CHECK(parameter_count(m) == 2782784);
@@ -21,8 +21,7 @@ TEST_CASE("resnet18: torchvision's count, names and order up to layer3 [models]"
     CHECK(entries.back().name == "layer3.1.bn2.running_var");
 }
 
-TEST_CASE("resnet18: features of pictures whose size is a multiple of 32 or not [models]",
-          "[models]") {
+TEST_CASE("resnet18: features of pictures whose size is a multiple of 32 or not", "[backbones]") {
     cpu::context ctx(2);
     resnet18<float> m(ctx, 3, {false, false});
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
@@ -38,7 +37,7 @@ TEST_CASE("resnet18: features of pictures whose size is a multiple of 32 or not 
     check({{2, 37, 50, 3}}, {{{2, 10, 13, 64}}, {{2, 5, 7, 128}}, {{2, 3, 4, 256}}});
 }
 
-TEST_CASE("resnet18: refuses other depths and pictures that are not RGB [models]", "[models]") {
+TEST_CASE("resnet18: refuses other depths and pictures that are not RGB", "[backbones]") {
     cpu::context ctx(1);
     CHECK(error_code([&] { resnet18<float>(ctx, 2, {false, false}); }) == errc::value);
     resnet18<float> m(ctx, 3, {false, false});

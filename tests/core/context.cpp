@@ -25,7 +25,7 @@ static_assert(memory_source<hasty> && !any_context<hasty>);
 
 } // namespace
 
-TEST_CASE("context: on the host a fork is the context, a step is itself [core]", "[core]") {
+TEST_CASE("context: on the host a fork is the context, a step is itself", "[core]") {
     cpu::context ctx(1);
     CHECK(&fork(ctx) == &ctx);
     join(ctx);

@@ -20,7 +20,7 @@ std::pair<errc, std::string> caught(F&& f) {
 
 } // namespace
 
-TEST_CASE("expect: names the subject, the rule and the shapes [core]", "[core]") {
+TEST_CASE("expect: names the subject, the rule and the shapes", "[core]") {
     using result = std::pair<errc, std::string>;
     CHECK(caught([] { expect(false, "rate", "is positive"); }) ==
           result{errc::value, "rate: is positive"});
@@ -30,7 +30,7 @@ TEST_CASE("expect: names the subject, the rule and the shapes [core]", "[core]")
     CHECK(caught([] { fail(errc::io, "cannot read x"); }) == result{errc::io, "cannot read x"});
 }
 
-TEST_CASE("expect: is silent where the rule holds [core]", "[core]") {
+TEST_CASE("expect: is silent where the rule holds", "[core]") {
     CHECK_NOTHROW(expect(true, "rate", "is positive"));
     CHECK_NOTHROW(expect(true, "add", "shapes are equal", shape{1}, shape{1}));
 }

@@ -7,7 +7,7 @@
 
 using namespace pfad;
 
-TEST_CASE("philox: the published known answers [core]", "[core]") {
+TEST_CASE("philox: the published known answers", "[core]") {
     CHECK(philox({{0, 0, 0, 0}}, 0) ==
           random_words{{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}});
     const std::uint32_t all = 0xffffffff;
@@ -17,14 +17,13 @@ TEST_CASE("philox: the published known answers [core]", "[core]") {
           random_words{{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}});
 }
 
-TEST_CASE("hash_name: FNV-1a's known answers [core]", "[core]") {
+TEST_CASE("hash_name: FNV-1a's known answers", "[core]") {
     CHECK(hash_name("") == 0xCBF29CE484222325ull);
     CHECK(hash_name("a") == 0xAF63DC4C8601EC8Cull);
     CHECK(hash_name("foobar") == 0x85944171F73967E8ull);
 }
 
-TEST_CASE("random_stream: repeats, and differs by seed, purpose, iteration and index [core]",
-          "[core]") {
+TEST_CASE("random_stream: repeats, and differs by seed, purpose, iteration and index", "[core]") {
     const auto first = [](random_stream s) { return s.bits(); };
     CHECK(first({1, "a"}) == first({1, "a"}));
     std::set<std::uint32_t> seen = {first({1, "a"}), first({2, "a"}), first({1, "b"})};
@@ -35,7 +34,7 @@ TEST_CASE("random_stream: repeats, and differs by seed, purpose, iteration and i
     CHECK(first({1, "a", 0, 0}) == first({1, "a"}));
 }
 
-TEST_CASE("random_stream: uniform, below and normal have their moments [core]", "[core]") {
+TEST_CASE("random_stream: uniform, below and normal have their moments", "[core]") {
     random_stream s(3, "moments");
     const int count = 20000;
     double mean = 0, square = 0, u_mean = 0, fourth = 0;

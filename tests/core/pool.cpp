@@ -58,7 +58,7 @@ std::string memory_error(F&& f) {
 
 } // namespace
 
-TEST_CASE("pool: blocks are aligned, distinct and reused [core]", "[core]") {
+TEST_CASE("pool: blocks are aligned, distinct and reused", "[core]") {
     pool p;
     void* const a = p.allocate(1000, 64);
     void* const b = p.allocate(1000, 64);
@@ -74,7 +74,7 @@ TEST_CASE("pool: blocks are aligned, distinct and reused [core]", "[core]") {
     p.deallocate(b, 1000, 64);
 }
 
-TEST_CASE("pool: a small request does not take a large block [core]", "[core]") {
+TEST_CASE("pool: a small request does not take a large block", "[core]") {
     pool p;
     void* const large = p.allocate(1 << 20, 64);
     p.deallocate(large, 1 << 20, 64);
@@ -85,7 +85,7 @@ TEST_CASE("pool: a small request does not take a large block [core]", "[core]") 
     p.deallocate(large, 1 << 20, 64);
 }
 
-TEST_CASE("pool: every size has room, none included [core]", "[core]") {
+TEST_CASE("pool: every size has room, none included", "[core]") {
     pool p;
     for (std::size_t bytes = 0; bytes < 70000; bytes = bytes * 5 / 4 + 1) {
         void* const block = p.allocate(bytes, 64);
@@ -94,7 +94,7 @@ TEST_CASE("pool: every size has room, none included [core]", "[core]") {
     }
 }
 
-TEST_CASE("pool: trim gives free blocks back and keeps the others [core]", "[core]") {
+TEST_CASE("pool: trim gives free blocks back and keeps the others", "[core]") {
     pool p;
     void* const used = p.allocate(4096, 64);
     void* const spare = p.allocate(1 << 16, 64);
@@ -108,7 +108,7 @@ TEST_CASE("pool: trim gives free blocks back and keeps the others [core]", "[cor
     CHECK(p.reserved_bytes() == 0);
 }
 
-TEST_CASE("pool: gives its free blocks back before it fails [core]", "[core]") {
+TEST_CASE("pool: gives its free blocks back before it fails", "[core]") {
     const small_context ctx;
     pool& p = *ctx.memory;
     void* const kept = p.allocate(1024, 64);
@@ -119,7 +119,7 @@ TEST_CASE("pool: gives its free blocks back before it fails [core]", "[core]") {
     p.deallocate(kept, 1024, 64);
 }
 
-TEST_CASE("pool: says who has no memory, how much and where [core]", "[core]") {
+TEST_CASE("pool: says who has no memory, how much and where", "[core]") {
     small_context ctx;
     const auto kept = empty<float>(ctx, shape<1>{{256}});
     // The op is the stem of the file that asks, this one.
@@ -135,7 +135,7 @@ TEST_CASE("pool: says who has no memory, how much and where [core]", "[core]") {
 
 // Sanitizers end a program that asks for so much.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE("pool: the memory of the host ends with a sentence, too [core]", "[core]") {
+TEST_CASE("pool: the memory of the host ends with a sentence, too", "[core]") {
     pool p;
     CHECK(memory_error([&] { static_cast<void>(p.take(std::size_t(1) << 60, "conv2d")); }) ==
           "conv2d: out of memory: 1152921504606846976 bytes on the host, beside 0 that its pool "
@@ -143,7 +143,7 @@ TEST_CASE("pool: the memory of the host ends with a sentence, too [core]", "[cor
 }
 #endif
 
-TEST_CASE("pool: a frozen one neither grows nor shrinks [core]", "[core]") {
+TEST_CASE("pool: a frozen one neither grows nor shrinks", "[core]") {
     pool p;
     void* const a = p.allocate(1000, 64);
     p.deallocate(a, 1000, 64);
@@ -159,7 +159,7 @@ TEST_CASE("pool: a frozen one neither grows nor shrinks [core]", "[core]") {
     CHECK(p.reserved_bytes() == 0);
 }
 
-TEST_CASE("pool: serves several threads [core]", "[core]") {
+TEST_CASE("pool: serves several threads", "[core]") {
     pool p;
     std::vector<std::thread> threads;
     std::vector<int> wrong(4);

@@ -7,7 +7,7 @@
 
 using namespace pfad;
 
-TEST_CASE("random: within its range, the same for a seed and another for another [core]") {
+TEST_CASE("random: within its range, the same for a seed and another for another", "[core]") {
     cpu::context ctx(1);
     const shape<2> dims = {{30, 40}};
     const auto a = random<float>(ctx, dims, 1, -2, 3), again = random<float>(ctx, dims, 1, -2, 3);

@@ -5,7 +5,7 @@
 
 using namespace pfad;
 
-TEST_CASE("shape: size, comparison and text [core]", "[core]") {
+TEST_CASE("shape: size, comparison and text", "[core]") {
     constexpr shape<4> dims = {{2, 3, 5, 7}};
     static_assert(dims.size() == 210);
     static_assert(dims[3] == 7);
@@ -19,7 +19,7 @@ TEST_CASE("shape: size, comparison and text [core]", "[core]") {
     CHECK(shape<2>{{1 << 20, 1 << 20}}.size() == std::int64_t(1) << 40);
 }
 
-TEST_CASE("view: the last axis is contiguous [core]", "[core]") {
+TEST_CASE("view: the last axis is contiguous", "[core]") {
     int data[24];
     for (int i = 0; i < 24; ++i)
         data[i] = i;

@@ -11,7 +11,7 @@
 using namespace pfad;
 using pfad::test::error_code;
 
-TEST_CASE("tensor: copies share the elements, clone does not [core]", "[core]") {
+TEST_CASE("tensor: copies share the elements, clone does not", "[core]") {
     cpu::context ctx(1);
     const auto a = full(ctx, shape<2>{{2, 3}}, 1.5f);
     const auto b = a;
@@ -23,14 +23,14 @@ TEST_CASE("tensor: copies share the elements, clone does not [core]", "[core]") 
     CHECK(a.size() == 6);
 }
 
-TEST_CASE("tensor: an empty handle holds nothing [core]", "[core]") {
+TEST_CASE("tensor: an empty handle holds nothing", "[core]") {
     const tensor<float, 4> none;
     CHECK_FALSE(none);
     CHECK(none.size() == 0);
     CHECK(none.view().data == nullptr);
 }
 
-TEST_CASE("tensor: no elements is not the same as no tensor [core]", "[core]") {
+TEST_CASE("tensor: no elements is not the same as no tensor", "[core]") {
     cpu::context ctx(1);
     const auto x = empty<float>(ctx, shape<2>{{0, 3}});
     CHECK(x);
@@ -40,7 +40,7 @@ TEST_CASE("tensor: no elements is not the same as no tensor [core]", "[core]") {
           }) == errc::shape);
 }
 
-TEST_CASE("tensor: a size beyond 64 bits is refused [core]", "[core]") {
+TEST_CASE("tensor: a size beyond 64 bits is refused", "[core]") {
     cpu::context ctx(1);
     constexpr std::int64_t large = std::int64_t(1) << 32, most = (std::int64_t(1) << 62) - 1;
     for (const auto& dims : {shape<3>{{large, large, 1}}, shape<3>{{0, large, large}},
@@ -50,7 +50,7 @@ TEST_CASE("tensor: a size beyond 64 bits is refused [core]", "[core]") {
     CHECK(empty<float>(ctx, shape<3>{{0, large, 1 << 28}}).size() == 0);
 }
 
-TEST_CASE("tensor: reshape and slice share the memory and check [core]", "[core]") {
+TEST_CASE("tensor: reshape and slice share the memory and check", "[core]") {
     cpu::context ctx(1);
     const auto x = full(ctx, shape<2>{{4, 3}}, 0.0);
     const auto row = x.slice(3, shape<1>{{3}});
@@ -64,7 +64,7 @@ TEST_CASE("tensor: reshape and slice share the memory and check [core]", "[core]
     CHECK_NOTHROW(x.slice(9, shape<1>{{3}}));
 }
 
-TEST_CASE("tensor: outlives its context [core]", "[core]") {
+TEST_CASE("tensor: outlives its context", "[core]") {
     tensor<float, 1> x;
     {
         cpu::context ctx(1);
@@ -73,7 +73,7 @@ TEST_CASE("tensor: outlives its context [core]", "[core]") {
     CHECK(x.data()[9] == 2.0f);
 }
 
-TEST_CASE("put: sets or adds [core]", "[core]") {
+TEST_CASE("put: sets or adds", "[core]") {
     double x = std::numeric_limits<double>::quiet_NaN();
     put(x, 2.0, store::set);
     CHECK(x == 2);

@@ -21,7 +21,7 @@ bool flushed() {
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
-TEST_CASE("flush_denormals: inside of its scope alone [cpu]", "[cpu]") {
+TEST_CASE("flush_denormals: inside of its scope alone", "[cpu]") {
     CHECK_FALSE(flushed());
     {
         const cpu::flush_denormals scope;
@@ -35,7 +35,7 @@ TEST_CASE("flush_denormals: inside of its scope alone [cpu]", "[cpu]") {
     CHECK_FALSE(flushed());
 }
 
-TEST_CASE("flush_denormals: every part of a loop, and the caller's mode stays [cpu]", "[cpu]") {
+TEST_CASE("flush_denormals: every part of a loop, and the caller's mode stays", "[cpu]") {
     for (const int threads : {1, 3}) {
         cpu::context ctx(threads);
         std::atomic<int> count = 0;

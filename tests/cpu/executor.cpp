@@ -12,7 +12,7 @@
 using namespace pfad;
 using namespace pfad::cpu;
 
-TEST_CASE("thread_team: every part runs once [cpu]", "[cpu]") {
+TEST_CASE("thread_team: every part runs once", "[cpu]") {
     for (const int threads : {1, 2, 5}) {
         context ctx(threads);
         CHECK(ctx.threads->width() == threads);
@@ -25,7 +25,7 @@ TEST_CASE("thread_team: every part runs once [cpu]", "[cpu]") {
     }
 }
 
-TEST_CASE("thread_team: many short loops in a row [cpu]", "[cpu]") {
+TEST_CASE("thread_team: many short loops in a row", "[cpu]") {
     context ctx(3);
     std::atomic<int> sum = 0;
     for (int round = 0; round < 500; ++round)
@@ -33,7 +33,7 @@ TEST_CASE("thread_team: many short loops in a row [cpu]", "[cpu]") {
     CHECK(sum == 500 * 6);
 }
 
-TEST_CASE("thread_team: an exception of a part comes out and the team goes on [cpu]", "[cpu]") {
+TEST_CASE("thread_team: an exception of a part comes out and the team goes on", "[cpu]") {
     for (const int threads : {1, 3}) {
         context ctx(threads);
         const auto bad = [](int part) {
@@ -47,7 +47,7 @@ TEST_CASE("thread_team: an exception of a part comes out and the team goes on [c
     }
 }
 
-TEST_CASE("thread_team: several callers take turns [cpu]", "[cpu]") {
+TEST_CASE("thread_team: several callers take turns", "[cpu]") {
     context ctx(2);
     std::vector<int> wrong(3);
     std::vector<std::thread> callers;
@@ -64,7 +64,7 @@ TEST_CASE("thread_team: several callers take turns [cpu]", "[cpu]") {
     CHECK(wrong == std::vector<int>(3));
 }
 
-TEST_CASE("thread_count: zero means one per processor [cpu]", "[cpu]") {
+TEST_CASE("thread_count: zero means one per processor", "[cpu]") {
     CHECK(thread_count(3) == 3);
     CHECK(thread_count(0) >= 1);
 }

@@ -9,7 +9,7 @@
 using namespace pfad;
 using namespace pfad::cpu;
 
-TEST_CASE("parallel_for: the pieces cover the range once [cpu]", "[cpu]") {
+TEST_CASE("parallel_for: the pieces cover the range once", "[cpu]") {
     context ctx(3);
     for (const std::int64_t count : {0, 1, 2, 3, 7, 1000}) {
         std::vector<std::atomic<int>> seen(1000);
@@ -23,7 +23,7 @@ TEST_CASE("parallel_for: the pieces cover the range once [cpu]", "[cpu]") {
     }
 }
 
-TEST_CASE("parallel_for: little work stays on one thread [cpu]", "[cpu]") {
+TEST_CASE("parallel_for: little work stays on one thread", "[cpu]") {
     context ctx(4);
     std::atomic<int> pieces = 0;
     parallel_for(ctx, 1000, 1, [&](std::int64_t, std::int64_t) { ++pieces; });
@@ -33,7 +33,7 @@ TEST_CASE("parallel_for: little work stays on one thread [cpu]", "[cpu]") {
     CHECK(pieces == 4);
 }
 
-TEST_CASE("fixed_chunks: cover the range whatever the number of threads [cpu]", "[cpu]") {
+TEST_CASE("fixed_chunks: cover the range whatever the number of threads", "[cpu]") {
     for (const std::int64_t count : {1, 63, 64, 65, 1000, 100003})
         for (const std::int64_t least : {1, 10, 200000}) {
             const auto split = fixed_chunks::of(count, least);

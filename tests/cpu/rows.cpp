@@ -9,7 +9,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("sum_rows: adds strided rows to what is there [cpu]", "[cpu]") {
+TEST_CASE("sum_rows: adds strided rows to what is there", "[cpu]") {
     const auto x = random_array(shape<2>{{9, 10}}, "x");
     for (const std::int64_t count : {0, 1, 3, 4, 5, 9}) {
         std::vector<double> sum(7, 1), want(7, 1);
@@ -22,7 +22,7 @@ TEST_CASE("sum_rows: adds strided rows to what is there [cpu]", "[cpu]") {
     }
 }
 
-TEST_CASE("add_weighted_rows: any number of rows, with steps [cpu]", "[cpu]") {
+TEST_CASE("add_weighted_rows: any number of rows, with steps", "[cpu]") {
     const auto rows = random_array(shape<2>{{9, 10}}, "x"), v = random_array(shape<2>{{9, 3}}, "v");
     for (const std::int64_t count : {0, 1, 3, 4, 5, 9}) {
         std::vector<double> y(7, 1), want(7, 1);
@@ -35,7 +35,7 @@ TEST_CASE("add_weighted_rows: any number of rows, with steps [cpu]", "[cpu]") {
     }
 }
 
-TEST_CASE("add_products: any number of pairs, steps of either sign [cpu]", "[cpu]") {
+TEST_CASE("add_products: any number of pairs, steps of either sign", "[cpu]") {
     const auto x = random_array(shape<2>{{11, 10}}, "x"), w = random_array(shape<2>{{11, 5}}, "w");
     for (std::int64_t count = 0; count <= 11; ++count) {
         std::vector<double> y(5, 1), want(5, 1);
@@ -48,7 +48,7 @@ TEST_CASE("add_products: any number of pairs, steps of either sign [cpu]", "[cpu
     }
 }
 
-TEST_CASE("sum_middle: the same bits for any number of threads [cpu]", "[cpu]") {
+TEST_CASE("sum_middle: the same bits for any number of threads", "[cpu]") {
     auto x = random_array(shape<3>{{3, 5000, 33}}, "x");
     for (double& value : x.data)
         value /= 3; // no longer exact in float, so that the order of the sum shows

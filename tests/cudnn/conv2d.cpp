@@ -75,8 +75,7 @@ bool has(const std::vector<cudnnBackendNumericalNote_t>& list, cudnnBackendNumer
 
 } // namespace
 
-TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the networks [cudnn]",
-          "[cudnn]") {
+TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the networks", "[cudnn]") {
     const auto device = device_of(h200);
     const auto all = convolutions();
     CHECK(all.size() > 40);
@@ -105,8 +104,7 @@ TEST_CASE("cudnn conv2d: an H200 has a plan for every convolution of the network
     }
 }
 
-TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all of it [cudnn]",
-          "[cudnn]") {
+TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all of it", "[cudnn]") {
     const auto all = convolutions();
     struct gpu_kind {
         int version, multiprocessors;
@@ -134,7 +132,7 @@ TEST_CASE("cudnn conv2d: GPUs from compute capability 8.0 on have plans for all 
     CHECK_FALSE(find_plan(turing, p.operations(), {true, false}, p.name()));
 }
 
-TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cudnn]") {
+TEST_CASE("cudnn conv2d: tensor cores are used where they may be", "[cudnn]") {
     const auto device = device_of(h200);
     for (const auto element : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
         auto p = usual;
@@ -144,7 +142,7 @@ TEST_CASE("cudnn conv2d: tensor cores are used where they may be [cudnn]", "[cud
     }
 }
 
-TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]", "[cudnn]") {
+TEST_CASE("cudnn conv2d: plans differ by everything that they depend on", "[cudnn]") {
     const auto base = usual;
     const engine_limits limits;
     std::vector<conv2d_problem> others(10, base);
@@ -166,7 +164,7 @@ TEST_CASE("cudnn conv2d: plans differ by everything that they depend on [cudnn]"
     CHECK(base.key({true, false}) == base.key(limits));
 }
 
-TEST_CASE("cudnn conv2d: what cuDNN refuses is one sentence with the shapes [cudnn]", "[cudnn]") {
+TEST_CASE("cudnn conv2d: what cuDNN refuses is one sentence with the shapes", "[cudnn]") {
     auto p = usual;
     p.w.extent[3] = 32;
     p.y.extent[1] = 60;
@@ -178,7 +176,7 @@ TEST_CASE("cudnn conv2d: what cuDNN refuses is one sentence with the shapes [cud
           }).find("cuDNN, the properties of a GPU: ") == 0);
 }
 
-TEST_CASE("cudnn context: without a GPU it says so [cudnn]", "[cudnn]") {
+TEST_CASE("cudnn context: without a GPU it says so", "[cudnn]") {
     int count = 0;
     if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0)
         return;

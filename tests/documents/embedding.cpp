@@ -25,7 +25,7 @@ void embed(pfad::inspector& inspector,
 
 } // namespace
 
-TEST_CASE("embedding: the page's code runs [documents]") {
+TEST_CASE("embedding: the page's code runs", "[documents]") {
     const temporary_folder folder;
     const auto before = std::filesystem::current_path();
     auto inspector = pfad::inspector::load(loaded_inspector::path(), {.threads = 1});

@@ -9,7 +9,7 @@ namespace {
 
 } // namespace
 
-TEST_CASE("readme: the block keeps extents and has gradients [documents]") {
+TEST_CASE("readme: the block keeps extents and has gradients", "[documents]") {
     pfad::cpu::context ctx(1);
     gated_block<float> block(ctx, 4);
     pfad::initialise(block, "block", pfad::initialiser::kaiming_fan_out, 1);

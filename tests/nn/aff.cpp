@@ -5,7 +5,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("aff: c^2 + 7.5 c parameters [nn]", "[nn]") {
+TEST_CASE("aff: c^2 + 7.5 c parameters", "[nn]") {
     cpu::context ctx(1);
     for (const int c : {8, 64, 256}) {
         nn::aff<float> m(ctx, c);
@@ -13,7 +13,7 @@ TEST_CASE("aff: c^2 + 7.5 c parameters [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("aff: gradients, with and without ReLU [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("aff: gradients, with and without ReLU", "[nn]", backends) {
     const shape<4> dims = {{3, 3, 4, 4}};
     for (const post after : {post::none, post::relu})
         check_block<TestType, nn::aff>(
@@ -24,7 +24,7 @@ TEMPLATE_LIST_TEST_CASE("aff: gradients, with and without ReLU [nn]", "[nn]", ba
             random_array(dims, "x"), random_array(dims, "r"));
 }
 
-TEST_CASE("aff: two equal inputs give twice that input [nn]", "[nn]") {
+TEST_CASE("aff: two equal inputs give twice that input", "[nn]") {
     cpu::context ctx(1);
     nn::aff<double> m(ctx, 4);
     fill(m);
@@ -33,7 +33,7 @@ TEST_CASE("aff: two equal inputs give twice that input [nn]", "[nn]") {
         check_close(value_of(ctx, m, phase, x, x), scaled(x, 2), 1e-14);
 }
 
-TEST_CASE("aff: lies between twice the one input and twice the other [nn]", "[nn]") {
+TEST_CASE("aff: lies between twice the one input and twice the other", "[nn]") {
     cpu::context ctx(1);
     nn::aff<double> m(ctx, 4);
     fill(m);
@@ -46,7 +46,7 @@ TEST_CASE("aff: lies between twice the one input and twice the other [nn]", "[nn
     }
 }
 
-TEST_CASE("aff: a batch of one is refused in training and served in evaluation [nn]", "[nn]") {
+TEST_CASE("aff: a batch of one is refused in training and served in evaluation", "[nn]") {
     cpu::context ctx(1);
     nn::aff<double> m(ctx, 4);
     fill(m);

@@ -5,7 +5,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("aspp: 64 c^2 + 10 c parameters [nn]", "[nn]") {
+TEST_CASE("aspp: 64 c^2 + 10 c parameters", "[nn]") {
     cpu::context ctx(1);
     for (const int c : {4, 32, 128}) {
         nn::aspp<float> m(ctx, c, c);
@@ -13,12 +13,12 @@ TEST_CASE("aspp: 64 c^2 + 10 c parameters [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("aspp: gradients [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("aspp: gradients", "[nn]", backends) {
     check_block<TestType, nn::aspp>(std::tuple(2, 3), run_block,
                                     random_array(shape<4>{{3, 7, 8, 2}}, "x"));
 }
 
-TEST_CASE("aspp: the pooled branch is the same everywhere in the picture [nn]", "[nn]") {
+TEST_CASE("aspp: the pooled branch is the same everywhere in the picture", "[nn]") {
     // The fusion looks at the first channels alone, and at the centre of its kernel.
     cpu::context ctx(1);
     const std::int64_t out = 3;
@@ -47,7 +47,7 @@ TEST_CASE("aspp: the pooled branch is the same everywhere in the picture [nn]", 
     CHECK(y(0, 0, 0, 0) != y(1, 0, 0, 0));
 }
 
-TEST_CASE("aspp: a batch of one is refused in training and served in evaluation [nn]", "[nn]") {
+TEST_CASE("aspp: a batch of one is refused in training and served in evaluation", "[nn]") {
     cpu::context ctx(1);
     nn::aspp<double> m(ctx, 2, 3);
     fill(m);

@@ -5,9 +5,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEMPLATE_LIST_TEST_CASE("batch_norm layer: gradients with residual and ReLU [nn]",
-                        "[nn]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm layer: gradients with residual and ReLU", "[nn]", backends) {
     const shape<4> dims = {{2, 4, 3, 3}};
     check_block<TestType, nn::batch_norm>(std::tuple(3), run_block, random_array(dims, "x"));
     check_block<TestType, nn::batch_norm>(
@@ -16,7 +14,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm layer: gradients with residual and ReLU [nn]
         random_array(dims, "x"), random_array(dims, "r"));
 }
 
-TEST_CASE("batch_norm layer: starts as nothing but the normalisation [nn]", "[nn]") {
+TEST_CASE("batch_norm layer: starts as nothing but the normalisation", "[nn]") {
     cpu::context ctx(1);
     nn::batch_norm<double> m(ctx, 3);
     CHECK(parameter_count(m) == 6);
@@ -30,8 +28,7 @@ TEST_CASE("batch_norm layer: starts as nothing but the normalisation [nn]", "[nn
     check_close(value_of(ctx, m, mode::eval, x), scaled_down, 1e-15);
 }
 
-TEST_CASE("batch_norm layer: training moves the running statistics, evaluation does not [nn]",
-          "[nn]") {
+TEST_CASE("batch_norm layer: training moves the running statistics, evaluation does not", "[nn]") {
     cpu::context ctx(1);
     nn::batch_norm<double> m(ctx, 1);
     array<4> x(shape<4>{{2, 1, 2, 1}});

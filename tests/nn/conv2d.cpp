@@ -25,7 +25,7 @@ std::pair<double, double> mean_and_deviation(M& m, const char* wanted) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("conv2d layer: gradients with stride, dilation and bias [nn]",
+TEMPLATE_LIST_TEST_CASE("conv2d layer: gradients with stride, dilation and bias",
                         "[nn]",
                         backends) {
     for (const nn::conv2d_options& o : {nn::conv2d_options{.in = 3, .out = 4, .bias = true},
@@ -35,7 +35,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d layer: gradients with stride, dilation and bias 
                                           random_array(shape<4>{{2, 5, 6, 3}}, "x"));
 }
 
-TEST_CASE("conv2d layer: keeps the size at stride 1, halves it upwards at stride 2 [nn]", "[nn]") {
+TEST_CASE("conv2d layer: keeps the size at stride 1, halves it upwards at stride 2", "[nn]") {
     cpu::context ctx(1);
     const auto extents = [&](nn::conv2d_options o) {
         nn::conv2d<double> m(ctx, o);
@@ -52,7 +52,7 @@ TEST_CASE("conv2d layer: keeps the size at stride 1, halves it upwards at stride
           std::pair<std::int64_t, std::int64_t>(9, 8));
 }
 
-TEST_CASE("conv2d layer: starts as its initialiser says [nn]", "[nn]") {
+TEST_CASE("conv2d layer: starts as its initialiser says", "[nn]") {
     cpu::context ctx(1);
     nn::conv2d<float> m(ctx, {.in = 16, .out = 24, .bias = true});
     const double bound = 1 / std::sqrt(16 * 9.0), fan_out = 24 * 9;
@@ -75,7 +75,7 @@ TEST_CASE("conv2d layer: starts as its initialiser says [nn]", "[nn]") {
     CHECK(largest_bias > 0.5 * bound);
 }
 
-TEST_CASE("conv2d layer: parts count as convolutions of their own at the start [nn]", "[nn]") {
+TEST_CASE("conv2d layer: parts count as convolutions of their own at the start", "[nn]") {
     // Three stacked convolutions to 8 channels each: fan_out is 8 * 9, not 24 * 9.
     cpu::context ctx(1);
     nn::conv2d<float> m(ctx, {.in = 16, .out = 24, .parts = 3});
@@ -83,7 +83,7 @@ TEST_CASE("conv2d layer: parts count as convolutions of their own at the start [
     CHECK(mean_and_deviation(m, "weight").second == Approx(std::sqrt(2 / (8 * 9.0))).epsilon(0.05));
 }
 
-TEMPLATE_LIST_TEST_CASE("depthwise_conv2d layer: gradients of squares and strips [nn]",
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d layer: gradients of squares and strips",
                         "[nn]",
                         backends) {
     for (const auto& sizes : {std::tuple(4, 3, 3), std::tuple(4, 1, 11), std::tuple(4, 11, 1)})
@@ -91,7 +91,7 @@ TEMPLATE_LIST_TEST_CASE("depthwise_conv2d layer: gradients of squares and strips
                                                     random_array(shape<4>{{2, 5, 6, 4}}, "x"));
 }
 
-TEST_CASE("depthwise_conv2d layer: keeps the size [nn]", "[nn]") {
+TEST_CASE("depthwise_conv2d layer: keeps the size", "[nn]") {
     cpu::context ctx(1);
     const auto x = random_array(shape<4>{{2, 5, 6, 4}}, "x");
     for (const auto& [height, width] : {std::pair(3, 3), std::pair(1, 11), std::pair(11, 1)}) {
@@ -101,7 +101,7 @@ TEST_CASE("depthwise_conv2d layer: keeps the size [nn]", "[nn]") {
     }
 }
 
-TEST_CASE("depthwise_conv2d layer: fan_in is one channel's kernel [nn]", "[nn]") {
+TEST_CASE("depthwise_conv2d layer: fan_in is one channel's kernel", "[nn]") {
     cpu::context ctx(1);
     nn::depthwise_conv2d<float> m(ctx, 200, 1, 11);
     initialise(m, "m", initialiser::uniform_fan_in, 3);

@@ -21,7 +21,7 @@ std::vector<double> values_of(M& m) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("copy_arrays: to a backend's memory and back [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("copy_arrays: to a backend's memory and back", "[nn]", backends) {
     using block = nn::residual_block<float>;
     cpu::context plain(1);
     auto ctx = make_context<TestType>(1);
@@ -41,7 +41,7 @@ TEMPLATE_LIST_TEST_CASE("copy_arrays: to a backend's memory and back [nn]", "[nn
     CHECK(values_of(back) == wanted);
 }
 
-TEST_CASE("copy_arrays: networks of other parts or extents are refused [nn]", "[nn]") {
+TEST_CASE("copy_arrays: networks of other parts or extents are refused", "[nn]") {
     cpu::context ctx(1);
     nn::residual_block<float> from(ctx, 4, 4, 1, both), wider(ctx, 6, 6, 1, both);
     nn::residual_block<float> without(ctx, 4, 4, 1, {.pcar = false, .aff = true});
@@ -49,7 +49,7 @@ TEST_CASE("copy_arrays: networks of other parts or extents are refused [nn]", "[
     CHECK(error_code([&] { copy_arrays(ctx, from, without); }) == errc::value);
 }
 
-TEST_CASE("visit_pairs: the same parts in the order of the lists [nn]", "[nn]") {
+TEST_CASE("visit_pairs: the same parts in the order of the lists", "[nn]") {
     cpu::context ctx(1);
     nn::stage<float> a(ctx, 4, 6, 2, both);
     nn::stage<double> b(ctx, 4, 6, 2, both);

@@ -35,7 +35,7 @@ std::vector<float> values_of(auto& m) {
 
 } // namespace
 
-TEST_CASE("module: names are the fields joined by dots, in their order [nn]", "[nn]") {
+TEST_CASE("module: names are the fields joined by dots, in their order", "[nn]") {
     cpu::context ctx(1);
     pair_of_layers m(ctx);
     std::vector<std::string> names, trained;
@@ -50,7 +50,7 @@ TEST_CASE("module: names are the fields joined by dots, in their order [nn]", "[
     CHECK(parameter_count(m) == 54 + 3 + 12);
 }
 
-TEST_CASE("module: initialise depends on seed and name alone [nn]", "[nn]") {
+TEST_CASE("module: initialise depends on seed and name alone", "[nn]") {
     cpu::context ctx(1), other(2);
     constexpr nn::block_kind both = {.pcar = true, .aff = true};
     nn::residual_block<float> a(ctx, 8, 16, 2, both), b(other, 8, 16, 2, both);
@@ -70,7 +70,7 @@ TEST_CASE("module: initialise depends on seed and name alone [nn]", "[nn]") {
                      a.conv1.weight.value.data()));
 }
 
-TEST_CASE("module: initialise marks parameters as changed [nn]", "[nn]") {
+TEST_CASE("module: initialise marks parameters as changed", "[nn]") {
     cpu::context ctx(1);
     nn::conv2d<float> m(ctx, {.in = 2, .out = 3});
     const auto before = m.weight.stamp.version();
@@ -78,7 +78,7 @@ TEST_CASE("module: initialise marks parameters as changed [nn]", "[nn]") {
     CHECK(m.weight.stamp.version() > before);
 }
 
-TEST_CASE("named_arrays: PyTorch's extents and order [nn]", "[nn]") {
+TEST_CASE("named_arrays: PyTorch's extents and order", "[nn]") {
     cpu::context ctx(1);
     nn::conv2d<double> m(ctx, {.in = 2, .out = 3, .bias = true});
     auto entries = named_arrays<double>(m, "conv");
@@ -98,7 +98,7 @@ TEST_CASE("named_arrays: PyTorch's extents and order [nn]", "[nn]") {
     CHECK(back == count);
 }
 
-TEST_CASE("named_arrays: a stacked parameter has a name for every part [nn]", "[nn]") {
+TEST_CASE("named_arrays: a stacked parameter has a name for every part", "[nn]") {
     cpu::context ctx(1);
     nn::pcar<double> m(ctx, 2);
     auto entries = named_arrays<double>(m, "pcar");
@@ -116,7 +116,7 @@ TEST_CASE("named_arrays: a stacked parameter has a name for every part [nn]", "[
     CHECK(m.convs.weight.value.data()[107] == 3);
 }
 
-TEST_CASE("named_arrays: depthwise kernels are (c, 1, r, s) [nn]", "[nn]") {
+TEST_CASE("named_arrays: depthwise kernels are (c, 1, r, s)", "[nn]") {
     cpu::context ctx(1);
     nn::depthwise_conv2d<double> m(ctx, 4, 1, 11);
     auto entries = named_arrays<double>(m);
@@ -127,7 +127,7 @@ TEST_CASE("named_arrays: depthwise kernels are (c, 1, r, s) [nn]", "[nn]") {
     CHECK(m.weight.value.view()(0, 0, 3, 2) == 2 * 11 + 3);
 }
 
-TEST_CASE("named_arrays: running statistics are not trained and have no gradient [nn]", "[nn]") {
+TEST_CASE("named_arrays: running statistics are not trained and have no gradient", "[nn]") {
     cpu::context ctx(1);
     nn::batch_norm<double> m(ctx, 3);
     const auto entries = named_arrays<double>(m);

@@ -85,7 +85,7 @@ state_dict through_a_file(const state_entries& entries) {
 
 } // namespace
 
-TEST_CASE("named_arrays: every rank comes back whole from a file [nn]", "[nn]") {
+TEST_CASE("named_arrays: every rank comes back whole from a file", "[nn]") {
     cpu::context ctx(1);
     every_rank<> m(ctx), back(ctx);
     number(m);
@@ -108,7 +108,7 @@ TEST_CASE("named_arrays: every rank comes back whole from a file [nn]", "[nn]") 
     CHECK(values_of(back) == values_of(m));
 }
 
-TEST_CASE("named_arrays: the gradient of a matrix is the matrix's [nn]", "[nn]") {
+TEST_CASE("named_arrays: the gradient of a matrix is the matrix's", "[nn]") {
     cpu::context ctx(1);
     every_rank<> m(ctx);
     const auto gradient = m.matrix.slot->claim(ctx, m.matrix.dims()).to;
@@ -124,7 +124,7 @@ TEST_CASE("named_arrays: the gradient of a matrix is the matrix's [nn]", "[nn]")
     }
 }
 
-TEST_CASE("named_arrays: stacked vectors and matrices are apart in files [nn]", "[nn]") {
+TEST_CASE("named_arrays: stacked vectors and matrices are apart in files", "[nn]") {
     cpu::context ctx(1);
     struct stacked {
         parameter<float, 2> weight;
@@ -141,8 +141,7 @@ TEST_CASE("named_arrays: stacked vectors and matrices are apart in files [nn]", 
     CHECK(arrays[1].values.data[0] == 7);
 }
 
-TEST_CASE("named_arrays: a state without memory takes its first extent from the file [nn]",
-          "[nn]") {
+TEST_CASE("named_arrays: a state without memory takes its first extent from the file", "[nn]") {
     cpu::context ctx(1);
     memory_bank<> m(ctx, 3), loaded(ctx, 0);
     number(m);
@@ -168,7 +167,7 @@ TEST_CASE("named_arrays: a state without memory takes its first extent from the 
     CHECK(error_code([&] { (void)to_state_dict(none); }) == errc::value);
 }
 
-TEMPLATE_LIST_TEST_CASE("copy_arrays: a state without memory gets it [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("copy_arrays: a state without memory gets it", "[nn]", backends) {
     cpu::context plain(1);
     auto ctx = make_context<TestType>(1);
     memory_bank<> from(plain, 3), back(plain, 0), none(plain, 0);

@@ -20,7 +20,7 @@ void set_identity(M& m, int branch, std::int64_t k, double scale) {
 
 } // namespace
 
-TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's [nn]", "[nn]") {
+TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's", "[nn]") {
     cpu::context ctx(1);
     for (const int c : {16, 64, 128}) {
         nn::pcar<float> m(ctx, c);
@@ -28,13 +28,13 @@ TEST_CASE("pcar: 27 c^2 parameters and one shared SPR's [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("pcar: gradients, either way [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("pcar: gradients, either way", "[nn]", backends) {
     for (const auto path : {nn::pcar_path::branches, nn::pcar_path::one_kernel})
         check_block<TestType, nn::pcar>(std::tuple(4, path), run_block,
                                         random_array(shape<4>{{2, 5, 4, 4}}, "x"));
 }
 
-TEST_CASE("pcar: both ways give the same, value and gradients [nn]", "[nn]") {
+TEST_CASE("pcar: both ways give the same, value and gradients", "[nn]") {
     cpu::context ctx(2);
     const auto run = [&](nn::pcar_path path, const shape<4>& dims) {
         nn::pcar<double> m(ctx, 8, path);
@@ -63,7 +63,7 @@ TEST_CASE("pcar: both ways give the same, value and gradients [nn]", "[nn]") {
         same_bits(run(nn::pcar_path::measured, small), run(nn::pcar_path::one_kernel, small)));
 }
 
-TEST_CASE("pcar: three equal kernels are that convolution [nn]", "[nn]") {
+TEST_CASE("pcar: three equal kernels are that convolution", "[nn]") {
     cpu::context ctx(1);
     nn::pcar<double> m(ctx, 4);
     fill(m);
@@ -76,7 +76,7 @@ TEST_CASE("pcar: three equal kernels are that convolution [nn]", "[nn]") {
     check_close(value_of(ctx, m, mode::eval, x), value_of(ctx, one, mode::eval, x), 1e-14);
 }
 
-TEST_CASE("pcar: the branches' weights sum to one in every channel [nn]", "[nn]") {
+TEST_CASE("pcar: the branches' weights sum to one in every channel", "[nn]") {
     // Channel 1 is the same in all branches and the others are not, so the branches have different
     // descriptions and weights; still, channel 1 comes out as it went in.
     cpu::context ctx(1);
@@ -92,7 +92,7 @@ TEST_CASE("pcar: the branches' weights sum to one in every channel [nn]", "[nn]"
                 CHECK(y(n, i, j, 1) == Approx(x(n, i, j, 1)).epsilon(1e-13));
 }
 
-TEST_CASE("pcar: a branch weighs between 1 / (1 + 2e) and e / (2 + e) [nn]", "[nn]") {
+TEST_CASE("pcar: a branch weighs between 1 / (1 + 2e) and e / (2 + e)", "[nn]") {
     cpu::context ctx(1);
     nn::pcar<double> m(ctx, 2);
     fill(m);

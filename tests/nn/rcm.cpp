@@ -5,7 +5,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("rcm: 4 c^2 + 42 c parameters [nn]", "[nn]") {
+TEST_CASE("rcm: 4 c^2 + 42 c parameters", "[nn]") {
     cpu::context ctx(1);
     for (const int c : {4, 64, 256}) {
         nn::rcm<float> m(ctx, c);
@@ -13,12 +13,12 @@ TEST_CASE("rcm: 4 c^2 + 42 c parameters [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("rcm: gradients [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("rcm: gradients", "[nn]", backends) {
     check_block<TestType, nn::rcm>(std::tuple(3, nn::rcm_options{.band = 5}), run_block,
                                    random_array(shape<4>{{2, 4, 5, 3}}, "x"));
 }
 
-TEST_CASE("rcm: without layer scale it is the identity, and at the start nearly so [nn]", "[nn]") {
+TEST_CASE("rcm: without layer scale it is the identity, and at the start nearly so", "[nn]") {
     cpu::context ctx(1);
     nn::rcm<double> m(ctx, 3);
     const auto x = random_array(shape<4>{{2, 4, 13, 3}}, "x");
@@ -34,7 +34,7 @@ TEST_CASE("rcm: without layer scale it is the identity, and at the start nearly 
         CHECK(same_bits(value_of(ctx, m, phase, x), x));
 }
 
-TEST_CASE("rcm: layer scale starts at 1e-6 or as asked [nn]", "[nn]") {
+TEST_CASE("rcm: layer scale starts at 1e-6 or as asked", "[nn]") {
     cpu::context ctx(1);
     nn::rcm<double> usual(ctx, 2), asked(ctx, 2, {.layer_scale = 0.25});
     initialise(usual, "m", initialiser::uniform_fan_in, 1);

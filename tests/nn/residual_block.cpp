@@ -11,7 +11,7 @@ constexpr nn::block_kind kinds[] = {{}, {.aff = true}, {.pcar = true}, {.pcar = 
 
 } // namespace
 
-TEST_CASE("residual_block: parameter counts of the four kinds [nn]", "[nn]") {
+TEST_CASE("residual_block: parameter counts of the four kinds", "[nn]") {
     cpu::context ctx(1);
     for (const auto& kind : kinds)
         for (const auto& [in, out, stride] :
@@ -28,7 +28,7 @@ TEST_CASE("residual_block: parameter counts of the four kinds [nn]", "[nn]") {
     CHECK(parameter_count(whole) == 548680);
 }
 
-TEMPLATE_LIST_TEST_CASE("residual_block: gradients of the four kinds [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("residual_block: gradients of the four kinds", "[nn]", backends) {
     for (const auto& kind : kinds)
         for (const auto& [out, stride] : {std::pair(4, 1), std::pair(6, 2)}) {
             INFO("pcar " << kind.pcar << ", aff " << kind.aff << ", stride " << stride);
@@ -37,7 +37,7 @@ TEMPLATE_LIST_TEST_CASE("residual_block: gradients of the four kinds [nn]", "[nn
         }
 }
 
-TEST_CASE("residual_block: with a silent branch the shortcut comes through [nn]", "[nn]") {
+TEST_CASE("residual_block: with a silent branch the shortcut comes through", "[nn]") {
     cpu::context ctx(1);
     nn::residual_block<double> m(ctx, 4, 4, 1, {.pcar = true, .aff = false});
     fill(m);
@@ -52,7 +52,7 @@ TEST_CASE("residual_block: with a silent branch the shortcut comes through [nn]"
     check_close(value_of(ctx, m, mode::train, x), positive, 0);
 }
 
-TEST_CASE("residual_block: one picture of one pixel is refused in training [nn]", "[nn]") {
+TEST_CASE("residual_block: one picture of one pixel is refused in training", "[nn]") {
     cpu::context ctx(1);
     nn::residual_block<double> m(ctx, 4, 4, 1, kinds[0]);
     fill(m);
@@ -61,7 +61,7 @@ TEST_CASE("residual_block: one picture of one pixel is refused in training [nn]"
           }).find("at least two values a channel") != std::string::npos);
 }
 
-TEST_CASE("stage: the first block changes width and size, the second keeps them [nn]", "[nn]") {
+TEST_CASE("stage: the first block changes width and size, the second keeps them", "[nn]") {
     cpu::context ctx(1);
     nn::stage<double> m(ctx, 4, 8, 2, kinds[3]);
     const auto y = value_of(ctx, m, mode::eval, random_array(shape<4>{{1, 9, 6, 4}}, "x"));

@@ -5,7 +5,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("spr: 6 c^2 / 16 + c / 16 + c parameters [nn]", "[nn]") {
+TEST_CASE("spr: 6 c^2 / 16 + c / 16 + c parameters", "[nn]") {
     cpu::context ctx(1);
     for (const int c : {16, 32, 64, 256}) {
         nn::spr<float> m(ctx, c);
@@ -13,7 +13,7 @@ TEST_CASE("spr: 6 c^2 / 16 + c / 16 + c parameters [nn]", "[nn]") {
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("spr: gradients of one group and of three [nn]", "[nn]", backends) {
+TEMPLATE_LIST_TEST_CASE("spr: gradients of one group and of three", "[nn]", backends) {
     check_block<TestType, nn::spr>(std::tuple(4, 2), run_block,
                                    random_array(shape<4>{{2, 5, 4, 4}}, "x"));
     check_block<TestType, nn::spr>(
@@ -21,7 +21,7 @@ TEMPLATE_LIST_TEST_CASE("spr: gradients of one group and of three [nn]", "[nn]",
         random_array(shape<4>{{2, 3, 4, 12}}, "x"));
 }
 
-TEST_CASE("spr: a weight in (0, 1) a channel, and groups are described apart [nn]", "[nn]") {
+TEST_CASE("spr: a weight in (0, 1) a channel, and groups are described apart", "[nn]") {
     cpu::context ctx(1);
     nn::spr<double> m(ctx, 4, 2);
     fill(m);

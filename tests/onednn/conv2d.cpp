@@ -129,7 +129,7 @@ const std::vector<convolution> convolutions = {
 
 } // namespace
 
-TEST_CASE("onednn conv2d: every function is within the rounding bound of the reference [onednn]",
+TEST_CASE("onednn conv2d: every function is within the rounding bound of the reference",
           "[onednn]") {
     for (const int threads : {1, 2}) {
         onednn::context ctx(threads);
@@ -143,8 +143,7 @@ TEST_CASE("onednn conv2d: every function is within the rounding bound of the ref
     }
 }
 
-TEST_CASE("onednn conv2d: the override is found for float, the reference for double [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn conv2d: the override is found for float, the reference for double", "[onednn]") {
     onednn::context ctx(1);
     tape<onednn::context> t(ctx, mode::eval);
     const auto run = [&](auto zero) {
@@ -161,7 +160,7 @@ TEST_CASE("onednn conv2d: the override is found for float, the reference for dou
     CHECK(ctx.plans.size() == 1);
 }
 
-TEST_CASE("onednn conv2d: packed weights follow the stamp and nothing else [onednn]", "[onednn]") {
+TEST_CASE("onednn conv2d: packed weights follow the stamp and nothing else", "[onednn]") {
     onednn::context ctx(2);
     const auto x = full(ctx, shape<4>{{1, 4, 4, 8}}, 1.0f);
     const auto w = full(ctx, shape<4>{{8, 1, 1, 8}}, 1.0f);
@@ -193,7 +192,7 @@ TEST_CASE("onednn conv2d: packed weights follow the stamp and nothing else [oned
     CHECK(ctx.weights.size() == 1);
 }
 
-TEST_CASE("onednn conv2d: repeated calls take no new memory and make no new primitive [onednn]",
+TEST_CASE("onednn conv2d: repeated calls take no new memory and make no new primitive",
           "[onednn]") {
     onednn::context ctx(2);
     const convolution z = {{{2, 12, 12, 16}}, {{32, 3, 3, 16}}, {1, 1, 1}};
@@ -216,8 +215,7 @@ TEST_CASE("onednn conv2d: repeated calls take no new memory and make no new prim
     CHECK(plans == 3);
 }
 
-TEST_CASE("onednn conv2d: a failure of oneDNN names the operation and the shapes [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn conv2d: a failure of oneDNN names the operation and the shapes", "[onednn]") {
     onednn::context ctx(1);
     const auto x = full(ctx, shape<4>{{1, 4, 4, 8}}, 1.0f);
     const auto w = full(ctx, shape<4>{{8, 1, 1, 8}}, 1.0f);
@@ -235,7 +233,7 @@ TEST_CASE("onednn conv2d: a failure of oneDNN names the operation and the shapes
     conv2d_forward(ctx, x, w, {}, full(ctx, x.dims(), 0.0f).view(), {});
 }
 
-TEST_CASE("onednn conv2d: one context serves several threads [onednn]", "[onednn]") {
+TEST_CASE("onednn conv2d: one context serves several threads", "[onednn]") {
     onednn::context ctx(2);
     std::vector<float> sums(3);
     std::vector<std::thread> callers;
@@ -253,8 +251,7 @@ TEST_CASE("onednn conv2d: one context serves several threads [onednn]", "[onednn
     CHECK(sums == std::vector<float>{0.0f, 72.0f, 144.0f});
 }
 
-TEST_CASE("onednn conv2d: none of these shapes gets oneDNN's slow reference code [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn conv2d: none of these shapes gets oneDNN's slow reference code", "[onednn]") {
     onednn::context ctx(1);
     ctx.convolutions = onednn::conv2d_algorithm::direct;
     using onednn::operation;
@@ -280,7 +277,7 @@ TEST_CASE("onednn conv2d: none of these shapes gets oneDNN's slow reference code
 }
 
 TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no new primitive once "
-          "its weights are packed [onednn]",
+          "its weights are packed",
           "[onednn]") {
     onednn::context ctx(2);
     const convolution z = {{{1, 12, 12, 16}}, {{32, 3, 3, 16}}, {1, 1, 1}};
@@ -309,8 +306,7 @@ TEST_CASE("onednn conv2d: a fused batch norm takes no new memory and makes no ne
     CHECK(ctx.weights.size() == 1);
 }
 
-TEST_CASE("onednn conv2d: what is not finite does not vanish in a fused ReLU [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn conv2d: what is not finite does not vanish in a fused ReLU", "[onednn]") {
     onednn::context ctx(1);
     const auto x = full(ctx, shape<4>{{1, 2, 2, 16}}, 1.0f);
     const auto w = full(ctx, shape<4>{{16, 1, 1, 16}}, 1.0f);

@@ -25,7 +25,7 @@ bool flushes() {
 
 } // namespace
 
-TEST_CASE("omp_team: every part runs exactly once [onednn]", "[onednn]") {
+TEST_CASE("omp_team: every part runs exactly once", "[onednn]") {
     for (const int threads : {1, 2, 3})
         for (const int parts : {0, 1, 2, 3, 64}) {
             onednn::context ctx(threads);
@@ -37,7 +37,7 @@ TEST_CASE("omp_team: every part runs exactly once [onednn]", "[onednn]") {
         }
 }
 
-TEST_CASE("omp_team: parts of one loop run on the team's threads [onednn]", "[onednn]") {
+TEST_CASE("omp_team: parts of one loop run on the team's threads", "[onednn]") {
     onednn::context ctx(2);
     std::vector<std::thread::id> ids(2);
     cpu::run_parts(ctx, 2, [&](int part) {
@@ -46,7 +46,7 @@ TEST_CASE("omp_team: parts of one loop run on the team's threads [onednn]", "[on
     CHECK(std::set(ids.begin(), ids.end()).size() == 2);
 }
 
-TEST_CASE("omp_team: all parts run and an exception reaches the caller [onednn]", "[onednn]") {
+TEST_CASE("omp_team: all parts run and an exception reaches the caller", "[onednn]") {
     for (const int threads : {1, 2}) {
         onednn::context ctx(threads);
         std::atomic<int> runs = 0;
@@ -63,8 +63,7 @@ TEST_CASE("omp_team: all parts run and an exception reaches the caller [onednn]"
     }
 }
 
-TEST_CASE("omp_team: denormals are zero inside and the caller's mode comes back [onednn]",
-          "[onednn]") {
+TEST_CASE("omp_team: denormals are zero inside and the caller's mode comes back", "[onednn]") {
     for (const int threads : {1, 2}) {
         onednn::omp_team team(threads);
         std::atomic<int> flushing = 0;
@@ -85,8 +84,7 @@ TEST_CASE("omp_team: denormals are zero inside and the caller's mode comes back 
     }
 }
 
-TEST_CASE("team_scope: other OpenMP code runs on the team, flushed, then as before [onednn]",
-          "[onednn]") {
+TEST_CASE("team_scope: other OpenMP code runs on the team, flushed, then as before", "[onednn]") {
     const int before = omp_get_max_threads();
     for (const int threads : {1, 2, 3}) {
         onednn::omp_team team(threads);
@@ -112,7 +110,7 @@ TEST_CASE("team_scope: other OpenMP code runs on the team, flushed, then as befo
     }
 }
 
-TEST_CASE("spin_watch: spins are short while others want the processors [onednn]", "[onednn]") {
+TEST_CASE("spin_watch: spins are short while others want the processors", "[onednn]") {
     onednn::spin_watch alone(1), watch(2);
     std::atomic<bool> stop = false;
     std::vector<std::thread> busy;
@@ -140,7 +138,7 @@ TEST_CASE("spin_watch: spins are short while others want the processors [onednn]
     CHECK_FALSE(watch.spins_short());
 }
 
-TEST_CASE("omp_team: calls from several threads take turns [onednn]", "[onednn]") {
+TEST_CASE("omp_team: calls from several threads take turns", "[onednn]") {
     onednn::context ctx(2);
     std::atomic<int> runs = 0;
     std::vector<std::thread> callers;

@@ -116,7 +116,7 @@ problem(operation op, std::int64_t n, std::int64_t side, std::int64_t c, std::in
 } // namespace
 
 TEST_CASE("onednn winograd: four results of a filter of three taps are what a convolution makes of "
-          "them [onednn]",
+          "them",
           "[onednn]") {
     using namespace onednn::winograd;
     for (std::size_t d = 0; d < points; ++d)
@@ -131,8 +131,7 @@ TEST_CASE("onednn winograd: four results of a filter of three taps are what a co
             }
 }
 
-TEST_CASE("onednn winograd: results and gradients are the reference's, set and added [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn winograd: results and gradients are the reference's, set and added", "[onednn]") {
     for (const int threads : {1, 2, 3}) {
         onednn::context ctx(threads);
         ctx.convolutions = conv2d_algorithm::winograd;
@@ -146,7 +145,7 @@ TEST_CASE("onednn winograd: results and gradients are the reference's, set and a
     }
 }
 
-TEMPLATE_TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end [onednn]",
+TEMPLATE_TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end",
                    "[onednn]",
                    float,
                    bf16) {
@@ -187,7 +186,7 @@ TEMPLATE_TEST_CASE("onednn winograd: batch norm, a residual and ReLU at its end 
 }
 
 TEST_CASE("onednn winograd: it is chosen where it was measured to pay, unless something else is "
-          "asked for [onednn]",
+          "asked for",
           "[onednn]") {
     using onednn::winograd::is_chosen;
     onednn::context ctx(1);
@@ -224,7 +223,7 @@ TEST_CASE("onednn winograd: it is chosen where it was measured to pay, unless so
 }
 
 TEST_CASE("onednn winograd: kept kernels follow the stamp, and a call after the first takes no new "
-          "memory [onednn]",
+          "memory",
           "[onednn]") {
     // Of several threads the pool sees how many want scratch at once, which is chance.
     onednn::context ctx(1);
@@ -256,8 +255,7 @@ TEST_CASE("onednn winograd: kept kernels follow the stamp, and a call after the 
     CHECK(ctx.weights.size() == 1);
 }
 
-TEST_CASE("onednn winograd: threads on one context get the bits that one gets [onednn]",
-          "[onednn]") {
+TEST_CASE("onednn winograd: threads on one context get the bits that one gets", "[onednn]") {
     const convolution z = {{{1, 21, 30, 32}}, {{64, 3, 3, 32}}, 1};
     onednn::context ctx(2), alone(2);
     ctx.convolutions = alone.convolutions = conv2d_algorithm::winograd;

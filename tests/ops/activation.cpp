@@ -33,20 +33,20 @@ void check_activation(F f, Reference reference) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("activate: relu [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("activate: relu", "[ops]", backends) {
     check_activation<TestType>(relu{}, [](double x) { return std::max(x, 0.0); });
 }
 
-TEMPLATE_LIST_TEST_CASE("activate: sigmoid [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("activate: sigmoid", "[ops]", backends) {
     check_activation<TestType>(sigmoid{}, [](double x) { return 1 / (1 + std::exp(-x)); });
 }
 
-TEMPLATE_LIST_TEST_CASE("activate: gelu, the exact one [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("activate: gelu, the exact one", "[ops]", backends) {
     check_activation<TestType>(gelu{},
                                [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
 }
 
-TEST_CASE("activate: relu's gradient selects and is zero at zero [ops]", "[ops]") {
+TEST_CASE("activate: relu's gradient selects and is zero at zero", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = leaf(full(ctx, shape<1>{{3}}, 0.0f));
@@ -61,7 +61,7 @@ TEST_CASE("activate: relu's gradient selects and is zero at zero [ops]", "[ops]"
     CHECK(download(ctx, x.gradient()).data == std::vector<double>{0, 0, 7});
 }
 
-TEST_CASE("activate: sigmoid stays in [0, 1] far out [ops]", "[ops]") {
+TEST_CASE("activate: sigmoid stays in [0, 1] far out", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     auto x = empty<float>(ctx, shape<1>{{4}});

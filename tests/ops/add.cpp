@@ -17,7 +17,7 @@ const auto wanted = [](auto a, const auto& b) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("add: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("add: value and gradients", "[ops]", backends) {
     for (const shape<4>& x : {shape<4>{{1, 1, 1, 1}}, shape<4>{{2, 3, 5, 7}}})
         check_op<TestType>(op, wanted, thorough::everything, 1, 2, random_array(x, "a"),
                            random_array(x, "b"));
@@ -28,7 +28,7 @@ TEMPLATE_LIST_TEST_CASE("add: value and gradients [ops]", "[ops]", backends) {
                        random_array(shape<2>{{211, 307}}, "b"));
 }
 
-TEST_CASE("add: an input used twice gets both gradients [ops]", "[ops]") {
+TEST_CASE("add: an input used twice gets both gradients", "[ops]") {
     cpu::context ctx(1);
     auto twice = [](auto& t, const auto& x) { return add(t, x, x); };
     const auto result = evaluate<double>(ctx, twice, random_array(shape<1>{{9}}, "x"));
@@ -37,7 +37,7 @@ TEST_CASE("add: an input used twice gets both gradients [ops]", "[ops]") {
         CHECK(std::get<0>(result.gradients)(i) == 2 * g(i));
 }
 
-TEST_CASE("add: refuses different shapes [ops]", "[ops]") {
+TEST_CASE("add: refuses different shapes", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     CHECK(error_code([&] {

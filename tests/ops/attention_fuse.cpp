@@ -32,7 +32,7 @@ auto wanted(post after) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("attention_fuse: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("attention_fuse: value and gradients", "[ops]", backends) {
     for (const shape<4>& x : {shape<4>{{2, 5, 6, 3}}, shape<4>{{1, 1, 1, 1}},
                               shape<4>{{3, 1, 17, 2}}, shape<4>{{2, 3, 1, 8}}}) {
         INFO(to_string(x));
@@ -48,7 +48,7 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: value and gradients [ops]", "[ops]", ba
                        random_array(shape<4>{{2, 1, 1, 24}}, "global"));
 }
 
-TEMPLATE_LIST_TEST_CASE("attention_fuse: relu in the same pass [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("attention_fuse: relu in the same pass", "[ops]", backends) {
     // x and r have the same sign everywhere, so the sum is never near the kink.
     const shape<4> dims = {{2, 3, 5, 4}};
     const auto x = spread_array(dims, "x");
@@ -59,7 +59,7 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: relu in the same pass [ops]", "[ops]", 
                        random_array(dims, "local"), random_array(shape<4>{{2, 1, 1, 4}}, "global"));
 }
 
-TEMPLATE_LIST_TEST_CASE("attention_fuse: inputs may be constants [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("attention_fuse: inputs may be constants", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const shape<4> dims = {{2, 3, 5, 4}}, small = {{2, 1, 1, 4}};
     const auto x = random_array(dims, "x"), r = random_array(dims, "r");
@@ -79,7 +79,7 @@ TEMPLATE_LIST_TEST_CASE("attention_fuse: inputs may be constants [ops]", "[ops]"
                     std::get<3>(want.gradients)));
 }
 
-TEST_CASE("attention_fuse: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("attention_fuse: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& r, const shape<4>& local,

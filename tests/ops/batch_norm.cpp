@@ -62,7 +62,7 @@ image<T, S> evaluated(tape<C>& t,
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients", "[ops]", backends) {
     const auto op = [](auto& t, const auto& x, const auto& w, const auto& b) {
         return batch_norm(t, x, parameters(t, w, b));
     };
@@ -83,7 +83,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: training, value and gradients [ops]", "[ops
                        random_array(shape<1>{{19}}, "b"));
 }
 
-TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass", "[ops]", backends) {
     const shape<4> dims = {{2, 3, 4, 5}};
     // Residuals far apart keep every sum away from the kink.
     const auto residual = spread_array(dims, "residual", 0.25);
@@ -99,7 +99,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: residual and relu in the same pass [ops]", 
         array<1>(shape<1>{{5}}, 0.015625), array<1>(shape<1>{{5}}, 0.03125), residual);
 }
 
-TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients", "[ops]", backends) {
     const shape<4> dims = {{2, 3, 4, 5}};
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& w, const auto& b, const auto& r) {
@@ -113,10 +113,9 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: evaluation, value and gradients [ops]", "[o
         random_array(shape<1>{{5}}, "b"), random_array(dims, "r"));
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "batch_norm: training updates the running statistics, evaluation does not [ops]",
-    "[ops]",
-    backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm: training updates the running statistics, evaluation does not",
+                        "[ops]",
+                        backends) {
     auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{2, 3, 5, 4}}, "x", -1, 3);
     const auto image = constant(upload<double>(ctx, x));
@@ -136,7 +135,7 @@ TEMPLATE_LIST_TEST_CASE(
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("batch_norm: a large mean does not cancel the variance [ops]",
+TEMPLATE_LIST_TEST_CASE("batch_norm: a large mean does not cancel the variance",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -154,9 +153,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: a large mean does not cancel the variance [
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const shape<4> dims = {{2, 3, 5, 4}};
     const auto x = random_array(dims, "x"), r = random_array(dims, "r");
@@ -178,7 +175,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant [ops]",
                     std::get<1>(want.gradients)));
 }
 
-TEST_CASE("batch_norm: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("batch_norm: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     const auto run = [&](const shape<4>& x, std::int64_t c, const image<float>& residual, mode m) {
         return error_code([&] {

@@ -63,14 +63,14 @@ void check_size(const size& z, thorough how) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("branch_conv2d: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("branch_conv2d: value and gradients", "[ops]", backends) {
     for (const size& z : {size{{{2, 4, 5, 3}}, 2, 3}, size{{{1, 1, 1, 2}}, 3, 2},
                           size{{{3, 3, 2, 1}}, 1, 1}, size{{{2, 3, 4, 8}}, 8, 3}})
         check_size<TestType>(z, thorough::everything);
     check_size<TestType>({{{2, 13, 16, 16}}, 16, 3}, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("branch_conv2d: inputs may be constants [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("branch_conv2d: inputs may be constants", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{2, 3, 4, 2}}, "x");
     const auto a = random_array(shape<4>{{6, 1, 1, 3}}, "a");
@@ -84,7 +84,7 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d: inputs may be constants [ops]", "[ops]",
                     std::get<2>(evaluate<double>(ctx, all, x, a, w).gradients)));
 }
 
-TEST_CASE("branch_conv2d: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("branch_conv2d: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& a, const shape<4>& w, int branches) {

@@ -32,7 +32,7 @@ auto op(int branches) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("branch_mix: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("branch_mix: value and gradients", "[ops]", backends) {
     struct size {
         shape<4> f;
         int branches;
@@ -52,7 +52,7 @@ TEMPLATE_LIST_TEST_CASE("branch_mix: value and gradients [ops]", "[ops]", backen
                        random_array(shape<4>{{6, 1, 1, 24}}, "a", -2, 2));
 }
 
-TEST_CASE("branch_mix: large attention does not overflow [ops]", "[ops]") {
+TEST_CASE("branch_mix: large attention does not overflow", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     auto f = full(ctx, shape<4>{{1, 1, 1, 2}}, 3.0f);
@@ -63,7 +63,7 @@ TEST_CASE("branch_mix: large attention does not overflow [ops]", "[ops]") {
     CHECK(branch_mix(t, constant(f), constant(a), 2).value.data()[0] == 5.0f);
 }
 
-TEMPLATE_LIST_TEST_CASE("branch_mix: either input may be a constant [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("branch_mix: either input may be a constant", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const auto f = random_array(shape<4>{{1, 3, 5, 6}}, "f");
     const auto a = random_array(shape<4>{{3, 1, 1, 2}}, "a");
@@ -81,7 +81,7 @@ TEMPLATE_LIST_TEST_CASE("branch_mix: either input may be a constant [ops]", "[op
                     std::get<1>(want.gradients)));
 }
 
-TEST_CASE("branch_mix: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("branch_mix: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& f, const shape<4>& a, int branches) {

@@ -72,7 +72,7 @@ void check_size(const size& z, thorough how) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("branch_pyramid_pool: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("branch_pyramid_pool: value and gradients", "[ops]", backends) {
     for (const size& z :
          {size{{{2, 6, 8, 3}}, 2, 3}, size{{{1, 5, 7, 4}}, 4, 2}, size{{{2, 1, 1, 2}}, 3, 1},
           size{{{1, 2, 3, 1}}, 1, 3}, size{{{1, 1, 4, 2}}, 2, 2}, size{{{1, 4, 9, 8}}, 3, 1}})
@@ -80,7 +80,7 @@ TEMPLATE_LIST_TEST_CASE("branch_pyramid_pool: value and gradients [ops]", "[ops]
     check_size<TestType>({{{2, 23, 32, 16}}, 16, 3}, thorough::value_and_bits);
 }
 
-TEST_CASE("branch_pyramid_pool: zones cut what they must, at every extent [ops]", "[ops]") {
+TEST_CASE("branch_pyramid_pool: zones cut what they must, at every extent", "[ops]") {
     for (std::int64_t extent = 1; extent <= 20; ++extent) {
         const tap_zones zones(extent);
         CHECK(zones.begin[0] == 0);
@@ -98,7 +98,7 @@ TEST_CASE("branch_pyramid_pool: zones cut what they must, at every extent [ops]"
     }
 }
 
-TEST_CASE("branch_pyramid_pool: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("branch_pyramid_pool: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& w, int branches) {

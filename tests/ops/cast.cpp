@@ -34,7 +34,7 @@ void check_cast(Context& ctx) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("cast: the nearest value of the other type [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("cast: the nearest value of the other type", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     check_cast<float, double>(ctx);
     check_cast<double, float>(ctx);
@@ -42,7 +42,7 @@ TEMPLATE_LIST_TEST_CASE("cast: the nearest value of the other type [ops]", "[ops
     check_cast<bf16, float>(ctx);
 }
 
-TEMPLATE_LIST_TEST_CASE("cast: ties go to even, infinity and NaN stay [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("cast: ties go to even, infinity and NaN stay", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const float infinity = std::numeric_limits<float>::infinity();
     const std::vector<float> values = {1 + 0x1p-8f, 1 + 0x3p-8f, -infinity,

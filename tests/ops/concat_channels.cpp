@@ -32,7 +32,7 @@ const auto wanted = [](const auto&... x) { return reference(x...); };
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("concat_channels: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("concat_channels: value and gradients", "[ops]", backends) {
     const auto x = [](std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) {
         return random_array(shape<4>{{n, h, w, c}}, std::to_string(c));
     };
@@ -46,7 +46,7 @@ TEMPLATE_LIST_TEST_CASE("concat_channels: value and gradients [ops]", "[ops]", b
                        x(2, 33, 31, 3), x(2, 33, 31, 17));
 }
 
-TEMPLATE_LIST_TEST_CASE("concat_channels: 1 x 1 pixels are repeated [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("concat_channels: 1 x 1 pixels are repeated", "[ops]", backends) {
     const auto x = [](std::int64_t h, std::int64_t w, std::int64_t c) {
         return random_array(shape<4>{{2, h, w, c}}, std::to_string(c));
     };
@@ -57,9 +57,7 @@ TEMPLATE_LIST_TEST_CASE("concat_channels: 1 x 1 pixels are repeated [ops]", "[op
                        x(59, 61, 8));
 }
 
-TEMPLATE_LIST_TEST_CASE("concat_channels: one image twice gets both gradients [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("concat_channels: one image twice gets both gradients", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const auto x = random_array(shape<4>{{1, 2, 3, 2}}, "x");
     auto twice = [](auto& t, const auto& v) { return concat_channels(t, {v, v}); };
@@ -72,7 +70,7 @@ TEMPLATE_LIST_TEST_CASE("concat_channels: one image twice gets both gradients [o
                       g(0, i, j, c) + g(0, i, j, 2 + c));
 }
 
-TEST_CASE("concat_channels: refuses parts that do not fit [ops]", "[ops]") {
+TEST_CASE("concat_channels: refuses parts that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& a, const shape<4>& b) {

@@ -54,7 +54,7 @@ void check_size(const size& z, thorough how) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("conv2d: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d: value and gradients", "[ops]", backends) {
     for (const size& z :
          {size{{{2, 5, 7, 3}}, 4, 3, 3, {1, 1, 1}}, size{{{2, 9, 8, 2}}, 3, 3, 3, {2, 1, 1}},
           size{{{1, 11, 10, 3}}, 2, 7, 7, {2, 3, 1}}, size{{{2, 9, 8, 4}}, 5, 1, 1, {2, 0, 1}},
@@ -64,11 +64,11 @@ TEMPLATE_LIST_TEST_CASE("conv2d: value and gradients [ops]", "[ops]", backends) 
         check_size<TestType>(z, thorough::everything);
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d: same bits with many rows [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d: same bits with many rows", "[ops]", backends) {
     check_size<TestType>({{{2, 29, 31, 16}}, 17, 3, 3, {1, 1, 1}}, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be constant [ops]",
+TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be constant",
                         "[ops]",
                         backends) {
     const auto x = random_array(shape<4>{{1, 4, 3, 2}}, "x");
@@ -84,7 +84,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d: the bias is optional and an input may be consta
         thorough::everything, 32, 1, random_array(shape<4>{{3, 3, 3, 2}}, "w"));
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d: a touched weight is seen [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d: a touched weight is seen", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     tape<TestType> t(ctx, mode::eval);
     const auto x = constant(upload<float>(ctx, array<4>(shape<4>{{1, 2, 2, 1}}, 1)));
@@ -97,7 +97,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d: a touched weight is seen [ops]", "[ops]", backe
     CHECK(run() == 5);
 }
 
-TEST_CASE("conv2d: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("conv2d: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& w, conv2d_geometry g) {

@@ -106,7 +106,7 @@ array<4> wanted(const convolution& z, const array<4>& weight, const channels& no
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for (const convolution& z :
          {convolution{{{2, 5, 7, 3}}, 4, 3, {1, 1, 1}, false, post::relu, false},
@@ -139,7 +139,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: evaluation in one pass [ops]", "[ops
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are seen [ops]",
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are seen",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -161,7 +161,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: changed weights and statistics are s
     check("other");
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is recorded has the gradients of both [ops]",
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is recorded has the gradients of both",
                         "[ops]",
                         backends) {
     const shape<4> dims = {{2, 4, 5, 3}};
@@ -191,9 +191,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is recorded has the gradients o
     CHECK(same_bits(run(true), run(false)));
 }
 
-TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     const shape<4> dims = {{2, 5, 4, 8}};
     const auto x = random_array(dims, "x"), a = random_array(shape<4>{{6, 1, 1, 8}}, "a", -2, 2);
@@ -226,10 +224,9 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass [ops]"
 
 #if defined(PFAD_TEST_GPU)
 
-TEMPLATE_LIST_TEST_CASE(
-    "conv2d_batch_norm: what is kept is of this weight and this batch norm [ops]",
-    "[ops]",
-    backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: what is kept is of this weight and this batch norm",
+                        "[ops]",
+                        backends) {
     auto ctx = make_context<TestType>(1);
     cuda::fixed_networks kept;
     ctx.fixed = &kept;
@@ -254,7 +251,7 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(kept.size() == 4);
 }
 
-TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     cuda::fixed_networks kept;
     const convolution z = {{{1, 4, 5, 16}}, 16, 3, {1, 1, 1}, false, post::relu, false};
@@ -270,7 +267,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_batch_norm: a ReLU keeps a NaN [ops]", "[ops]", 
 }
 
 // By another name, so that the sanitizers of a GPU see it, which leave out what cuDNN computes.
-TEMPLATE_LIST_TEST_CASE("fold_batch_norm: scales filters, and makes an offset of the rest [ops]",
+TEMPLATE_LIST_TEST_CASE("fold_batch_norm: scales filters, and makes an offset of the rest",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -305,7 +302,7 @@ TEMPLATE_LIST_TEST_CASE("fold_batch_norm: scales filters, and makes an offset of
 
 #endif
 
-TEST_CASE("conv2d_batch_norm: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("conv2d_batch_norm: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     const auto run = [&](const shape<4>& w, std::int64_t k, const shape<4>& residual) {
         return error_code([&] {

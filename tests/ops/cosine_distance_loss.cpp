@@ -28,7 +28,7 @@ const auto wanted = [](const array<4>& t, const array<4>& s) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients", "[ops]", backends) {
     const auto run = [](const shape<4>& x, thorough how) {
         INFO(to_string(x));
         check_op<TestType>(op, wanted, how, static_cast<double>(x[3]),
@@ -45,7 +45,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: value and gradients [ops]", "[ops
     run({{1, 1, 3, 1043}}, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a picture [ops]",
+TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a picture",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -59,7 +59,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: equal is 0, opposite is 2 a pictu
     CHECK(std::abs(download(ctx, cosine_distance_loss(t, a, b).value).data[0] - 6) < 1e-5);
 }
 
-TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: a zero vector has distance 1 and no gradient [ops]",
+TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: a zero vector has distance 1 and no gradient",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -70,7 +70,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_distance_loss: a zero vector has distance 1 and 
     CHECK(largest(std::get<1>(result.gradients)) == 0);
 }
 
-TEST_CASE("cosine_distance_loss: refuses different shapes [ops]", "[ops]") {
+TEST_CASE("cosine_distance_loss: refuses different shapes", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     CHECK(error_code([&] {

@@ -82,7 +82,7 @@ const auto wanted = [](const array<4>& t1,
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: value and gradients", "[ops]", backends) {
     const auto run = [](const shape<4>& a, const shape<4>& b, const shape<4>& c, thorough how) {
         check_op<TestType>(op, wanted, how, static_cast<double>(a[3] + b[3] + c[3] + 16), 4,
                            random_array(a, "t1"), random_array(a, "s1"), random_array(b, "t2"),
@@ -95,7 +95,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: value and gradients [ops]", "[op
     run({{1, 12, 10, 36}}, {{1, 6, 5, 70}}, {{1, 3, 3, 35}}, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: zero vectors give zero and no gradient [ops]",
+TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: zero vectors give zero and no gradient",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -115,7 +115,7 @@ TEMPLATE_LIST_TEST_CASE("cosine_similarity_map: zero vectors give zero and no gr
     }
 }
 
-TEST_CASE("cosine_similarity_map: a constant teacher gets no gradient [ops]", "[ops]") {
+TEST_CASE("cosine_similarity_map: a constant teacher gets no gradient", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::train);
     const auto x = constant(upload<float>(ctx, random_array(shape<4>{{1, 2, 2, 3}}, "x")));
@@ -126,7 +126,7 @@ TEST_CASE("cosine_similarity_map: a constant teacher gets no gradient [ops]", "[
     CHECK(y.slot->written());
 }
 
-TEST_CASE("cosine_similarity_map: refuses levels that do not fit [ops]", "[ops]") {
+TEST_CASE("cosine_similarity_map: refuses levels that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     using levels = std::vector<image<float>>;

@@ -33,7 +33,7 @@ const auto with_bias = [](auto& t, const auto& x, const auto& w, const auto& b) 
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: value and gradients", "[ops]", backends) {
     struct size {
         shape<4> x;
         std::int64_t r, s;
@@ -51,14 +51,14 @@ TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: value and gradients [ops]", "[ops]", 
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: same bits with many rows [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: same bits with many rows", "[ops]", backends) {
     check_op<TestType>(with_bias, reference, thorough::value_and_bits, 2 * 41 * 37, 2,
                        random_array(shape<4>{{2, 41, 37, 24}}, "x"),
                        random_array(shape<4>{{1, 3, 5, 24}}, "w"),
                        random_array(shape<1>{{24}}, "b"));
 }
 
-TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: the bias is optional [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: the bias is optional", "[ops]", backends) {
     const shape<4> x = {{1, 4, 3, 2}};
     check_op<TestType>(
         [](auto& t, const auto& a, const auto& w) {
@@ -71,7 +71,7 @@ TEMPLATE_LIST_TEST_CASE("depthwise_conv2d: the bias is optional [ops]", "[ops]",
         random_array(shape<4>{{1, 3, 3, 2}}, "w"));
 }
 
-TEST_CASE("depthwise_conv2d: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("depthwise_conv2d: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& w, std::int64_t b) {

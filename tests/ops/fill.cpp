@@ -9,7 +9,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEMPLATE_LIST_TEST_CASE("fill: every element and nothing beyond [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("fill: every element and nothing beyond", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for_each_element<TestType>([&](auto of) {
         using T = decltype(of);

@@ -20,7 +20,7 @@ auto op(const array<4>& mask, double gamma) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("focal_l1_loss: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("focal_l1_loss: value and gradient", "[ops]", backends) {
     const auto run = [](const shape<4>& dims, double gamma, thorough how) {
         INFO(to_string(dims) << ", gamma " << gamma);
         const auto mask = random_mask(dims, "mask");
@@ -42,7 +42,7 @@ TEMPLATE_LIST_TEST_CASE("focal_l1_loss: value and gradient [ops]", "[ops]", back
     run({{2, 61, 67, 1}}, 4, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("focal_l1_loss: equals the losses of the probabilities [ops]",
+TEMPLATE_LIST_TEST_CASE("focal_l1_loss: equals the losses of the probabilities",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -68,7 +68,7 @@ TEMPLATE_LIST_TEST_CASE("focal_l1_loss: equals the losses of the probabilities [
     CHECK(parts(1) == Approx(l1(0)).epsilon(1e-13));
 }
 
-TEMPLATE_LIST_TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid saturates [ops]",
+TEMPLATE_LIST_TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid saturates",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -89,7 +89,7 @@ TEMPLATE_LIST_TEST_CASE("focal_l1_loss: stays finite and right where the sigmoid
           0);
 }
 
-TEST_CASE("focal_l1_loss: refuses different shapes and a negative gamma [ops]", "[ops]") {
+TEST_CASE("focal_l1_loss: refuses different shapes and a negative gamma", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto z = constant(full(ctx, shape<2>{{2, 3}}, 0.5f));

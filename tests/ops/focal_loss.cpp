@@ -28,7 +28,7 @@ auto wanted(const array<4>& mask, double gamma) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("focal_loss: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("focal_loss: value and gradient", "[ops]", backends) {
     const auto run = [](const shape<4>& dims, double gamma, thorough how) {
         INFO(to_string(dims) << ", gamma " << gamma);
         const auto mask = random_mask(dims, "mask");
@@ -41,7 +41,7 @@ TEMPLATE_LIST_TEST_CASE("focal_loss: value and gradient [ops]", "[ops]", backend
     run({{2, 61, 67, 1}}, 4, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("focal_loss: certain and wrong costs 100, certain and right nothing [ops]",
+TEMPLATE_LIST_TEST_CASE("focal_loss: certain and wrong costs 100, certain and right nothing",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -57,7 +57,7 @@ TEMPLATE_LIST_TEST_CASE("focal_loss: certain and wrong costs 100, certain and ri
     }
 }
 
-TEST_CASE("focal_loss: refuses different shapes and a negative gamma [ops]", "[ops]") {
+TEST_CASE("focal_loss: refuses different shapes and a negative gamma", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto p = constant(full(ctx, shape<2>{{2, 3}}, 0.5f));

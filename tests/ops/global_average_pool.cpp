@@ -22,7 +22,7 @@ const auto op = [](auto& t, const auto& x) { return global_average_pool(t, x); }
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("global_average_pool: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("global_average_pool: value and gradient", "[ops]", backends) {
     for (const shape<4>& x : {shape<4>{{1, 1, 1, 1}}, shape<4>{{3, 5, 7, 2}},
                               shape<4>{{2, 1, 6, 17}}, shape<4>{{2, 5, 3, 8}}}) {
         INFO(to_string(x));
@@ -33,7 +33,7 @@ TEMPLATE_LIST_TEST_CASE("global_average_pool: value and gradient [ops]", "[ops]"
                        random_array(shape<4>{{2, 63, 65, 33}}, "x"));
 }
 
-TEST_CASE("global_average_pool: sums in double [ops]", "[ops]") {
+TEST_CASE("global_average_pool: sums in double", "[ops]") {
     // In float, 2^24 + 1 + 1 + ... never grows.
     cpu::context ctx(1);
     auto x = full(ctx, shape<4>{{1, 1, 1025, 1}}, 1.0f);
@@ -43,7 +43,7 @@ TEST_CASE("global_average_pool: sums in double [ops]", "[ops]") {
           static_cast<float>((16777216.0 + 1024) / 1025));
 }
 
-TEST_CASE("global_average_pool: refuses an image without pixels [ops]", "[ops]") {
+TEST_CASE("global_average_pool: refuses an image without pixels", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     CHECK(error_code([&] {

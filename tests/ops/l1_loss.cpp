@@ -6,7 +6,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEMPLATE_LIST_TEST_CASE("l1_loss: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("l1_loss: value and gradient", "[ops]", backends) {
     const auto run = [](const shape<4>& dims, thorough how) {
         INFO(to_string(dims));
         const auto mask = random_mask(dims, "mask");
@@ -29,7 +29,7 @@ TEMPLATE_LIST_TEST_CASE("l1_loss: value and gradient [ops]", "[ops]", backends) 
     run({{2, 61, 67, 1}}, thorough::value_and_bits);
 }
 
-TEMPLATE_LIST_TEST_CASE("l1_loss: no gradient where both are equal [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("l1_loss: no gradient where both are equal", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     auto loss = [&](auto& t, const auto& p) {
         return l1_loss(t, p, upload<float>(ctx, array<1>(shape<1>{{2}}, 1)));
@@ -42,7 +42,7 @@ TEMPLATE_LIST_TEST_CASE("l1_loss: no gradient where both are equal [ops]", "[ops
     CHECK(std::get<0>(result.gradients)(1) < 0);
 }
 
-TEST_CASE("l1_loss: refuses different shapes [ops]", "[ops]") {
+TEST_CASE("l1_loss: refuses different shapes", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     CHECK(error_code([&] {

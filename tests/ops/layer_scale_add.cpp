@@ -19,7 +19,7 @@ const auto wanted = [](array<4> x, const array<4>& z, const array<1>& gamma) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("layer_scale_add: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("layer_scale_add: value and gradients", "[ops]", backends) {
     const auto run = [](const shape<4>& x, thorough how) {
         INFO(to_string(x));
         check_op<TestType>(op, wanted, how, static_cast<double>(x[0] * x[1] * x[2]), 2,
@@ -32,7 +32,7 @@ TEMPLATE_LIST_TEST_CASE("layer_scale_add: value and gradients [ops]", "[ops]", b
     run({{2, 37, 41, 24}}, thorough::value_and_bits);
 }
 
-TEST_CASE("layer_scale_add: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("layer_scale_add: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& z, std::int64_t c) {

@@ -31,7 +31,7 @@ array<4> reference(const array<4>& x, pool2d_geometry g) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("max_pool2d: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("max_pool2d: value and gradient", "[ops]", backends) {
     struct size {
         shape<4> x;
         pool2d_geometry g;
@@ -49,14 +49,14 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: value and gradient [ops]", "[ops]", backend
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("max_pool2d: same bits with many rows [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("max_pool2d: same bits with many rows", "[ops]", backends) {
     const pool2d_geometry g = {3, 2, 1};
     check_op<TestType>([g](auto& t, const auto& x) { return max_pool2d(t, x, g); },
                        [g](const array<4>& x) { return reference(x, g); }, thorough::value_and_bits,
                        9, 1, random_array(shape<4>{{2, 64, 61, 16}}, "x"));
 }
 
-TEMPLATE_LIST_TEST_CASE("max_pool2d: a tie goes to the first in row-major order [ops]",
+TEMPLATE_LIST_TEST_CASE("max_pool2d: a tie goes to the first in row-major order",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -71,7 +71,7 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: a tie goes to the first in row-major order 
           std::vector<double>{0, g.data[0], g.data[1], 0, 0, 0, 0, 0});
 }
 
-TEMPLATE_LIST_TEST_CASE("max_pool2d: negative infinity has a winner inside and a NaN wins [ops]",
+TEMPLATE_LIST_TEST_CASE("max_pool2d: negative infinity has a winner inside and a NaN wins",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -88,7 +88,7 @@ TEMPLATE_LIST_TEST_CASE("max_pool2d: negative infinity has a winner inside and a
           std::vector<double>{0, cotangent(nan.y.dims).data[0], 0, 0});
 }
 
-TEST_CASE("max_pool2d: refuses a geometry out of range [ops]", "[ops]") {
+TEST_CASE("max_pool2d: refuses a geometry out of range", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, pool2d_geometry g) {

@@ -17,7 +17,7 @@ const auto wanted = [](auto a, const auto& b) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("multiply: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("multiply: value and gradients", "[ops]", backends) {
     for (const shape<4>& x : {shape<4>{{1, 1, 1, 1}}, shape<4>{{2, 3, 5, 7}}})
         check_op<TestType>(op, wanted, thorough::everything, 1, 2, random_array(x, "a"),
                            random_array(x, "b"));
@@ -28,7 +28,7 @@ TEMPLATE_LIST_TEST_CASE("multiply: value and gradients [ops]", "[ops]", backends
                        random_array(shape<2>{{211, 307}}, "b"));
 }
 
-TEST_CASE("multiply: the square has twice the gradient [ops]", "[ops]") {
+TEST_CASE("multiply: the square has twice the gradient", "[ops]") {
     cpu::context ctx(1);
     auto twice = [](auto& t, const auto& x) { return multiply(t, x, x); };
     const auto x = random_array(shape<1>{{9}}, "x");
@@ -38,7 +38,7 @@ TEST_CASE("multiply: the square has twice the gradient [ops]", "[ops]") {
         CHECK(std::get<0>(result.gradients)(i) == Approx(2 * x(i) * g(i)).epsilon(1e-14));
 }
 
-TEST_CASE("multiply: refuses different shapes [ops]", "[ops]") {
+TEST_CASE("multiply: refuses different shapes", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     CHECK(error_code([&] {

@@ -20,9 +20,7 @@ const double deviation[3] = {0.229, 0.224, 0.225};
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("normalise_image: every 8-bit level of every channel [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("normalise_image: every 8-bit level of every channel", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     const auto x = empty<std::uint8_t>(ctx, shape<4>{2, 8, 16, 3});
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(x.size()));
@@ -38,7 +36,7 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: every 8-bit level of every channel [op
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels, in place, with other statistics [ops]",
+TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels, in place, with other statistics",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -55,7 +53,7 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels, in place, with other stat
     CHECK(memory.intact(ctx));
 }
 
-TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bit [ops]",
+TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bit",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -78,9 +76,7 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: 8-bit and real pixels agree bit for bi
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels of every element type [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels of every element type", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for_each_element<TestType>([&](auto of) {
         using T = decltype(of);
@@ -95,7 +91,7 @@ TEMPLATE_LIST_TEST_CASE("normalise_image: real pixels of every element type [ops
     });
 }
 
-TEST_CASE("normalise_image: grey pictures are refused [ops]") {
+TEST_CASE("normalise_image: grey pictures are refused", "[ops]") {
     cpu::context ctx(1);
     const auto grey = full(ctx, shape<4>{1, 2, 2, 1}, 0.5f);
     try {

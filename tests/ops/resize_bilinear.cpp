@@ -34,7 +34,7 @@ array<4> reference(const array<4>& x, std::int64_t oh, std::int64_t ow) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("resize_bilinear: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("resize_bilinear: value and gradient", "[ops]", backends) {
     struct size {
         shape<4> x;
         std::int64_t h, w;
@@ -55,7 +55,7 @@ TEMPLATE_LIST_TEST_CASE("resize_bilinear: value and gradient [ops]", "[ops]", ba
                        random_array(shape<4>{{2, 21, 19, 17}}, "x"));
 }
 
-TEST_CASE("resize_bilinear: twice the size puts the centres at quarters [ops]", "[ops]") {
+TEST_CASE("resize_bilinear: twice the size puts the centres at quarters", "[ops]") {
     cpu::context ctx(1);
     auto x = empty<double>(ctx, shape<4>{{1, 1, 4, 1}});
     for (int i = 0; i < 4; ++i)
@@ -65,7 +65,7 @@ TEST_CASE("resize_bilinear: twice the size puts the centres at quarters [ops]", 
           std::vector<double>{0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3});
 }
 
-TEST_CASE("resize_bilinear: the same size copies [ops]", "[ops]") {
+TEST_CASE("resize_bilinear: the same size copies", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto x = random_array(shape<4>{{2, 7, 11, 3}}, "x");
@@ -73,7 +73,7 @@ TEST_CASE("resize_bilinear: the same size copies [ops]", "[ops]") {
         x, download(ctx, resize_bilinear(t, constant(upload<float>(ctx, x)), 7, 11).value)));
 }
 
-TEST_CASE("resize_bilinear: refuses an image without pixels [ops]", "[ops]") {
+TEST_CASE("resize_bilinear: refuses an image without pixels", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, std::int64_t h, std::int64_t w) {

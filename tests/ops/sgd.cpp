@@ -8,7 +8,7 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for_each_element<TestType>([&](auto of) {
         using T = decltype(of);
@@ -45,9 +45,7 @@ TEMPLATE_LIST_TEST_CASE("sgd: three steps with momentum and decay [ops]", "[ops]
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4 [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("sgd: the default is momentum 0.9 and decay 1e-4", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const shape<1> one = {{1}};
     const auto w = upload<double>(ctx, array<1>(one, 2)), v = upload<double>(ctx, array<1>(one, 1));

@@ -47,7 +47,7 @@ auto wanted(int groups) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("spatial_pyramid_pool: value and gradient [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("spatial_pyramid_pool: value and gradient", "[ops]", backends) {
     struct size {
         shape<4> x;
         int groups;
@@ -64,7 +64,7 @@ TEMPLATE_LIST_TEST_CASE("spatial_pyramid_pool: value and gradient [ops]", "[ops]
                        random_array(shape<4>{{2, 45, 64, 48}}, "x"));
 }
 
-TEST_CASE("spatial_pyramid_pool: halves of an odd extent share the middle [ops]", "[ops]") {
+TEST_CASE("spatial_pyramid_pool: halves of an odd extent share the middle", "[ops]") {
     cpu::context ctx(1);
     auto x = empty<double>(ctx, shape<4>{{1, 1, 5, 1}});
     for (int i = 0; i < 5; ++i)
@@ -74,7 +74,7 @@ TEST_CASE("spatial_pyramid_pool: halves of an odd extent share the middle [ops]"
     CHECK(download(ctx, y.value).data == std::vector<double>{2, 1, 3, 1, 3});
 }
 
-TEST_CASE("spatial_pyramid_pool: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("spatial_pyramid_pool: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, int groups) {

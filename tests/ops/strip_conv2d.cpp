@@ -63,7 +63,7 @@ struct size {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("strip_conv2d: value and gradients [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("strip_conv2d: value and gradients", "[ops]", backends) {
     for (const size& z :
          {size{{{1, 1, 1, 1}}, 1}, size{{{2, 1, 1, 3}}, 11}, size{{{2, 5, 7, 3}}, 3},
           size{{{1, 1, 6, 5}}, 5}, size{{{3, 13, 1, 2}}, 3}, size{{{2, 9, 10, 8}}, 5},
@@ -78,8 +78,7 @@ TEMPLATE_LIST_TEST_CASE("strip_conv2d: value and gradients [ops]", "[ops]", back
                        many.input(), many.weight(), many.bias());
 }
 
-TEMPLATE_LIST_TEST_CASE("strip_conv2d: is depthwise_conv2d of the means that it does not expand "
-                        "[ops]",
+TEMPLATE_LIST_TEST_CASE("strip_conv2d: is depthwise_conv2d of the means that it does not expand",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(2);
@@ -101,7 +100,7 @@ TEMPLATE_LIST_TEST_CASE("strip_conv2d: is depthwise_conv2d of the means that it 
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("strip_conv2d: the bias is optional [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("strip_conv2d: the bias is optional", "[ops]", backends) {
     const size z = {{{1, 4, 3, 2}}, 3};
     check_op<TestType>(
         [](auto& t, const auto& x, const auto& v) {
@@ -113,7 +112,7 @@ TEMPLATE_LIST_TEST_CASE("strip_conv2d: the bias is optional [ops]", "[ops]", bac
         thorough::everything, z.terms(), 2, z.input(), z.weight());
 }
 
-TEST_CASE("strip_conv2d: refuses extents that do not fit [ops]", "[ops]") {
+TEST_CASE("strip_conv2d: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
     const auto run = [&](const shape<4>& x, const shape<4>& v, std::int64_t b) {

@@ -51,7 +51,7 @@ void check_highest(Context& ctx, const pfad::shape<4>& dims, const std::vector<T
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("top_k_mean: is the mean of the highest pixels [ops]", "[ops]", backends) {
+TEMPLATE_LIST_TEST_CASE("top_k_mean: is the mean of the highest pixels", "[ops]", backends) {
     auto ctx = make_context<TestType>(2);
     for (const int k : {1, 2, 99, 100}) {
         for_each_element<TestType>([&](auto of) {
@@ -79,9 +79,7 @@ TEMPLATE_LIST_TEST_CASE("top_k_mean: is the mean of the highest pixels [ops]", "
     check_highest(ctx, {{2, 48, 48, 1}}, fine, 2100);
 }
 
-TEMPLATE_LIST_TEST_CASE("top_k_mean: fewer pixels than k give the mean of all [ops]",
-                        "[ops]",
-                        backends) {
+TEMPLATE_LIST_TEST_CASE("top_k_mean: fewer pixels than k give the mean of all", "[ops]", backends) {
     auto ctx = make_context<TestType>(1);
     const auto map = filled<double>(ctx, {{1, 1, 3, 1}}, {1, 5, -3});
     CHECK(read_elements(ctx, pfad::top_k_mean(ctx, map, 100))[0] == 1.0);
@@ -89,10 +87,9 @@ TEMPLATE_LIST_TEST_CASE("top_k_mean: fewer pixels than k give the mean of all [o
     CHECK(read_elements(ctx, pfad::top_k_mean(ctx, map, 2))[0] == 3.0);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "top_k_mean: the order of the pixels and the threads do not change a bit [ops]",
-    "[ops]",
-    backends) {
+TEMPLATE_LIST_TEST_CASE("top_k_mean: the order of the pixels and the threads do not change a bit",
+                        "[ops]",
+                        backends) {
     auto values = noise<float>(4 * 2000);
     std::vector<float> first;
     for_each_schedule<TestType>([&](TestType& ctx) {
@@ -106,7 +103,7 @@ TEMPLATE_LIST_TEST_CASE(
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("top_k_mean: a NaN is an error, or on a GPU its map's score [ops]",
+TEMPLATE_LIST_TEST_CASE("top_k_mean: a NaN is an error, or on a GPU its map's score",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -123,7 +120,7 @@ TEMPLATE_LIST_TEST_CASE("top_k_mean: a NaN is an error, or on a GPU its map's sc
     }
 }
 
-TEST_CASE("top_k_mean: broken contracts are errors [ops]") {
+TEST_CASE("top_k_mean: broken contracts are errors", "[ops]") {
     pfad::cpu::context ctx(1);
     const auto map = filled(ctx, {{2, 3, 3, 1}}, noise<float>(18));
     CHECK_THROWS_AS(pfad::top_k_mean(ctx, map, 0), pfad::error);

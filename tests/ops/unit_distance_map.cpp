@@ -49,7 +49,7 @@ array<4> map_of(Context& ctx, const array<4>& t, const array<4>& s) {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("unit_distance_map: value, its place, and the same bits [ops]",
+TEMPLATE_LIST_TEST_CASE("unit_distance_map: value, its place, and the same bits",
                         "[ops]",
                         backends) {
     const auto check = [](const shape<4>& dims, auto of) {
@@ -81,7 +81,7 @@ TEMPLATE_LIST_TEST_CASE("unit_distance_map: value, its place, and the same bits 
     }
 }
 
-TEMPLATE_LIST_TEST_CASE("unit_distance_map: 1/2 where one vector is zero, 0 where both are [ops]",
+TEMPLATE_LIST_TEST_CASE("unit_distance_map: 1/2 where one vector is zero, 0 where both are",
                         "[ops]",
                         backends) {
     auto ctx = make_context<TestType>(1);
@@ -100,7 +100,7 @@ TEMPLATE_LIST_TEST_CASE("unit_distance_map: 1/2 where one vector is zero, 0 wher
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("unit_distance_map: what a trained student leaves is not drowned [ops]",
+TEMPLATE_LIST_TEST_CASE("unit_distance_map: what a trained student leaves is not drowned",
                         "[ops]",
                         backends) {
     // Distances of 1e-9 to 1e-5: 1 - cos is off by 6e-8.
@@ -126,7 +126,7 @@ TEMPLATE_LIST_TEST_CASE("unit_distance_map: what a trained student leaves is not
     CHECK(largest(map_of<float>(ctx, t, t)) < 1e-13);
 }
 
-TEST_CASE("unit_distance_map: refuses different extents and no channels [ops]", "[ops]") {
+TEST_CASE("unit_distance_map: refuses different extents and no channels", "[ops]") {
     cpu::context ctx(1);
     const auto run = [&](const shape<4>& a, const shape<4>& b) {
         return error_code([&] {

@@ -9,9 +9,9 @@
 using namespace pfad;
 using namespace pfad::test;
 
-TEST_CASE("flat_parameters: values stay and move into one block [optim]", "[optim]") {
+TEST_CASE("flat_parameters: values stay and move into one block", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     const auto before = values_of(m);
     const auto version = m.conv.weight.stamp.version();
@@ -38,9 +38,9 @@ TEST_CASE("flat_parameters: values stay and move into one block [optim]", "[opti
     CHECK(values_of(m)[0] == 17);
 }
 
-TEST_CASE("flat_parameters: a copy made before keeps the old memory [optim]", "[optim]") {
+TEST_CASE("flat_parameters: a copy made before keeps the old memory", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     auto copy = m.conv.weight;
     const double kept = copy.value.data()[0];
@@ -49,9 +49,9 @@ TEST_CASE("flat_parameters: a copy made before keeps the old memory [optim]", "[
     CHECK(copy.value.data()[0] == kept);
 }
 
-TEST_CASE("flat_parameters: groups cover the block, each with its rate [optim]", "[optim]") {
+TEST_CASE("flat_parameters: groups cover the block, each with its rate", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     flat_parameters<double> flat(
         ctx, std::tuple(parameter_group(m.out, 0.5), parameter_group(m.conv, 0.25)));
     REQUIRE(flat.groups().size() == 2);
@@ -67,10 +67,9 @@ TEST_CASE("flat_parameters: groups cover the block, each with its rate [optim]",
     CHECK(m.conv.weight.value.data() == flat.values.data() + 32);
 }
 
-TEST_CASE("flat_parameters: gradients that nothing reached are completed with zeros [optim]",
-          "[optim]") {
+TEST_CASE("flat_parameters: gradients that nothing reached are completed with zeros", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     flat_parameters<double> flat(ctx, std::tuple(parameter_group(m, 0.5)));
     std::fill_n(flat.gradients.data(), flat.gradients.size(), 5.0);
     const auto target = m.out.bias->slot->claim(ctx, m.out.bias->dims());

@@ -11,12 +11,12 @@
 
 namespace pfad::test {
 
-struct small_network {
+struct toy_network {
     nn::conv2d<double> conv;
     nn::batch_norm<double> norm;
     nn::conv2d<double> out;
 
-    explicit small_network(cpu::context& ctx)
+    explicit toy_network(cpu::context& ctx)
         : conv(ctx, {.in = 2, .out = 3, .bias = true}), norm(ctx, 3),
           out(ctx, {.in = 3, .out = 1, .kernel = 1, .bias = true}) {}
 

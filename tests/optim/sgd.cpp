@@ -41,9 +41,9 @@ std::vector<double> numbers(std::size_t count, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("sgd: four steps of two groups are those of a loop by hand [optim]", "[optim]") {
+TEST_CASE("sgd: four steps of two groups are those of a loop by hand", "[optim]") {
     cpu::context ctx(2);
-    small_network m(ctx);
+    toy_network m(ctx);
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     by_hand front{0.5, 0.9, 0.01, values_of(m.conv), {}};
     by_hand back{0.125, 0.9, 0.01, values_of(m.out), {}};
@@ -63,10 +63,9 @@ TEST_CASE("sgd: four steps of two groups are those of a loop by hand [optim]", "
     CHECK(values_of(m.norm) == untouched); // in no group
 }
 
-TEST_CASE("sgd: a parameter without gradient still decays and keeps its momentum [optim]",
-          "[optim]") {
+TEST_CASE("sgd: a parameter without gradient still decays and keeps its momentum", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     initialise(m, "m", initialiser::kaiming_fan_out, 1);
     by_hand conv{0.5, 0.9, 0.01, values_of(m.conv), {}};
     sgd<double> optimiser(ctx, {.momentum = 0.9, .weight_decay = 0.01},
@@ -80,7 +79,7 @@ TEST_CASE("sgd: a parameter without gradient still decays and keeps its momentum
     check_same(values_of(m.conv), conv.w);
 }
 
-TEST_CASE("sgd: gradients of several uses add up within a step and start anew after it [optim]",
+TEST_CASE("sgd: gradients of several uses add up within a step and start anew after it",
           "[optim]") {
     cpu::context ctx(1);
     nn::conv2d<double> m(ctx, {.in = 1, .out = 1, .kernel = 1});
@@ -99,18 +98,18 @@ TEST_CASE("sgd: gradients of several uses add up within a step and start anew af
     }
 }
 
-TEST_CASE("sgd: an update marks the parameters as changed [optim]", "[optim]") {
+TEST_CASE("sgd: an update marks the parameters as changed", "[optim]") {
     cpu::context ctx(1);
-    small_network m(ctx);
+    toy_network m(ctx);
     sgd<double> optimiser(ctx, {}, std::tuple(parameter_group(m, 0.5)));
     const auto before = m.conv.weight.stamp.version();
     optimiser.step(ctx);
     CHECK(m.conv.weight.stamp.version() > before);
 }
 
-TEST_CASE("sgd: velocities are what the next step continues from [optim]", "[optim]") {
+TEST_CASE("sgd: velocities are what the next step continues from", "[optim]") {
     cpu::context ctx(1);
-    small_network a(ctx), b(ctx);
+    toy_network a(ctx), b(ctx);
     initialise(a, "m", initialiser::kaiming_fan_out, 1);
     const auto g = numbers(values_of(a).size(), "g");
     const auto list = [](auto& m) { return std::tuple(parameter_group(m, 0.5)); };
@@ -150,7 +149,7 @@ struct tiny_segmenter {
 
 } // namespace
 
-TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart [optim]", "[optim]", backends) {
+TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart", "[optim]", backends) {
     using space = typename TestType::space;
     cpu::context plain(1);
     auto ctx = make_context<TestType>(2);
@@ -189,7 +188,7 @@ TEMPLATE_LIST_TEST_CASE("sgd: one batch can be learned by heart [optim]", "[opti
 }
 
 TEMPLATE_LIST_TEST_CASE(
-    "sgd: bf16 follows the exact values, and shares with them what is not rounded [optim]",
+    "sgd: bf16 follows the exact values, and shares with them what is not rounded",
     "[optim]",
     backends) {
     using space = typename TestType::space;

@@ -126,7 +126,7 @@ private:
 
 } // namespace
 
-TEST_CASE("captured: a training is the eager one, bit for bit [simt]", "[simt]") {
+TEST_CASE("captured: a training is the eager one, bit for bit", "[simt]") {
     const auto eager = training(branch::none)(6, false);
     CHECK(eager[0] != eager[2]);
     simt::test::in_every_order([&] {
@@ -139,8 +139,7 @@ TEST_CASE("captured: a training is the eager one, bit for bit [simt]", "[simt]")
     }
 }
 
-TEST_CASE("captured: a join that comes too late, or memory that branches share, shows [simt]",
-          "[simt]") {
+TEST_CASE("captured: a join that comes too late, or memory that branches share, shows", "[simt]") {
     const auto eager = training(branch::none)(6, false);
     for (const auto how : {branch::joined_late, branch::memory_shared}) {
         int wrong = 0;
@@ -157,7 +156,7 @@ TEST_CASE("captured: a join that comes too late, or memory that branches share, 
     }
 }
 
-TEST_CASE("captured: the step's memory is nobody else's [simt]", "[simt]") {
+TEST_CASE("captured: the step's memory is nobody else's", "[simt]") {
     cuda::context ctx;
     const auto x = full(ctx, shape<1>{{100}}, 1.0f);
     tensor<float, 1, gpu> y;
@@ -184,7 +183,7 @@ TEST_CASE("captured: the step's memory is nobody else's [simt]", "[simt]") {
     CHECK(step.reserved_bytes() == bytes);
 }
 
-TEST_CASE("captured: a step that never repeats [simt]", "[simt]") {
+TEST_CASE("captured: a step that never repeats", "[simt]") {
     cuda::context ctx;
     std::vector<tensor<float, 1, gpu>> kept;
     cuda::captured step{ctx, [&] { kept.push_back(full(ctx, shape<1>{{100}}, 1.0f)); }};
@@ -197,7 +196,7 @@ TEST_CASE("captured: a step that never repeats [simt]", "[simt]") {
     CHECK(kept.size() == 8);
 }
 
-TEST_CASE("captured: a step that cannot be captured leaves the context usable [simt]", "[simt]") {
+TEST_CASE("captured: a step that cannot be captured leaves the context usable", "[simt]") {
     cuda::context ctx;
     enum { waits, reads, grows, allocates, forgets, throws };
     for (const auto what : {waits, reads, grows, allocates, forgets, throws}) {
@@ -259,7 +258,7 @@ TEST_CASE("captured: a step that cannot be captured leaves the context usable [s
     }
 }
 
-TEST_CASE("captured: fixed networks on both branches, and a capture that fails [simt]", "[simt]") {
+TEST_CASE("captured: fixed networks on both branches, and a capture that fails", "[simt]") {
     struct fixed_network {
         nn::conv2d<float, gpu> conv;
         nn::batch_norm<float, gpu> norm;
@@ -368,7 +367,7 @@ TEST_CASE("captured: fixed networks on both branches, and a capture that fails [
     ctx.fixed = nullptr;
 }
 
-TEST_CASE("side: is made once, by itself, and joined where a branch throws [simt]", "[simt]") {
+TEST_CASE("side: is made once, by itself, and joined where a branch throws", "[simt]") {
     cuda::context ctx;
     CHECK(!ctx.has_side());
     cuda::context& side = ctx.side();

@@ -20,7 +20,7 @@ const std::string lost =
 
 } // namespace
 
-TEST_CASE("errors: no device, no driver, an old driver [simt]", "[simt]") {
+TEST_CASE("errors: no device, no driver, an old driver", "[simt]") {
     const chosen scope(simt::order::forward);
     const std::string none = "cuda: no GPU can be used here: ";
     simt::options().device_present = false;
@@ -34,12 +34,12 @@ TEST_CASE("errors: no device, no driver, an old driver [simt]", "[simt]") {
           none + "the driver serves CUDA up to 12.4, this program needs 13.0");
 }
 
-TEST_CASE("errors: there is no GPU of this number [simt]", "[simt]") {
+TEST_CASE("errors: there is no GPU of this number", "[simt]") {
     CHECK(sentence_of(errc::unsupported, [] { const cuda::context second(1); }) ==
           "cuda: there is no GPU 1, only 1 in all");
 }
 
-TEST_CASE("errors: out of memory names the op and the bytes, and passes [simt]", "[simt]") {
+TEST_CASE("errors: out of memory names the op and the bytes, and passes", "[simt]") {
     const chosen scope(simt::order::forward);
     cuda::context ctx;
     std::size_t free = 0, total = 0;
@@ -59,7 +59,7 @@ TEST_CASE("errors: out of memory names the op and the bytes, and passes [simt]",
     CHECK(cudaPeekAtLastError() == cudaSuccess);
 }
 
-TEST_CASE("errors: the pool's cached blocks serve a larger request [simt]", "[simt]") {
+TEST_CASE("errors: the pool's cached blocks serve a larger request", "[simt]") {
     const chosen scope(simt::order::forward);
     cuda::context ctx;
     std::size_t free = 0, total = 0;
@@ -71,7 +71,7 @@ TEST_CASE("errors: the pool's cached blocks serve a larger request [simt]", "[si
     }
 }
 
-TEST_CASE("errors: a kernel that fails is found later, and ends the GPU [simt]", "[simt]") {
+TEST_CASE("errors: a kernel that fails is found later, and ends the GPU", "[simt]") {
     const chosen scope(simt::order::forward);
     cuda::context ctx;
     const auto x = full(ctx, shape<1>{{100}}, 1.0f);
@@ -88,7 +88,7 @@ TEST_CASE("errors: a kernel that fails is found later, and ends the GPU [simt]",
           }) == "cuda: memory of the GPU: " + failure);
 }
 
-TEST_CASE("errors: a GPU that is lost [simt]", "[simt]") {
+TEST_CASE("errors: a GPU that is lost", "[simt]") {
     const chosen scope(simt::order::forward);
     cuda::context ctx;
     const auto x = full(ctx, shape<1>{{100}}, 1.0f);

@@ -56,7 +56,7 @@ constexpr cuda::device::width<1> one = {};
 
 } // namespace
 
-TEST_CASE("large arrays: a pointwise loop hands out every element once [simt]", "[simt]") {
+TEST_CASE("large arrays: a pointwise loop hands out every element once", "[simt]") {
     cuda::context ctx;
     std::int64_t seen[3] = {};
     constexpr std::int64_t count = beyond + 21;
@@ -66,7 +66,7 @@ TEST_CASE("large arrays: a pointwise loop hands out every element once [simt]", 
     CHECK(seen[2] == count / 64);
 }
 
-TEST_CASE("large arrays: grids are what the hardware takes [simt]", "[simt]") {
+TEST_CASE("large arrays: grids are what the hardware takes", "[simt]") {
     cuda::context ctx;
     for (const std::int64_t items : {std::int64_t(1), beyond - 1, beyond, 5 * beyond}) {
         const unsigned blocks = cuda::blocks_for(ctx, items, 256);
@@ -78,14 +78,14 @@ TEST_CASE("large arrays: grids are what the hardware takes [simt]", "[simt]") {
     }
 }
 
-TEST_CASE("large arrays: an extent that an int cannot hold is refused [simt]", "[simt]") {
+TEST_CASE("large arrays: an extent that an int cannot hold is refused", "[simt]") {
     CHECK(cuda::index(beyond - 65536) == beyond - 65536);
     // A step of the largest grid from there must not overflow.
     CHECK(error_code([] { static_cast<void>(cuda::index(beyond - 65535)); }) == errc::value);
     CHECK(error_code([] { static_cast<void>(cuda::index(beyond)); }) == errc::value);
 }
 
-TEST_CASE("large arrays: max_pool2d [simt]", "[simt]") {
+TEST_CASE("large arrays: max_pool2d", "[simt]") {
     SECTION("the last pixel of the last image") {
         const int n = 3, h = 20001, w = 20000, c = 2, oh = 10000, ow = 10000;
         const far_memory<float> x(std::int64_t(n) * h * w * c), y(std::int64_t(n) * oh * ow * c);
@@ -128,7 +128,7 @@ TEST_CASE("large arrays: max_pool2d [simt]", "[simt]") {
     }
 }
 
-TEST_CASE("large arrays: resize_bilinear [simt]", "[simt]") {
+TEST_CASE("large arrays: resize_bilinear", "[simt]") {
     SECTION("more rows to read than an int holds") {
         const int n = 4, h = 1000000000;
         const far_memory<float> x(std::int64_t(n) * h), y(n);
@@ -153,7 +153,7 @@ TEST_CASE("large arrays: resize_bilinear [simt]", "[simt]") {
     }
 }
 
-TEST_CASE("large arrays: depthwise_conv2d [simt]", "[simt]") {
+TEST_CASE("large arrays: depthwise_conv2d", "[simt]") {
     for (const bool down : {false, true}) {
         const shape<4> dims = {{3, 20000, 20000, 2}}, filter = {{1, down ? 3 : 1, down ? 1 : 3, 2}};
         const far_memory<float> x(dims.size()), y(dims.size());
@@ -175,8 +175,7 @@ TEST_CASE("large arrays: depthwise_conv2d [simt]", "[simt]") {
     }
 }
 
-TEST_CASE("large arrays: pointwise functors find the last element's pixel, sample and channel "
-          "[simt]",
+TEST_CASE("large arrays: pointwise functors find the last element's pixel, sample and channel",
           "[simt]") {
     const std::int64_t n = 3, h = 20000, w = 20001, c = 2, area = h * w, size = n * area * c;
     const std::int64_t last = size - 1;

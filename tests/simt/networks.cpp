@@ -220,14 +220,14 @@ private:
 
 } // namespace
 
-TEST_CASE("networks: a captured step of stage one is the eager one [simt]", "[simt]") {
+TEST_CASE("networks: a captured step of stage one is the eager one", "[simt]") {
     first_stage stage;
     // Two run as they are, the third is captured and replayed, the fourth replayed.
     for (const bool folded : {false, true})
         CHECK(same_bits(stage(4, false, folded), stage(4, true, folded)));
 }
 
-TEST_CASE("networks: batch norm is no launch of its own behind a convolution [simt]", "[simt]") {
+TEST_CASE("networks: batch norm is no launch of its own behind a convolution", "[simt]") {
     // A picture of 64x64. Decision 0014 has the numbers.
     const auto launches = [](pfadseg_options options, bool folded) {
         cpu::context plain(1);
@@ -255,10 +255,10 @@ TEST_CASE("networks: batch norm is no launch of its own behind a convolution [si
     CHECK(launches(destseg, false) == 213);
 }
 
-TEST_CASE("networks: a step of each stage of PFADSeg [simt]", "[simt]") {
+TEST_CASE("networks: a step of each stage of PFADSeg", "[simt]") {
     check_networks({});
 }
 
-TEST_CASE("networks: a step of each stage of DeSTSeg [simt]", "[simt]") {
+TEST_CASE("networks: a step of each stage of DeSTSeg", "[simt]") {
     check_networks({.rcm = false, .aff = false, .pcar = false});
 }

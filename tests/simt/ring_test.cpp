@@ -24,7 +24,7 @@ tensor<float, 1, gpu> on_gpu(cuda::context& ctx, const std::vector<float>& from)
 
 } // namespace
 
-TEST_CASE("ring: gives back in order, and waits only when it is full [simt]", "[simt]") {
+TEST_CASE("ring: gives back in order, and waits only when it is full", "[simt]") {
     const chosen scope(simt::order::forward);
     simt::options().queries_until_done = 2;
     cuda::context ctx;
@@ -53,7 +53,7 @@ TEST_CASE("ring: gives back in order, and waits only when it is full [simt]", "[
     CHECK(simt::waits() == waits + 2);
 }
 
-TEST_CASE("ring: refuses what it has no room for [simt]", "[simt]") {
+TEST_CASE("ring: refuses what it has no room for", "[simt]") {
     cuda::context ctx;
     CHECK_THROWS_WITH(cuda::ring(0, 1), "ring: has at least one slot of one float");
     cuda::ring ring(2, 2);
@@ -62,7 +62,7 @@ TEST_CASE("ring: refuses what it has no room for [simt]", "[simt]") {
     ring.push(ctx, on_gpu(ctx, {1, 2})); // is waited for at the end
 }
 
-TEST_CASE("pinned memory: serves a context of the host through a pool [simt]", "[simt]") {
+TEST_CASE("pinned memory: serves a context of the host through a pool", "[simt]") {
     cuda::context ctx;
     cpu::context plain(1);
     plain.memory = cuda::pinned_pool();

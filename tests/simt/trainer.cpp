@@ -87,8 +87,7 @@ std::vector<float> weights(pfadseg<float>& model) {
 
 } // namespace
 
-TEST_CASE("trainer: on a GPU as on the host, also when it is stopped and resumed [simt]",
-          "[simt]") {
+TEST_CASE("trainer: on a GPU as on the host, also when it is stopped and resumed", "[simt]") {
     training it;
     auto on_host = it.start(), on_gpu = it.start(), resumed = it.start();
     const auto before = weights(on_gpu);

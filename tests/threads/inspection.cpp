@@ -38,7 +38,7 @@ pfad::inspector load_small(const picture_folder& folder) {
 
 } // namespace
 
-TEST_CASE("inspector: eight threads with pictures, batches, tiles and watched folders share one "
+TEST_CASE("inspector: eight threads with pictures, batches, tiles and watched folders share one",
           "[threads]") {
     const picture_folder folder;
     const auto inspector = load_small(folder);

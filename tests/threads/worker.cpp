@@ -9,7 +9,7 @@
 
 using pfad::detect::worker;
 
-TEST_CASE("worker: what eight threads ask for is done on one thread, one after the other "
+TEST_CASE("worker: what eight threads ask for is done on one thread, one after the other",
           "[threads]") {
     worker one;
     int done = 0; // of the worker alone, so no atomic
@@ -37,7 +37,7 @@ TEST_CASE("worker: what eight threads ask for is done on one thread, one after t
     CHECK(on.count(std::this_thread::get_id()) == 0);
 }
 
-TEST_CASE("worker: an exception reaches the caller, and the next call is done [threads]") {
+TEST_CASE("worker: an exception reaches the caller, and the next call is done", "[threads]") {
     worker one, unused;
     CHECK_THROWS_WITH(one.run([] { throw std::runtime_error("no"); }), "no");
     bool done = false;

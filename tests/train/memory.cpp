@@ -163,7 +163,7 @@ double gibibytes(int batch, int stage) {
 
 } // namespace
 
-TEST_CASE("memory: PFADSeg at 256x256 in bf16 trains within what a GPU has [train]") {
+TEST_CASE("memory: PFADSeg at 256x256 in bf16 trains within what a GPU has", "[train]") {
     const double one_16 = gibibytes<bf16>(16, 1), two_16 = gibibytes<bf16>(16, 2);
     const double one_64 = gibibytes<bf16>(64, 1), two_64 = gibibytes<bf16>(64, 2);
     CAPTURE(one_16, two_16, one_64, two_64);

@@ -10,7 +10,7 @@ using namespace pfad;
 using train::fingerprint_of;
 using train::run_options;
 
-TEST_CASE("run_options: every number out of its range is refused [train]") {
+TEST_CASE("run_options: every number out of its range is refused", "[train]") {
     run_options().check();
     const auto refused = [](auto&& change) {
         run_options o;
@@ -23,7 +23,7 @@ TEST_CASE("run_options: every number out of its range is refused [train]") {
     refused([](auto& o) { o.loader_threads = 0; });
 }
 
-TEST_CASE("run_options: the fingerprint tells apart whatever changes the result [train]") {
+TEST_CASE("run_options: the fingerprint tells apart whatever changes the result", "[train]") {
     pfadseg_options first;
     std::set<train::fingerprint> seen = {fingerprint_of({}, first.list())};
     // Every option of the detector by itself.

@@ -10,8 +10,7 @@
 
 using namespace pfad;
 
-TEST_CASE("teacher: a random one repeats, and its features neither vanish nor explode "
-          "[train]") {
+TEST_CASE("teacher: a random one repeats, and its features neither vanish nor explode", "[train]") {
     const picture_folder folder;
     const std::vector<std::filesystem::path> pictures = {
         folder.picture("a.png", some_picture(40, 40, 3)),

@@ -45,7 +45,7 @@ run(small_network& net, const small_pictures& pictures, int student, int segment
 
 } // namespace
 
-TEST_CASE("trainer: a stage changes its own network only, all of it [train]") {
+TEST_CASE("trainer: a stage changes its own network only, all of it", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
@@ -62,7 +62,7 @@ TEST_CASE("trainer: a stage changes its own network only, all of it [train]") {
     restore(net.model, start);
 }
 
-TEST_CASE("trainer: both losses fall; steps say stage and iteration [train]") {
+TEST_CASE("trainer: both losses fall; steps say stage and iteration", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
@@ -83,7 +83,7 @@ TEST_CASE("trainer: both losses fall; steps say stage and iteration [train]") {
     restore(net.model, start);
 }
 
-TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits [train]") {
+TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
@@ -127,7 +127,7 @@ TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits [tr
     restore(net.model, start);
 }
 
-TEST_CASE("trainer: what is not finite stops the run in one sentence [train]") {
+TEST_CASE("trainer: what is not finite stops the run in one sentence", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);
@@ -205,7 +205,7 @@ double relative_distance(const std::vector<double>& a, const std::vector<double>
 
 } // namespace
 
-TEST_CASE("trainer: bf16 on the CPU follows float, and resumes to the same bits [train]") {
+TEST_CASE("trainer: bf16 on the CPU follows float, and resumes to the same bits", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;
     const auto start = snapshot(net.model);

@@ -34,15 +34,18 @@ void sgd_update(context& ctx,
     using A = accumulator_t<T>;
     const A lr = static_cast<A>(rate), momentum = static_cast<A>(options.momentum);
     const A decay = static_cast<A>(options.weight_decay);
-    parallel_for(ctx, w.size(), 3, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(ctx, w.size(), 3, [=](std::int64_t begin, std::int64_t end) {
+        A* const values = w.data;
+        A* const velocities = v.data;
+        const A* const gradients = g.data;
         for (std::int64_t i = begin; i < end; ++i) {
-            const A step = momentum * v.data[i] + (g.data[i] + decay * w.data[i]);
-            v.data[i] = step;
-            w.data[i] -= lr * step;
+            const A step = momentum * velocities[i] + (gradients[i] + decay * values[i]);
+            velocities[i] = step;
+            values[i] -= lr * step;
         }
-        if (rounded.data)
+        if (T* const to = rounded.data)
             for (std::int64_t i = begin; i < end; ++i)
-                rounded.data[i] = static_cast<T>(w.data[i]);
+                to[i] = static_cast<T>(values[i]);
     });
 }
 

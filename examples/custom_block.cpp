@@ -16,7 +16,7 @@ struct excited_block {
           norm(ctx, c) {}
     auto fields() { return pfad::fields("conv", conv, "gate", gate, "norm", norm); }
     template <class C>
-    image<T> operator()(tape<C>& t, const image<T>& x) const {
+    maps<T> operator()(tape<C>& t, const maps<T>& x) const {
         const auto y = norm(t, conv(t, x), post::relu, x); // adds x and applies ReLU in one pass
         return multiply(t, y, activate(t, sigmoid{}, gate(t, y)));
     }

@@ -37,7 +37,7 @@ struct my_detector {
     }
     static std::vector<method<my_options>> methods() { return {{"mine", "My method", {}}}; }
 
-    image<float, S> operator()(auto& t, const image<T, S>& x) const {
+    maps<float, S> operator()(auto& t, const maps<T, S>& x) const {
         const auto target = teacher(t, x)[1], found = student(t, x)[1];
         return constant(unit_distance_map(t.context, target.value, found.value));
     }

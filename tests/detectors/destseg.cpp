@@ -137,7 +137,7 @@ struct one_network {
     pfadseg<float> model{ctx, destseg_row};
 };
 
-std::vector<float> values_of(const image<float>& x) {
+std::vector<float> values_of(const maps<float>& x) {
     return {x.value.data(), x.value.data() + x.value.size()};
 }
 

@@ -133,7 +133,7 @@ TEMPLATE_LIST_TEST_CASE("stpm: the map is the product of resized distances",
         for (const auto& level : net.student(t, x))
             found.push_back(download(ctx, level.value));
         const auto want = wanted(target, found, 40, 24);
-        const image<float> y = net(t, x); // in float also of bf16
+        const maps<float> y = net(t, x); // in float also of bf16
         check_close(download(ctx, y.value), want, 1e-5 * largest(want));
         const auto scores = scores_of(net, ctx, y.value);
         for (std::int64_t n = 0; n < 2; ++n)

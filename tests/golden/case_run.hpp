@@ -53,7 +53,7 @@ public:
     static constexpr bool on_host = std::is_same_v<space, pfad::host>;
     template <template <class, class> class M>
     using placed = M<T, space>;
-    using image = pfad::image<T, space>;
+    using maps = pfad::maps<T, space>;
 
     C& ctx;
     pfad::cpu::context plain{1}; ///< for what is prepared on the host

@@ -28,7 +28,7 @@ void run_op(case_run<T, C>& file,
             F&& f,
             mode phase = mode::train) {
     pfad::tape<C> t(file.ctx, phase, recording::on);
-    std::vector<pfad::image<T, typename C::space>> x;
+    std::vector<pfad::maps<T, typename C::space>> x;
     for (const auto& name : names)
         x.push_back(file.leaf("in." + name));
     const auto y = f(t, x);
@@ -118,7 +118,7 @@ void run_branch_mix(case_run<T, C>& file) {
 
 template <class T, class C>
 void run_levels(case_run<T, C>& file) {
-    std::vector<pfad::image<T, typename C::space>> teacher, student;
+    std::vector<pfad::maps<T, typename C::space>> teacher, student;
     for (const char level : {'1', '2', '3'}) {
         teacher.push_back(file.leaf(std::string("in.t") + level));
         student.push_back(file.leaf(std::string("in.s") + level));
@@ -164,10 +164,10 @@ void run_module(case_run<T, C>& file, F&& f, const A&... sizes) {
     pfad::tape<C> t(file.ctx, train ? mode::train : mode::eval, recording::on);
     const std::vector<std::string> names =
         file.has("in.y") ? std::vector<std::string>{"x", "y"} : std::vector<std::string>{"x"};
-    std::vector<pfad::image<T, typename C::space>> x;
+    std::vector<pfad::maps<T, typename C::space>> x;
     for (const auto& name : names)
         x.push_back(file.leaf("in." + name));
-    const std::vector<pfad::image<T, typename C::space>> y = f(m, t, x);
+    const std::vector<pfad::maps<T, typename C::space>> y = f(m, t, x);
     for (std::size_t i = 0; i < y.size(); ++i) {
         const std::string name = y.size() == 1 ? "y" : "y" + std::to_string(i + 1);
         file.record_image("out." + name, y[i].value);
@@ -181,7 +181,7 @@ void run_module(case_run<T, C>& file, F&& f, const A&... sizes) {
 
 template <class T, class C>
 bool run_modules(case_run<T, C>& file) {
-    using images = std::vector<pfad::image<T, typename C::space>>;
+    using images = std::vector<pfad::maps<T, typename C::space>>;
     const auto flag = [&](const char* key) { return file.attrs.value(key, true); };
     const auto one = [](const auto& m, auto& t, const auto& x) { return images{m(t, x[0])}; };
     const auto many = [](const auto& m, auto& t, const auto& x) { return m(t, x[0]); };

@@ -22,7 +22,7 @@ template <class T, class C>
 /// The features in.t1, in.t2, ... or in.s1, in.s2, ...
 template <class T, class C>
 auto stpm_levels(case_run<T, C>& file, char of) {
-    std::vector<pfad::image<T, typename C::space>> levels;
+    std::vector<pfad::maps<T, typename C::space>> levels;
     for (const char level : {'1', '2', '3'})
         levels.push_back(file.leaf(std::string("in.") + of + level));
     return levels;
@@ -66,7 +66,7 @@ void run_stpm_loss(case_run<T, C>& file) {
 }
 
 template <class T, class C>
-void record_map_and_score(case_run<T, C>& file, const pfad::image<T, typename C::space>& y) {
+void record_map_and_score(case_run<T, C>& file, const pfad::maps<T, typename C::space>& y) {
     file.record_image("out.y", y.value);
     file.record_row("out.score", pfad::stpm<T, typename C::space>::score(file.ctx, y.value));
 }

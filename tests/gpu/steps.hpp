@@ -40,7 +40,7 @@ class network_steps {
 public:
     using space = typename C::space;
     using exact = accumulator_t<T>;
-    using picture = image<T, space>;
+    using picture = maps<T, space>;
 
     network_steps(C& ctx, pfadseg<float>& start)
         : ctx_(ctx), start_(start), model_(ctx, start.options) {

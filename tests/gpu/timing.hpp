@@ -29,7 +29,7 @@ struct workload {
     cpu::context plain{1};
     pfadseg<float> start{plain};
     std::optional<network_steps<T, gpu_backend>> steps;
-    image<T, gpu> clean, corrupted;
+    maps<T, gpu> clean, corrupted;
     tensor<T, 4, gpu> mask;
 
     workload(std::int64_t batch, std::int64_t size) {

@@ -150,7 +150,7 @@ TEST_CASE("onednn conv2d: the override is found for float, the reference for dou
         using T = decltype(zero);
         parameter<T, 4> w;
         w.value = full(ctx, shape<4>{{2, 3, 3, 4}}, T(1));
-        return conv2d(t, image<T>{full(ctx, shape<4>{{1, 4, 4, 4}}, T(1)), {}}, w,
+        return conv2d(t, maps<T>{full(ctx, shape<4>{{1, 4, 4, 4}}, T(1)), {}}, w,
                       std::optional<parameter<T, 1>>(), {1, 1, 1})
             .value.view()(0, 1, 1, 0);
     };

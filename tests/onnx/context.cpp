@@ -116,7 +116,7 @@ TEST_CASE("onnx: a value that is used twice is one, a layer that is used twice h
         layer conv;
         explicit twice(cpu::context& c) : conv(c, {.in = 2, .out = 2}) {}
         auto fields() { return pfad::fields("conv", conv); }
-        image<float> operator()(tape<pfad::onnx::context>& t, const image<float>& x) const {
+        maps<float> operator()(tape<pfad::onnx::context>& t, const maps<float>& x) const {
             const auto y = conv(t, x);
             return add(t, conv(t, y), multiply(t, y, y));
         }
@@ -161,7 +161,7 @@ TEST_CASE("onnx: an op without a form is refused, and so is what ONNX's checker 
     cpu::context host_ctx(1);
     struct halves {
         auto fields() { return pfad::fields(); }
-        image<float> operator()(tape<pfad::onnx::context>& t, const image<float>& x) const {
+        maps<float> operator()(tape<pfad::onnx::context>& t, const maps<float>& x) const {
             const auto y = constant(empty<float>(t.context, x.dims()));
             fill_forward(t.context, 0.5f, y.value.flat().view());
             return multiply(t, x, y);

@@ -48,11 +48,11 @@ parameters(tape<C>& t, const variable<T, 1, S>& weight, const variable<T, 1, S>&
 
 /// Evaluation inside of a training tape: the same tape settings, another phase.
 template <class C, class T, class S>
-image<T, S> evaluated(tape<C>& t,
-                      const image<T, S>& x,
-                      const batch_norm_parameters<T, S>& p,
-                      post after,
-                      const image<T, S>& residual) {
+maps<T, S> evaluated(tape<C>& t,
+                     const maps<T, S>& x,
+                     const batch_norm_parameters<T, S>& p,
+                     post after,
+                     const maps<T, S>& residual) {
     auto& phase = const_cast<mode&>(t.phase);
     phase = mode::eval;
     auto y = batch_norm(t, x, p, after, residual);
@@ -177,7 +177,7 @@ TEMPLATE_LIST_TEST_CASE("batch_norm: input or residual may be a constant", "[ops
 
 TEST_CASE("batch_norm: refuses extents that do not fit", "[ops]") {
     cpu::context ctx(1);
-    const auto run = [&](const shape<4>& x, std::int64_t c, const image<float>& residual, mode m) {
+    const auto run = [&](const shape<4>& x, std::int64_t c, const maps<float>& residual, mode m) {
         return error_code([&] {
             tape<cpu::context> t(ctx, m);
             const auto p = parameters(t, constant(full(ctx, shape<1>{{c}}, 1.0f)),

@@ -83,5 +83,5 @@ TEST_CASE("concat_channels: refuses parts that do not fit", "[ops]") {
     CHECK(run({{2, 3, 4, 1}}, {{2, 2, 4, 5}}) == errc::shape);
     CHECK(run({{2, 3, 4, 1}}, {{2, 3, 1, 5}}) == errc::shape);
     CHECK(run({{2, 1, 4, 1}}, {{2, 3, 1, 5}}) == errc::shape);
-    CHECK(error_code([&] { concat_channels(t, std::vector<image<float>>()); }) == errc::value);
+    CHECK(error_code([&] { concat_channels(t, std::vector<maps<float>>()); }) == errc::value);
 }

@@ -73,7 +73,7 @@ place(C& ctx, const convolution& z, const array<4>& w, const channels& norm) {
 template <class T, class C>
 array<4> fused(C& ctx, const convolution& z, const operands<T, typename C::space>& o) {
     tape<C> t(ctx, mode::eval);
-    image<T, typename C::space> residual;
+    maps<T, typename C::space> residual;
     if (z.residual)
         residual = constant(
             upload<T>(ctx, random_array(shape<4>{{z.x[0], z.g.output(z.x[1], z.kernel),
@@ -98,7 +98,7 @@ array<4> wanted(const convolution& z, const array<4>& weight, const channels& no
         bias =
             as_parameter(constant(upload<double>(ctx, random_array(shape<1>{{z.filters}}, "b"))));
     const auto y = conv2d(t, constant(upload<double>(ctx, random_array(z.x, "x"))), w, bias, z.g);
-    image<double> residual;
+    maps<double> residual;
     if (z.residual)
         residual = constant(upload<double>(ctx, random_array(y.dims(), "residual")));
     return download(ctx, batch_norm(t, y, norm.parameters<double>(ctx), z.after, residual).value);
@@ -202,7 +202,7 @@ TEMPLATE_LIST_TEST_CASE("branch_conv2d_batch_norm: evaluation in one pass", "[op
         const auto p = norm.parameters<T>(c);
         const auto in = constant(upload<T>(c, x)), attention = constant(upload<T>(c, a));
         const auto filters = filter<T>(c, w);
-        image<T, typename C::space> residual;
+        maps<T, typename C::space> residual;
         if (with_residual)
             residual = constant(upload<T>(c, r));
         return download(

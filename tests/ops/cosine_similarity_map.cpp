@@ -129,7 +129,7 @@ TEST_CASE("cosine_similarity_map: a constant teacher gets no gradient", "[ops]")
 TEST_CASE("cosine_similarity_map: refuses levels that do not fit", "[ops]") {
     cpu::context ctx(1);
     tape<cpu::context> t(ctx, mode::eval);
-    using levels = std::vector<image<float>>;
+    using levels = std::vector<maps<float>>;
     const auto level = [&](const shape<4>& dims) { return constant(full(ctx, dims, 1.0f)); };
     const auto run = [&](const levels& a, const levels& b) {
         return error_code([&] { cosine_similarity_map(t, a, b); });

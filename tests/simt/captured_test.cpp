@@ -41,7 +41,7 @@ struct network {
         norm.initialise(rule, random);
     }
     template <class C>
-    image<float, S> operator()(tape<C>& t, const image<float, S>& x) const {
+    maps<float, S> operator()(tape<C>& t, const maps<float, S>& x) const {
         return norm(t, conv(t, x), post::relu);
     }
 };
@@ -88,7 +88,7 @@ private:
         const auto x = constant(x_);
         const auto fixed = [&](auto& f) { return teacher_(f, x); };
         const auto trained = [&](auto& g) { return student_(g, x); };
-        image<float, gpu> target, found;
+        maps<float, gpu> target, found;
         if (how_ == branch::none) {
             tape<cuda::context> f(ctx_, mode::eval);
             target = fixed(f);

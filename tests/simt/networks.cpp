@@ -52,7 +52,7 @@ public:
 private:
     using space = typename C::space;
 
-    image<T, space> pictures(const char* name) {
+    maps<T, space> pictures(const char* name) {
         return constant(upload<T>(ctx_, random_array(shape<4>{{4, 32, 32, 3}}, name)));
     }
     template <int R>

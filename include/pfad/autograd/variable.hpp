@@ -83,9 +83,9 @@ struct variable {
     }
 };
 
-/// A batch of images or feature maps: (n, h, w, c).
+/// A batch of pictures or feature maps: (n, h, w, c).
 template <class T, class Space = host>
-using image = variable<T, 4, Space>;
+using maps = variable<T, 4, Space>;
 
 /// An input whose gradient nobody asks for.
 template <class T, int R, class Space>

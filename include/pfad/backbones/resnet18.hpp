@@ -39,10 +39,10 @@ struct resnet18 {
     /// x (n, h, w, 3) to the stages' outputs: 64 channels at 1/4, 128 at 1/8, 256 at 1/16, 512 at
     /// 1/32.
     template <class C>
-    [[nodiscard]] std::vector<image<T, S>> operator()(tape<C>& t, const image<T, S>& x) const {
+    [[nodiscard]] std::vector<maps<T, S>> operator()(tape<C>& t, const maps<T, S>& x) const {
         expect(x.extent(3) == 3, "resnet18", "the input is RGB pictures (n, h, w, 3)", x.dims());
         const auto stem = max_pool2d(t, conv1(t, x, bn1, post::relu), {3, 2, 1});
-        std::vector<image<T, S>> out{layer1(t, stem)};
+        std::vector<maps<T, S>> out{layer1(t, stem)};
         out.push_back(layer2(t, out[0]));
         out.push_back(layer3(t, out[1]));
         if (layer4)

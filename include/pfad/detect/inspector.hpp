@@ -107,8 +107,9 @@ public:
 
     /// Inspects a large picture in overlapping tiles of `side` x `side` of its pixels, see
     /// tile_axis; 0 is the size of the model, so that a pixel of the picture is one of the network.
-    /// The tiles' maps are blended, and the score is that of the blended map. The calibrated threshold is for whole pictures: see docs/embedding.md. Throws
-    /// errc::value for what expect_pixels refuses and for a side that is neither 0 nor at least 32.
+    /// The tiles' maps are blended, and the score is that of the blended map. The calibrated
+    /// threshold is for whole pictures: see docs/embedding.md. Throws errc::value for what
+    /// expect_pixels refuses and for a side that is neither 0 nor at least 32.
     [[nodiscard]] inspection inspect_tiles(const picture_view& picture, int side = 0) const {
         expect_pixels(picture, "inspect_tiles");
         expect(side == 0 || side >= 32, "inspect_tiles",

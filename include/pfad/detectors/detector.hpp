@@ -9,7 +9,7 @@
 //       auto fields();                            // its arrays, see nn/module.hpp
 //       void initialise(std::uint64_t seed);
 //       auto pretrained();                        // fields: what --teacher fills
-//       auto operator()(auto& t, const image<T, S>& x) const; // normalised pictures to anomaly maps
+//       auto operator()(auto& t, const maps<T, S>& x) const; // normalised pictures to anomaly maps
 //       static auto stages(const my_detector_options& o);     // a tuple of stage
 //       static std::vector<method<my_detector_options>> methods(); // names, each with its options
 //       static constexpr score_range scores;
@@ -174,7 +174,7 @@ template <class M, class C, class S>
 template <template <class, class> class D, class T, class S, class C>
 [[nodiscard]] prediction<S>
 find_defects(tape<C>& t, const D<T, S>& network, const tensor<std::uint8_t, 4, S>& pixels) {
-    const auto in_float = [&]<class U>(const image<U, S>& x) {
+    const auto in_float = [&]<class U>(const maps<U, S>& x) {
         if constexpr (std::is_same_v<U, float>) {
             return x;
         } else {

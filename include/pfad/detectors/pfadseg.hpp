@@ -111,9 +111,9 @@ struct student {
 
     /// x (n, h, w, 3) to three feature maps in the order and shapes of the teacher's.
     template <class C>
-    [[nodiscard]] std::vector<image<T, S>> operator()(tape<C>& t, const image<T, S>& x) const {
+    [[nodiscard]] std::vector<maps<T, S>> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto e = encoder(t, x);
-        const auto up = [&](const image<T, S>& from, const image<T, S>& like) {
+        const auto up = [&](const maps<T, S>& from, const maps<T, S>& like) {
             return resize_bilinear(t, from, like.extent(1), like.extent(2));
         };
         const auto d4 = decoder4(t, e[3]);
@@ -167,7 +167,7 @@ struct segmentation {
 
     /// Similarities (n, h, w, 448) to logits (n, h, w, 1); their sigmoid is the anomaly map.
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto y = res(t, x);
         const auto z = rcm ? (*rcm)(t, y) : (*aspp)(t, y);
         return out(t, head(t, z, head_bn, post::relu));
@@ -217,7 +217,7 @@ struct pfadseg {
 
     /// Equation (2): what the segmentation network sees, (n, h/4, w/4, 448).
     template <class C>
-    image<T, S> similarity(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> similarity(tape<C>& t, const maps<T, S>& x) const {
         // A gradient goes through both; where none is wanted they may run at the same time.
         if (t.phase == mode::train || t.record_ops == recording::on)
             return cosine_similarity_map(t, teacher(t, x), student(t, x));
@@ -229,13 +229,13 @@ struct pfadseg {
 
     /// Logits of the anomaly map.
     template <class C>
-    image<T, S> logits(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> logits(tape<C>& t, const maps<T, S>& x) const {
         return segmentation(t, similarity(t, x));
     }
 
     /// The anomaly map: the probability of a defect, a quarter of the picture's size.
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return activate(t, sigmoid{}, logits(t, x));
     }
 

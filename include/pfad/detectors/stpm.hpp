@@ -81,7 +81,7 @@ struct stpm {
     /// The anomaly map, of the picture's size; of bf16 in float, as products of three small numbers are
     /// tiny.
     template <class C>
-    image<accumulator_t<T>, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<accumulator_t<T>, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto [target, found] = levels(t, x);
         return distance_map(t, target, found, x.extent(1), x.extent(2));
     }
@@ -93,11 +93,11 @@ struct stpm {
 
     /// The distances of all levels, each resized to h x w, multiplied.
     template <class C>
-    static image<accumulator_t<T>, S> distance_map(tape<C>& t,
-                                                   const std::vector<image<T, S>>& target,
-                                                   const std::vector<image<T, S>>& found,
-                                                   std::int64_t h,
-                                                   std::int64_t w) {
+    static maps<accumulator_t<T>, S> distance_map(tape<C>& t,
+                                                  const std::vector<maps<T, S>>& target,
+                                                  const std::vector<maps<T, S>>& found,
+                                                  std::int64_t h,
+                                                  std::int64_t w) {
         const auto level = [&](std::size_t k) {
             const auto d = unit_distance_map(t.context, target[k].value, found[k].value);
             return resize_bilinear(t, constant(d), h, w);
@@ -111,8 +111,8 @@ struct stpm {
     /// |t - s|^2 of the unit vectors, its means over the maps summed over levels and pictures.
     template <class C>
     static variable<accumulator_t<T>, 1, S> distance_loss(tape<C>& t,
-                                                          const std::vector<image<T, S>>& target,
-                                                          const std::vector<image<T, S>>& found) {
+                                                          const std::vector<maps<T, S>>& target,
+                                                          const std::vector<maps<T, S>>& found) {
         auto half = cosine_distance_loss(t, target[0], found[0]);
         for (std::size_t k = 1; k < found.size(); ++k)
             half = add(t, half, cosine_distance_loss(t, target[k], found[k]));
@@ -144,7 +144,7 @@ struct stpm {
 private:
     // Three levels of the teacher, evaluated, and of the student.
     template <class C>
-    auto levels(tape<C>& t, const image<T, S>& x) const {
+    auto levels(tape<C>& t, const maps<T, S>& x) const {
         return fork_join(
             t, [&](auto& side) { return teacher(side, x); },
             [&](auto& own) { return student(own, x); });

@@ -37,8 +37,9 @@ struct evaluation {
     std::vector<std::uint8_t> labels;   ///< 1 where the item is anomalous
 };
 
-/// Tests a predictor, or what is called like one, on pictures. Where those with a defect have no mask, the metrics of
-/// pixels and instances are undefined; errc::value where only some have. report(done, total) after each picture.
+/// Tests a predictor, or what is called like one, on pictures. Where those with a defect have no
+/// mask, the metrics of pixels and instances are undefined; errc::value where only some have.
+/// report(done, total) after each picture.
 template <class Context, class Predict, class F>
 [[nodiscard]] evaluation evaluate(
     Context& ctx, Predict&& predict, int size, std::vector<data::test_item> items, F&& report) {

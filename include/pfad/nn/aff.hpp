@@ -34,7 +34,7 @@ struct aff_branch {
     }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return expand(t, reduce(t, x, reduce_bn, post::relu), expand_bn);
     }
 };
@@ -56,10 +56,10 @@ struct aff {
     }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t,
-                           const image<T, S>& x,
-                           const image<T, S>& r,
-                           post after = post::none) const {
+    maps<T, S> operator()(tape<C>& t,
+                          const maps<T, S>& x,
+                          const maps<T, S>& r,
+                          post after = post::none) const {
         const auto s = add(t, x, r);
         const auto global = global_branch(t, global_average_pool(t, s));
         return attention_fuse(t, x, r, local_branch(t, s), global, after);

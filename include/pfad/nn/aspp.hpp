@@ -22,7 +22,7 @@ struct conv_bn_relu {
     auto fields() { return pfad::fields("conv", conv, "bn", bn); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return conv(t, x, bn, post::relu);
     }
 };
@@ -47,7 +47,7 @@ struct aspp {
     auto fields() { return pfad::fields("pool", pool, "atrous", atrous, "fuse", fuse); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto mean = pool(t, global_average_pool(t, x)); // broadcast by the concatenation
         return fuse(t,
                     concat_channels(t, {mean, atrous[0](t, x), atrous[1](t, x), atrous[2](t, x)}));

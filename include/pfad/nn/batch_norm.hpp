@@ -30,10 +30,10 @@ struct batch_norm {
 
     /// Normalises; adds `residual` where it holds something; then `after`, all in one pass.
     template <class C>
-    image<T, S> operator()(tape<C>& t,
-                           const image<T, S>& x,
-                           post after = post::none,
-                           const image<T, S>& residual = {}) const {
+    maps<T, S> operator()(tape<C>& t,
+                          const maps<T, S>& x,
+                          post after = post::none,
+                          const maps<T, S>& residual = {}) const {
         return pfad::batch_norm(t, x, parameters, after, residual);
     }
 

@@ -41,17 +41,17 @@ struct conv2d {
     auto fields() { return pfad::fields("weight", weight, "bias", bias); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return pfad::conv2d(t, x, weight, bias, geometry);
     }
 
     /// Followed by a batch norm and what follows that.
     template <class C>
-    image<T, S> operator()(tape<C>& t,
-                           const image<T, S>& x,
-                           const batch_norm<T, S>& norm,
-                           post after = post::none,
-                           const image<T, S>& residual = {}) const {
+    maps<T, S> operator()(tape<C>& t,
+                          const maps<T, S>& x,
+                          const batch_norm<T, S>& norm,
+                          post after = post::none,
+                          const maps<T, S>& residual = {}) const {
         return conv2d_batch_norm(t, x, weight, bias, geometry, norm.parameters, after, residual);
     }
 

@@ -25,7 +25,7 @@ struct depthwise_conv2d {
     auto fields() { return pfad::fields("weight", weight, "bias", bias); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return pfad::depthwise_conv2d(t, x, weight, std::optional(bias));
     }
 

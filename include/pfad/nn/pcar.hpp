@@ -36,7 +36,7 @@ struct pcar {
     auto fields() { return pfad::fields("convs.{}", convs, "spr", spr); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         if (is_one_kernel(t, x))
             return branch_conv2d(t, x, weigh(t, x), convs.weight, branches);
         const auto f = convs(t, x);
@@ -45,11 +45,11 @@ struct pcar {
 
     /// Followed by a batch norm and what follows that.
     template <class C>
-    image<T, S> operator()(tape<C>& t,
-                           const image<T, S>& x,
-                           const batch_norm<T, S>& norm,
-                           post after = post::none,
-                           const image<T, S>& residual = {}) const {
+    maps<T, S> operator()(tape<C>& t,
+                          const maps<T, S>& x,
+                          const batch_norm<T, S>& norm,
+                          post after = post::none,
+                          const maps<T, S>& residual = {}) const {
         if (is_one_kernel(t, x))
             return branch_conv2d_batch_norm(t, x, weigh(t, x), convs.weight, branches,
                                             norm.parameters, after, residual);
@@ -58,13 +58,13 @@ struct pcar {
 
 private:
     template <class C>
-    bool is_one_kernel(tape<C>& t, const image<T, S>& x) const {
+    bool is_one_kernel(tape<C>& t, const maps<T, S>& x) const {
         return path == pcar_path::one_kernel ||
                (path == pcar_path::measured && one_kernel_pays(t.context, x.dims()));
     }
     /// The attention without the branches.
     template <class C>
-    image<T, S> weigh(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> weigh(tape<C>& t, const maps<T, S>& x) const {
         return spr.weigh(t, branch_pyramid_pool(t, x, convs.weight, branches));
     }
 };

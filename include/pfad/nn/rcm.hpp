@@ -49,7 +49,7 @@ struct rcm {
     }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto strips = strip_conv2d(t, x, horizontal.weight, std::optional(horizontal.bias));
         const auto band = horizontal_bn(t, strips, post::relu);
         const auto attention = activate(t, sigmoid{}, vertical(t, band));

@@ -55,10 +55,10 @@ struct residual_block {
     }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         const auto y = conv1(t, x, bn1, post::relu);
         const auto shortcut = downsample_conv ? (*downsample_conv)(t, x, *downsample_bn) : x;
-        const auto second = [&](post after, const image<T, S>& residual) {
+        const auto second = [&](post after, const maps<T, S>& residual) {
             return pcar ? (*pcar)(t, y, bn2, after, residual)
                         : (*conv2)(t, y, bn2, after, residual);
         };
@@ -80,7 +80,7 @@ struct stage {
     auto fields() { return pfad::fields("0", first, "1", second); }
 
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
         return second(t, first(t, x));
     }
 };

@@ -27,13 +27,13 @@ struct spr {
 
     /// x (n, h, w, groups c) to weights in (0, 1), (n groups, 1, 1, c): row n groups + group.
     template <class C>
-    image<T, S> operator()(tape<C>& t, const image<T, S>& x, int groups = 1) const {
+    maps<T, S> operator()(tape<C>& t, const maps<T, S>& x, int groups = 1) const {
         return weigh(t, spatial_pyramid_pool(t, x, groups));
     }
 
     /// The same from the pools (n groups, 1, 1, 5c).
     template <class C>
-    image<T, S> weigh(tape<C>& t, const image<T, S>& pools) const {
+    maps<T, S> weigh(tape<C>& t, const maps<T, S>& pools) const {
         return activate(t, sigmoid{}, fc2(t, activate(t, relu{}, fc1(t, pools))));
     }
 

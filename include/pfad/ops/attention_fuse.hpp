@@ -117,12 +117,12 @@ void attention_fuse_backward(context& ctx,
 
 /// Fuses the residual branch x and the shortcut r by the attention sigmoid(local + global).
 template <class C, class T, class S>
-image<T, S> attention_fuse(tape<C>& t,
-                           const image<T, S>& x,
-                           const image<T, S>& r,
-                           const image<T, S>& local,
-                           const image<T, S>& global,
-                           post after) {
+maps<T, S> attention_fuse(tape<C>& t,
+                          const maps<T, S>& x,
+                          const maps<T, S>& r,
+                          const maps<T, S>& local,
+                          const maps<T, S>& global,
+                          post after) {
     expect(x.dims() == r.dims() && x.dims() == local.dims(), "attention_fuse",
            "both inputs and the local attention have one shape", x.dims(), r.dims(), local.dims());
     expect(global.dims() == shape<4>{{x.extent(0), 1, 1, x.extent(3)}}, "attention_fuse",

@@ -263,7 +263,7 @@ struct batch_norm_parameters {
 template <class T, class S>
 void check_batch_norm(const shape<4>& x,
                       const batch_norm_parameters<T, S>& p,
-                      const image<T, S>& residual) {
+                      const maps<T, S>& residual) {
     expect(p.weight.dims()[0] == x[3], "batch_norm", "one weight a channel", x, p.weight.dims());
     expect(!residual.value || residual.dims() == x, "batch_norm",
            "the residual has the input's shape", x, residual.dims());
@@ -272,12 +272,12 @@ void check_batch_norm(const shape<4>& x,
 /// Normalises x; adds `residual` where it holds something; then `after`. The tape's phase picks
 /// batch or running statistics.
 template <class C, class T, class S>
-image<T, S> batch_norm(tape<C>& t,
-                       const image<T, S>& x,
-                       const batch_norm_parameters<T, S>& p,
-                       post after = post::none,
-                       const image<T, S>& residual = {},
-                       batch_norm_options options = {}) {
+maps<T, S> batch_norm(tape<C>& t,
+                      const maps<T, S>& x,
+                      const batch_norm_parameters<T, S>& p,
+                      post after = post::none,
+                      const maps<T, S>& residual = {},
+                      batch_norm_options options = {}) {
     const std::int64_t c = x.extent(3), rows = x.value.size() / std::max<std::int64_t>(c, 1);
     check_batch_norm(x.dims(), p, residual);
     const bool batch = t.phase == mode::train;

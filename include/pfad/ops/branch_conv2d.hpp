@@ -141,11 +141,11 @@ template <class C, class T, class S>
 /// Convolves x (n, h, w, c) with each branch of w (branches * C, 3, 3, c), padded by 1, and mixes
 /// them by the attention a (n * branches, 1, 1, C). errc::shape where the extents do not fit.
 template <class C, class T, class S>
-image<T, S> branch_conv2d(tape<C>& t,
-                          const image<T, S>& x,
-                          const image<T, S>& a,
-                          const parameter<T, 4, S>& w,
-                          int branches) {
+maps<T, S> branch_conv2d(tape<C>& t,
+                         const maps<T, S>& x,
+                         const maps<T, S>& a,
+                         const parameter<T, 4, S>& w,
+                         int branches) {
     using A = accumulator_t<T>;
     const branch_conv2d_shapes s(x.dims(), a.dims(), w.dims(), branches);
     auto y = t.result(empty<T>(t.context, s.y), t.wants(x, a, w));
@@ -186,15 +186,15 @@ image<T, S> branch_conv2d(tape<C>& t,
 /// batch_norm(branch_conv2d(x, a, w), p, after, residual), sample by sample where nothing is to be
 /// differentiated and the statistics are constants.
 template <class C, class T, class S>
-image<T, S> branch_conv2d_batch_norm(tape<C>& t,
-                                     const image<T, S>& x,
-                                     const image<T, S>& a,
-                                     const parameter<T, 4, S>& w,
-                                     int branches,
-                                     const batch_norm_parameters<T, S>& p,
-                                     post after = post::none,
-                                     const image<T, S>& residual = {},
-                                     batch_norm_options options = {}) {
+maps<T, S> branch_conv2d_batch_norm(tape<C>& t,
+                                    const maps<T, S>& x,
+                                    const maps<T, S>& a,
+                                    const parameter<T, 4, S>& w,
+                                    int branches,
+                                    const batch_norm_parameters<T, S>& p,
+                                    post after = post::none,
+                                    const maps<T, S>& residual = {},
+                                    batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, a, w, p.weight, residual))
         return batch_norm(t, branch_conv2d(t, x, a, w, branches), p, after, residual, options);
     const branch_conv2d_shapes s(x.dims(), a.dims(), w.dims(), branches);

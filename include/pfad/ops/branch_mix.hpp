@@ -153,7 +153,7 @@ void branch_mix_backward(context& ctx,
 /// Mixes the `branches` groups of channels of f (n, h, w, branches * c) by the attention
 /// a (n * branches, 1, 1, c). errc::shape where the extents do not fit.
 template <class C, class T, class S>
-image<T, S> branch_mix(tape<C>& t, const image<T, S>& f, const image<T, S>& a, int branches) {
+maps<T, S> branch_mix(tape<C>& t, const maps<T, S>& f, const maps<T, S>& a, int branches) {
     expect(branches >= 1, "branch_mix", "there is at least one branch");
     const shape<4> wanted = {{f.extent(0) * branches, 1, 1, f.extent(3) / branches}};
     expect(f.extent(3) % branches == 0 && f.extent(3) > 0 && a.dims() == wanted, "branch_mix",

@@ -169,8 +169,8 @@ void bins_to_branches_backward(context&, in<T, 4> gy, out<T, 4> gmeans) {
 /// The pyramid pool, (n * branches, 1, 1, 5k), of x (n, h, w, c) convolved with w (branches * k, 3,
 /// 3, c), padded by 1. errc::shape where the extents do not fit.
 template <class C, class T, class S>
-image<T, S>
-branch_pyramid_pool(tape<C>& t, const image<T, S>& x, const parameter<T, 4, S>& w, int branches) {
+maps<T, S>
+branch_pyramid_pool(tape<C>& t, const maps<T, S>& x, const parameter<T, 4, S>& w, int branches) {
     expect(branches >= 1, "branch_pyramid_pool", "there is at least one branch");
     const std::int64_t n = x.extent(0), c = x.extent(3), rows = w.dims()[0];
     expect(w.dims() == shape<4>{{rows, 3, 3, c}} && rows % branches == 0 && w.dims().size() > 0,

@@ -77,7 +77,7 @@ void concat_channels_backward(
 /// Concatenates images (n, h, w, c_k) to (n, h, w, sum of c_k), in the given order; parts of extent
 /// (n, 1, 1, c_k) are repeated over h x w. errc::shape where they do not fit.
 template <class C, class T, class S>
-image<T, S> concat_channels(tape<C>& t, std::vector<image<T, S>> parts) {
+maps<T, S> concat_channels(tape<C>& t, std::vector<maps<T, S>> parts) {
     expect(!parts.empty(), "concat_channels", "there is at least one part");
     shape<4> dims = parts.front().dims();
     dims.extent[3] = 0;
@@ -115,8 +115,8 @@ image<T, S> concat_channels(tape<C>& t, std::vector<image<T, S>> parts) {
 
 /// The same for a list in braces.
 template <class C, class T, class S>
-image<T, S> concat_channels(tape<C>& t, std::initializer_list<variable<T, 4, S>> parts) {
-    return concat_channels(t, std::vector<image<T, S>>(parts));
+maps<T, S> concat_channels(tape<C>& t, std::initializer_list<variable<T, 4, S>> parts) {
+    return concat_channels(t, std::vector<maps<T, S>>(parts));
 }
 
 } // namespace pfad

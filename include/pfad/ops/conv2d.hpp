@@ -223,11 +223,11 @@ conv2d_dims(const shape<4>& x, const shape<4>& w, const conv2d_geometry& g) {
 
 /// Convolves x with w and adds the bias, where there is one.
 template <class C, class T, class S>
-image<T, S> conv2d(tape<C>& t,
-                   const image<T, S>& x,
-                   const parameter<T, 4, S>& w,
-                   const optional_bias<T, S>& b,
-                   conv2d_geometry g) {
+maps<T, S> conv2d(tape<C>& t,
+                  const maps<T, S>& x,
+                  const parameter<T, 4, S>& w,
+                  const optional_bias<T, S>& b,
+                  conv2d_geometry g) {
     auto y = t.result(empty<T>(t.context, conv2d_dims(x.dims(), w.dims(), g)), t.wants(x, w));
     conv2d_forward(t.context, x.value, w.value, b ? b->value.view() : view<accumulator_t<T>, 1>{},
                    y.value.view(), g, w.stamp);

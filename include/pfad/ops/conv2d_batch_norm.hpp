@@ -47,15 +47,15 @@ void conv2d_batch_norm_forward(C& ctx,
 /// Convolves x with w, adds the bias where there is one, normalises, adds `residual` where it holds
 /// something, then `after`. The tape's phase picks batch or running statistics.
 template <class C, class T, class S>
-image<T, S> conv2d_batch_norm(tape<C>& t,
-                              const image<T, S>& x,
-                              const parameter<T, 4, S>& w,
-                              const optional_bias<T, S>& b,
-                              conv2d_geometry g,
-                              const batch_norm_parameters<T, S>& p,
-                              post after = post::none,
-                              const image<T, S>& residual = {},
-                              batch_norm_options options = {}) {
+maps<T, S> conv2d_batch_norm(tape<C>& t,
+                             const maps<T, S>& x,
+                             const parameter<T, 4, S>& w,
+                             const optional_bias<T, S>& b,
+                             conv2d_geometry g,
+                             const batch_norm_parameters<T, S>& p,
+                             post after = post::none,
+                             const maps<T, S>& residual = {},
+                             batch_norm_options options = {}) {
     if (!fuses_batch_norm(t, x, w, p.weight, residual))
         return batch_norm(t, conv2d(t, x, w, b, g), p, after, residual, options);
     const shape<4> dims = conv2d_dims(x.dims(), w.dims(), g);

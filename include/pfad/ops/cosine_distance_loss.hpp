@@ -105,7 +105,7 @@ void cosine_distance_loss_backward(
 /// The summed cosine distance between two feature maps: one value.
 template <class C, class T, class S>
 variable<accumulator_t<T>, 1, S>
-cosine_distance_loss(tape<C>& t, const image<T, S>& teacher, const image<T, S>& student) {
+cosine_distance_loss(tape<C>& t, const maps<T, S>& teacher, const maps<T, S>& student) {
     expect(teacher.dims() == student.dims(), "cosine_distance_loss", "shapes are equal",
            teacher.dims(), student.dims());
     auto loss =

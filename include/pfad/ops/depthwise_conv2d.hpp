@@ -135,10 +135,10 @@ void depthwise_conv2d_backward_bias(context& ctx,
 /// where there is one; the result has the extents of x. errc::shape where the channels differ or a
 /// kernel extent is even.
 template <class C, class T, class S>
-image<T, S> depthwise_conv2d(tape<C>& t,
-                             const image<T, S>& x,
-                             const parameter<T, 4, S>& w,
-                             const optional_bias<T, S>& b) {
+maps<T, S> depthwise_conv2d(tape<C>& t,
+                            const maps<T, S>& x,
+                            const parameter<T, 4, S>& w,
+                            const optional_bias<T, S>& b) {
     expect(w.dims()[0] == 1 && w.dims()[3] == x.extent(3), "depthwise_conv2d",
            "the weight is (1, r, s, c) with the channels of the input", x.dims(), w.dims());
     expect(w.dims()[1] % 2 == 1 && w.dims()[2] % 2 == 1, "depthwise_conv2d",

@@ -45,7 +45,7 @@ void global_average_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store
 
 /// (n, h, w, c) to (n, 1, 1, c).
 template <class C, class T, class S>
-image<T, S> global_average_pool(tape<C>& t, const image<T, S>& x) {
+maps<T, S> global_average_pool(tape<C>& t, const maps<T, S>& x) {
     expect(x.extent(1) >= 1 && x.extent(2) >= 1, "global_average_pool", "the image has pixels",
            x.dims());
     auto y = t.result(empty<T>(t.context, shape<4>{{x.extent(0), 1, 1, x.extent(3)}}), t.wants(x));

@@ -62,10 +62,10 @@ void layer_scale_add_backward_scale(
 
 /// x + gamma z, where gamma has one value a channel.
 template <class C, class T, class S>
-image<T, S> layer_scale_add(tape<C>& t,
-                            const image<T, S>& x,
-                            const image<T, S>& z,
-                            const parameter<accumulator_t<T>, 1, S>& gamma) {
+maps<T, S> layer_scale_add(tape<C>& t,
+                           const maps<T, S>& x,
+                           const maps<T, S>& z,
+                           const parameter<accumulator_t<T>, 1, S>& gamma) {
     expect(x.dims() == z.dims(), "layer_scale_add", "shapes are equal", x.dims(), z.dims());
     expect(gamma.dims()[0] == x.extent(3), "layer_scale_add", "one scale a channel", x.dims(),
            gamma.dims());

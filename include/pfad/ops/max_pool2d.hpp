@@ -138,7 +138,7 @@ void max_pool2d_backward(context& ctx,
 /// The maximum of every window. errc::value for a geometry out of range, errc::shape where no
 /// window fits.
 template <class C, class T, class S>
-image<T, S> max_pool2d(tape<C>& t, const image<T, S>& x, pool2d_geometry g) {
+maps<T, S> max_pool2d(tape<C>& t, const maps<T, S>& x, pool2d_geometry g) {
     expect(g.kernel >= 1 && g.kernel <= 15, "max_pool2d", "the kernel is 1 to 15 wide");
     expect(g.stride >= 1, "max_pool2d", "the stride is at least 1");
     expect(g.padding >= 0 && g.padding <= g.kernel / 2, "max_pool2d",

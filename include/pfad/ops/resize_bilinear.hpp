@@ -160,7 +160,7 @@ void resize_bilinear_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, store how
 
 /// Resizes x to (n, h, w, c). errc::shape where either image has no pixel.
 template <class C, class T, class S>
-image<T, S> resize_bilinear(tape<C>& t, const image<T, S>& x, std::int64_t h, std::int64_t w) {
+maps<T, S> resize_bilinear(tape<C>& t, const maps<T, S>& x, std::int64_t h, std::int64_t w) {
     const shape<4> dims = {{x.extent(0), h, w, x.extent(3)}};
     expect(x.extent(1) >= 1 && x.extent(2) >= 1 && h >= 1 && w >= 1, "resize_bilinear",
            "both images have pixels", x.dims(), dims);

@@ -117,7 +117,7 @@ void spatial_pyramid_pool_backward(context& ctx, in<T, 4> gy, out<T, 4> gx, stor
 /// Pools x (n, h, w, groups * c) to (n * groups, 1, 1, 5c). errc::shape where `groups` does not
 /// divide the channels or the image has no pixel.
 template <class C, class T, class S>
-image<T, S> spatial_pyramid_pool(tape<C>& t, const image<T, S>& x, int groups) {
+maps<T, S> spatial_pyramid_pool(tape<C>& t, const maps<T, S>& x, int groups) {
     expect(groups >= 1, "spatial_pyramid_pool", "there is at least one group");
     expect(x.extent(3) % groups == 0, "spatial_pyramid_pool", "the groups divide the channels",
            x.dims());

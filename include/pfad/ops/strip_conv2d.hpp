@@ -213,10 +213,10 @@ void strip_conv2d_backward_bias(context& ctx,
 /// Row means plus column means of x (n, h, w, c), each channel filtered along the rows by its taps
 /// in v (1, 1, K, c), plus the bias, where there is one. errc::shape where extents do not fit.
 template <class C, class T, class S>
-image<T, S> strip_conv2d(tape<C>& t,
-                         const image<T, S>& x,
-                         const parameter<T, 4, S>& v,
-                         const optional_bias<T, S>& b) {
+maps<T, S> strip_conv2d(tape<C>& t,
+                        const maps<T, S>& x,
+                        const parameter<T, 4, S>& v,
+                        const optional_bias<T, S>& b) {
     using A = accumulator_t<T>;
     const auto [n, h, w, c] = x.dims().extent;
     const std::int64_t taps = v.dims()[2];

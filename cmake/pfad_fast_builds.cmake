@@ -14,5 +14,5 @@ if(PFAD_LLD AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     add_link_options(-fuse-ld=lld)
 endif()
 
-# A build that nobody times compiles faster with -O1 here.
-set(PFAD_UNTIMED_FLAGS "" CACHE STRING "Further flags of benchmarks, command lines and golden files on the emulated GPU")
+# A build that nobody times is done sooner with -O0 here.
+set(PFAD_UNTIMED_FLAGS "" CACHE STRING "Further flags of benchmarks, examples and command lines")

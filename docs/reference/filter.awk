@@ -18,7 +18,7 @@ function convention(line,    name) {
         return "Where the context's tensors lie."
     if (group ~ /^(nn|models)$/ && line ~ /^ *(explicit )?[a-z0-9_]+\(C& ctx/)
         return "Takes memory from the context; the weights have no values before initialise() or a file."
-    if (group == "nn" && line ~ /^ *image<T, S> operator\(\)\(tape<C>& t,/)
+    if (group == "nn" && line ~ /^ *maps<T, S> operator\(\)\(tape<C>& t,/)
         return "The result for a batch of maps (n, h, w, c), recorded where the tape asks for it."
     if (group == "metrics" && line ~ /^ *void pixel\(std::uint32_t/)
         return "Takes a pixel that scores exactly the threshold to come, by its region: see score_order."

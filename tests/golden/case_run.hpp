@@ -79,7 +79,7 @@ public:
     [[nodiscard]] pfad::tensor<T, 4> host_input(const std::string& name) {
         return to_nhwc<T>(plain, want.at(name).dims, given(name));
     }
-    [[nodiscard]] image leaf(const std::string& name) { return pfad::leaf(input(name)); }
+    [[nodiscard]] maps leaf(const std::string& name) { return pfad::leaf(input(name)); }
     [[nodiscard]] auto row(const std::string& name) {
         const auto values = given(name);
         const auto x =
@@ -154,13 +154,13 @@ public:
     }
 
     /// Writes the file's upstream gradient of an output.
-    void seed(const image& y, const std::string& name) {
+    void seed(const maps& y, const std::string& name) {
         copy(ctx, input("cot." + name), y.slot->claim(ctx, y.dims()).to);
     }
     void seed(const pfad::variable<T, 1, space>& y, const std::string& name) {
         copy(ctx, row("cot." + name), y.slot->claim(ctx, y.dims()).to);
     }
-    void record_gradient(const std::string& name, const image& x) {
+    void record_gradient(const std::string& name, const maps& x) {
         if (has("grad." + name))
             record_image("grad." + name, x.gradient());
     }

@@ -342,7 +342,7 @@ if wanted release; then
     # ops' loops run on the plain threads there and on oneDNN's here; what oneDNN does itself, on both. What is
     # not timed and computes little by itself compiles faster.
     configure release -D PFAD_TEST_UNITY=ON -D PFAD_TEST_KERNELS=OFF -D "PFAD_TEST_LAYERS=cpu;ops;onednn" \
-        -D PFAD_TEST_OPS=onednn -D PFAD_UNTIMED_FLAGS=-O0
+        -D PFAD_TEST_OPS=onednn -D PFAD_UNTIMED_FLAGS=-O1
     build release
     run_tests release -L 'unit|threaded|golden|programs'
 fi

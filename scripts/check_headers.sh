@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles every header alone: each includes what it uses. A processor each.
+# Compiles every header alone: each includes what it uses. As many at a time as there are processors.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

@@ -234,3 +234,10 @@ TEMPLATE_LIST_TEST_CASE("stpm: trains, resumes to the same bits, and is found in
         CHECK(std::equal(found.maps.data(), found.maps.data() + size * size, seen.map.data()));
     });
 }
+
+TEST_CASE("stpm: a heat map is brightest at four thresholds", "[detectors]") {
+    const auto& scores = stpm<float>::scores;
+    CHECK(scores.brightest(0.5) == 2);
+    CHECK(scores.brightest(3) == scores.highest);
+    CHECK(scores.brightest(0) == scores.highest); // a threshold that a file may have
+}

@@ -166,8 +166,10 @@ inline void resize_into(const picture_view& from, const picture_extent& size, st
             double sum = 0;
             for (int i = 0; i < rows; ++i) {
                 const std::uint8_t* const row = from.row(top + i) + left;
+                double of_row = 0;
                 for (int j = 0; j < columns; ++j)
-                    sum += down.weight(y, i) * across.weight(x, j) * row[j];
+                    of_row += across.weight(x, j) * row[j];
+                sum += down.weight(y, i) * of_row;
             }
             // Rounded to float first, so that a half made of thirds counts as a half.
             result.push_back(static_cast<float>(sum / 255) >= 0.5f ? 1 : 0);

@@ -54,9 +54,9 @@ struct score_range {
     std::string_view image_score = "mean of the 100 highest pixels";
 
     /// The score that a heat map shows in its brightest colour: 1 of probabilities, else four
-    /// thresholds.
+    /// thresholds, or the highest score where the threshold is 0.
     [[nodiscard]] double brightest(double threshold) const {
-        return probability ? highest : std::min(highest, 4 * threshold);
+        return probability || threshold == 0 ? highest : std::min(highest, 4 * threshold);
     }
 };
 

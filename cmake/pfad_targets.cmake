@@ -1,6 +1,7 @@
 # The targets that a user links. All are INTERFACE targets: there is nothing to compile.
 #   pfad::pfad     the headers; needs a C++20 compiler and threads
-#   pfad::image    + pictures through stb
+#   pfad::codecs   libpng and libjpeg, which decode PNG and JPEG in place of stb
+#   pfad::image    + pictures, through stb and, where it is, pfad::codecs
 #   pfad::io       + safetensors and reports (nlohmann_json)
 #   pfad::onednn   + convolutions by oneDNN, on its OpenMP team
 #   pfad::pfadseg  all of these: what a program that embeds PFADSeg links
@@ -37,7 +38,21 @@ target_include_directories(pfad_pfad INTERFACE
 find_package(stb MODULE)
 find_package(nlohmann_json)
 set(io_needs stb_FOUND nlohmann_json_FOUND)
+if(PFAD_SYSTEM_CODECS)
+    set(required)
+    if(NOT PFAD_SYSTEM_CODECS STREQUAL "AUTO")
+        set(required REQUIRED)
+    endif()
+    find_package(PNG ${required})
+    find_package(JPEG ${required})
+endif()
+pfad_interface(codecs "PFAD_SYSTEM_CODECS;PNG_FOUND;JPEG_FOUND" PNG::PNG JPEG::JPEG)
+target_compile_definitions(pfad_codecs INTERFACE PFAD_SYSTEM_CODECS)
 pfad_interface(image stb_FOUND pfad_pfad stb::stb)
+if(TARGET pfad::codecs)
+    # Where it is installed, pfadConfig.cmake looks again.
+    target_link_libraries(pfad_image INTERFACE $<BUILD_INTERFACE:pfad_codecs>)
+endif()
 pfad_interface(io "${io_needs}" pfad_image nlohmann_json::nlohmann_json)
 
 set(required)

@@ -30,6 +30,7 @@ struct arguments {
     std::string model, data, runtimes, onnx, device = "cpu";
     bool plain = false;
     int threads = 0;
+    program::reading_options reading;
 };
 
 /// What one way finds.
@@ -84,7 +85,8 @@ std::vector<result> by_command(cpu::context& memory,
     std::filesystem::create_directory(out);
     std::vector<std::uint8_t> pixels;
     for (const auto& item : items) {
-        const auto one = detect::model_pixels(memory, read_picture(item.picture), size);
+        const auto one =
+            detect::model_pixels(memory, read_picture(item.picture, a.reading.values), size);
         pixels.insert(pixels.end(), one.data(), one.data() + one.size());
     }
     const std::int64_t n = static_cast<std::int64_t>(items.size()), s = size;
@@ -118,7 +120,9 @@ std::vector<result> by_command(cpu::context& memory,
             found.scores.data()[0] = *score++;
             return found;
         };
-        results.push_back({name->second, evaluate(memory, next, size, items, [](int, int) {})});
+        results.push_back(
+            {name->second, evaluate(
+                               memory, next, size, items, [](int, int) {}, a.reading.values)});
     }
     return results;
 }
@@ -152,13 +156,16 @@ void print(const std::vector<result>& results) {
     }
 }
 
-int compare(const arguments& a) {
+int compare(arguments a) {
     const auto file = load_safetensors(a.model);
     const auto items = data::list_test_items(a.data);
     int size = 0;
     std::vector<program::way> ways;
     with_detector(method_of(file), [&]<template <class, class> class D>(detector_type<D>) {
-        size = describe_model<D>(file).size;
+        const auto description = describe_model<D>(file);
+        size = description.size;
+        if (a.reading.values.bits == 0)
+            a.reading.values.bits = description.bits;
         ways = program::cpu_ways<D>(file, a.threads, a.plain);
     });
     if (a.device == "cuda") // refused before the CPU computes for minutes
@@ -169,12 +176,12 @@ int compare(const arguments& a) {
         others = by_command(ctx, a, items, size);
     for (const auto& way : ways)
         results.push_back(run(way.name, items.size(), [&](auto&& report) {
-            return evaluate(ctx, way.inspect, size, items, report);
+            return evaluate(ctx, way.inspect, size, items, report, a.reading.values);
         }));
     if (a.device == "cuda")
         for (const bool bf16 : {false, true}) {
             const auto work = program::make_session({"cuda", bf16 ? "bf16" : "float", a.threads},
-                                                    method_of(file));
+                                                    method_of(file), a.reading);
             work->load(file);
             results.push_back(
                 run(bf16 ? "CUDA, bf16" : "CUDA, float (TF32)", items.size(),
@@ -205,5 +212,6 @@ int main(int argc, char** argv) {
     app.add_option("--threads", a.threads, "of the CPU; 0: one per processor")
         ->check(program::thread_range)
         ->capture_default_str();
+    a.reading.add_to(app);
     return program::run("pfad_conformance", app, argc, argv, [&] { return compare(a); });
 }

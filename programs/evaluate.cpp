@@ -17,19 +17,21 @@ struct test_options {
         app.add_option("--data", data, "folder of the category, in the MVTec AD layout");
         app.add_option("--good", good, "or: folder of good pictures, with --bad");
         app.add_option("--bad", bad, "folder of pictures with defects");
-        app.add_option("--masks", masks, "of the bad pictures: MASKS/NAME.png or NAME_mask.png");
+        app.add_option(
+            "--masks", masks,
+            "of the bad pictures: NAME.png, NAME_mask.png or a folder NAME in this folder");
         app.add_option("--csv", csv, "or: file with the columns path, label (good or bad), mask");
     }
 
-    [[nodiscard]] std::vector<pfad::data::test_item> list() const {
+    [[nodiscard]] std::vector<pfad::data::test_item> list(pfad::data::passed_over& others) const {
         const bool folders = !good.empty() || !bad.empty() || !masks.empty();
         if (!data.empty() + folders + !csv.empty() != 1 ||
             (folders && (good.empty() || bad.empty())))
             pfad::fail(pfad::errc::value,
                        "the pictures are given by --data, by --good and --bad, or "
                        "by --csv; give one of the three");
-        return folders       ? pfad::data::list_labelled_folders(good, bad, masks)
-               : csv.empty() ? pfad::data::list_test_items(data)
+        return folders       ? pfad::data::list_labelled_folders(good, bad, masks, &others)
+               : csv.empty() ? pfad::data::list_test_items(data, &others)
                              : pfad::data::list_labelled_csv(csv);
     }
 
@@ -48,6 +50,7 @@ struct arguments {
     std::string model, json, maps, report;
     bool record = false;
     test_options test;
+    program::reading_options reading;
     program::device_options device;
 };
 
@@ -85,7 +88,7 @@ void write_maps(const program::evaluation_run& run, const std::string& folder) {
     for (std::size_t i = 0; i < items.size(); ++i) {
         const auto kind = std::filesystem::path(folder) / items[i].kind;
         pfad::data::make_folder(kind);
-        const auto picture = pfad::read_picture(items[i].picture.string());
+        const auto picture = pfad::read_picture(items[i].picture.string(), run.work.reading);
         pfad::write_png(paths.next(kind, items[i].picture),
                         pfad::report::render_inspection(
                             picture, run.map(i), run.description.threshold, run.brightest()));
@@ -93,9 +96,11 @@ void write_maps(const program::evaluation_run& run, const std::string& folder) {
 }
 
 int evaluate(const arguments& a, const std::string& command) {
-    auto items = a.test.list();
+    pfad::data::passed_over others;
+    auto items = a.test.list(others);
+    program::note_passed_over(others);
     const auto file = pfad::load_safetensors(a.model);
-    const auto work = program::make_session(a.device, pfad::method_of(file));
+    const auto work = program::make_session(a.device, pfad::method_of(file), a.reading);
     program::evaluation_run run{*work, work->load(file), a.test.name(), a.model, command};
     program::progress progress(static_cast<int>(items.size()));
     run.found = work->evaluate(run.description.size, std::move(items),
@@ -135,6 +140,7 @@ int main(int argc, char** argv) {
     app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
     app.add_flag("--record", a.record,
                  "keep the metrics and a preview in the model file, for pfad_info");
+    a.reading.add_to(app);
     a.device.add_to(app);
     return program::run("pfad_evaluate", app, argc, argv,
                         [&] { return evaluate(a, program::command_line(argc, argv)); });

@@ -17,6 +17,7 @@ struct arguments {
     double threshold = 0;
     bool json = false;
     program::tiles_option tiles;
+    program::reading_options reading;
     program::device_options device;
 };
 
@@ -25,7 +26,8 @@ class picture_inspector {
 public:
     picture_inspector(const arguments& a, std::vector<std::filesystem::path> sources)
         : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side),
-          work_(program::open_session(a.device, a.model)), out_(a.out), paths_(std::move(sources)) {
+          work_(program::open_session(a.device, a.model, a.reading)), out_(a.out),
+          paths_(std::move(sources)) {
         if (a.threshold != 0)
             work_->set_threshold(a.threshold);
         if (!out_.empty())
@@ -49,6 +51,9 @@ public:
         return found.defect;
     }
 
+    /// How picture files are read.
+    [[nodiscard]] const pfad::picture_options& reading() const { return work_->reading; }
+
 private:
     bool json_;
     std::optional<int> tiles_;
@@ -58,20 +63,21 @@ private:
 };
 
 /// The picture that standard input is.
-pfad::image_u8 read_standard_input() {
+pfad::image_u8 read_standard_input(const pfad::picture_options& reading) {
     std::vector<std::uint8_t> bytes;
     std::uint8_t block[1 << 16];
     while (const std::size_t got = std::fread(block, 1, sizeof block, stdin))
         bytes.insert(bytes.end(), block, block + got);
     if (std::ferror(stdin))
         pfad::fail(pfad::errc::io, "standard input: cannot be read");
-    return pfad::decode_picture(bytes, "standard input");
+    return pfad::decode_picture(bytes, "standard input", reading);
 }
 
 /// Inspects what arrives in a folder until that is gone.
 [[noreturn]] void watch(const arguments& a) {
-    program::picture_watch arrivals(a.watch);
+    pfad::data::expect_folder(a.watch);
     picture_inspector find(a, {});
+    program::picture_watch arrivals(a.watch, find.reading());
     std::error_code absent;
     if (std::filesystem::equivalent(a.watch, a.out, absent))
         pfad::fail(pfad::errc::io,
@@ -98,8 +104,8 @@ int inspect(const arguments& a) {
     picture_inspector find(a, {a.pictures.begin(), a.pictures.end()});
     bool defect = false;
     for (const auto& path : a.pictures)
-        defect |=
-            find.inspect(path, path == "-" ? read_standard_input() : pfad::read_picture(path));
+        defect |= find.inspect(path, path == "-" ? read_standard_input(find.reading())
+                                                 : pfad::read_picture(path, find.reading()));
     return defect ? 1 : 0;
 }
 
@@ -120,6 +126,7 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_flag("--json", a.json, "one line of JSON a picture");
     a.tiles.add_to(app);
+    a.reading.add_to(app);
     a.device.add_to(app);
     return program::run("pfad_inspect", app, argc, argv, [&] { return inspect(a); });
 }

@@ -22,6 +22,7 @@ struct arguments {
     std::optional<int> camera;
     double threshold = 0;
     bool window = false;
+    program::reading_options reading;
     program::device_options device;
 };
 
@@ -45,20 +46,25 @@ std::vector<std::filesystem::path> files_of(const arguments& a) {
     if (a.camera)
         return {};
     std::error_code ignored;
-    if (std::filesystem::is_directory(a.source, ignored))
-        return pfad::data::list_pictures(a.source);
+    if (std::filesystem::is_directory(a.source, ignored)) {
+        pfad::data::passed_over others;
+        auto pictures = pfad::data::list_pictures(a.source, &others);
+        program::note_passed_over(others);
+        return pictures;
+    }
     if (!std::filesystem::is_regular_file(a.source, ignored))
         pfad::fail(pfad::errc::io, a.source + ": there is no such folder or file");
     return {a.source};
 }
 
-std::unique_ptr<program::frame_source>
-open_source(const arguments& a, const std::vector<std::filesystem::path>& files) {
+std::unique_ptr<program::frame_source> open_source(const arguments& a,
+                                                   const std::vector<std::filesystem::path>& files,
+                                                   const pfad::picture_options& reading) {
     if (a.camera)
         return std::make_unique<program::captured_frames>(*a.camera);
     if (files.size() == 1 && !pfad::data::is_picture_name(files[0]))
         return std::make_unique<program::captured_frames>(a.source);
-    return std::make_unique<program::picture_files>(files);
+    return std::make_unique<program::picture_files>(files, reading);
 }
 
 /// The overlay as OpenCV's BGR under a line of text. The line grows with the picture and fits its
@@ -188,10 +194,10 @@ int inspect(const arguments& a) {
         program::expect_display();
         window.emplace();
     }
-    const auto work = program::open_session(a.device, a.model);
+    const auto work = program::open_session(a.device, a.model, a.reading);
     if (a.threshold != 0)
         work->set_threshold(a.threshold);
-    const auto source = open_source(a, files);
+    const auto source = open_source(a, files, work->reading);
     results out(a.out, files);
     std::signal(SIGINT, stop);
     std::signal(SIGTERM, stop);
@@ -230,6 +236,7 @@ int main(int argc, char** argv) {
     app.add_flag("--window", a.window, "a window, too");
     app.add_option("--threshold", a.threshold, "instead of the model's")
         ->check(CLI::PositiveNumber);
+    a.reading.add_to(app);
     a.device.add_to(app);
     return program::run("pfad_opencv_inspect", app, argc, argv, [&] { return inspect(a); });
 }

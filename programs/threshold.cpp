@@ -12,6 +12,7 @@ struct arguments {
     std::string model, good, bad, out;
     double false_alarms = -1; // not given
     program::tiles_option tiles;
+    program::reading_options reading;
     program::device_options device;
 };
 
@@ -41,10 +42,12 @@ void print_range(const char* kind,
 int choose(const arguments& a, const std::string& command) {
     check(a);
     auto file = pfad::load_safetensors(a.model);
-    const auto good = pfad::data::list_pictures(a.good);
-    const auto bad =
-        a.bad.empty() ? std::vector<std::filesystem::path>() : pfad::data::list_pictures(a.bad);
-    const auto work = program::make_session(a.device, pfad::method_of(file));
+    pfad::data::passed_over others;
+    const auto good = pfad::data::list_pictures(a.good, &others);
+    const auto bad = a.bad.empty() ? std::vector<std::filesystem::path>()
+                                   : pfad::data::list_pictures(a.bad, &others);
+    program::note_passed_over(others);
+    const auto work = program::make_session(a.device, pfad::method_of(file), a.reading);
     work->open(file);
     const double before = work->threshold();
     const auto range = work->scores;
@@ -53,7 +56,8 @@ int choose(const arguments& a, const std::string& command) {
     const auto scores_of = [&](const std::vector<std::filesystem::path>& pictures) {
         std::vector<double> scores;
         for (const auto& path : pictures) {
-            scores.push_back(work->inspect(pfad::read_picture(path.string()), a.tiles.side).score);
+            const auto picture = pfad::read_picture(path.string(), work->reading);
+            scores.push_back(work->inspect(picture, a.tiles.side).score);
             progress.show(++done, 1, "scoring");
         }
         return scores;
@@ -94,6 +98,7 @@ int main(int argc, char** argv) {
     app.add_option("--bad", a.bad, "folder of pictures with defects: the best F1 is wanted");
     app.add_option("--out", a.out, "the new model file")->required();
     a.tiles.add_to(app);
+    a.reading.add_to(app);
     a.device.add_to(app);
     return program::run("pfad_threshold", app, argc, argv,
                         [&] { return choose(a, program::command_line(argc, argv)); });

@@ -7,6 +7,7 @@
 #include <pfad/detectors/all.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct arguments {
     std::string data, textures, teacher, from, out;
     program::training_input input;
     program::device_options device;
+    program::reading_options reading;
     std::string rotate = "auto";
     std::set<std::string> given;            // options that were
     std::optional<pfad::state_dict> start;  // the model of --from
@@ -49,6 +52,7 @@ void read_method(int argc, char** argv, arguments& a) {
     const auto* const method = early.add_option("--method", a.method);
     early.add_option("--from", a.from);
     a.device.add_to(early);
+    program::expect_decimals(early);
     early.parse(argc, argv);
     if (!a.from.empty()) {
         a.start = pfad::load_safetensors(a.from);
@@ -110,6 +114,7 @@ void add_options(CLI::App& app, arguments& a) {
         ->capture_default_str();
     app.add_option("--seed", run.seed, "of weights and samples")->capture_default_str();
     a.device.add_to(app);
+    a.reading.add_to(app);
     app.add_option("--checkpoint-every", run.checkpoint_every, "iterations; 0: never")
         ->capture_default_str();
     app.add_flag("--resume", a.input.resume, "continue the run in OUT from its checkpoint");
@@ -165,16 +170,15 @@ void make_network(arguments& a) {
 
 pfad::data::rotation rotation_of(const arguments& a) {
     using pfad::data::rotation;
-    if (a.rotate == "slight")
-        return rotation::slight;
-    if (a.rotate == "full")
-        return rotation::full;
-    if (a.rotate == "none")
-        return rotation::none;
-    auto folder = std::filesystem::path(a.data);
-    if (!folder.has_filename())
-        folder = folder.parent_path();
-    return pfad::data::mvtec_rotation(folder.filename().string());
+    for (const auto kind : {rotation::none, rotation::slight, rotation::full})
+        if (a.rotate == pfad::data::name_of(kind))
+            return kind;
+    // However the path is written: `.`, a link, other letters.
+    std::error_code absent;
+    std::string name = std::filesystem::canonical(a.data, absent).filename().string();
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return pfad::data::mvtec_rotation(name);
 }
 
 nlohmann::json log_line(const pfad::train::training_step& step) {
@@ -204,12 +208,15 @@ int train(arguments& a, const std::string& command) {
     auto& input = a.input;
     auto& run = input.run;
     run.rotate = rotation_of(a);
+    run.reading = a.work->reading;
     run.check();
     input.checkpoint = a.out + "/checkpoint.safetensors";
     if (!input.resume && std::filesystem::exists(input.checkpoint))
         pfad::fail(pfad::errc::io, input.checkpoint + ": is of a run that was stopped; go on with "
                                                       "--resume, or remove it to begin again");
-    input.good = pfad::data::list_training_pictures(a.data);
+    pfad::data::passed_over others;
+    input.good = pfad::data::list_training_pictures(a.data, &others);
+    program::note_passed_over(others);
     if (a.work->needs_textures)
         input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)
@@ -225,8 +232,10 @@ int train(arguments& a, const std::string& command) {
     for (const auto& o : a.work->options())
         if (o.name == "batch")
             batch = *std::get<int*>(o.value);
-    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, %lld parameters to train\n",
+    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, rotation %s, %lld parameters to "
+                "train\n",
                 input.good.size(), input.textures.size(), run.size, run.size, batch,
+                std::string(pfad::data::name_of(run.rotate)).c_str(),
                 static_cast<long long>(a.work->trained_values()));
     a.work->train(input, [&](const pfad::train::training_step& step) {
         if (!log)
@@ -235,11 +244,12 @@ int train(arguments& a, const std::string& command) {
         progress.show(step.iteration + 1, batch, losses(stages, step));
     });
 
-    pfad::model_description description{a.method, run.size, 0, {}};
+    pfad::model_description description{a.method, run.size, 0, {}, run.reading.bits};
     description.threshold = a.work->calibrate_threshold(run.size, input.good);
     description.notes["command"] = command;
     description.notes["teacher"] =
         a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
+    description.notes["rotate"] = pfad::data::name_of(run.rotate);
     description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
     description.notes["training_seconds"] = std::to_string(progress.seconds());
@@ -262,6 +272,7 @@ int main(int argc, char** argv) {
         CLI::App app{"Trains a detector on the good pictures of a category (CATEGORY/train/good)."};
         add_options(app, a);
         return program::run("pfad_train", app, argc, argv, [&] {
+            a.work->reading = a.reading.values;
             for (const auto* const option : app.get_options())
                 if (option->count() > 0)
                     a.given.insert(option->get_name());

@@ -6,7 +6,7 @@
 #   scripts/setup.sh [tests]    that, and what scripts/test.sh needs beside it
 set -euo pipefail
 
-demo=(g++ cmake ninja-build libdnnl-dev libstb-dev nlohmann-json3-dev libcli11-dev)
+demo=(g++ cmake ninja-build libdnnl-dev libstb-dev libpng-dev libjpeg-dev nlohmann-json3-dev libcli11-dev)
 tests=(
     build-essential pkg-config time ccache lld
     catch2 libbenchmark-dev libboost-context-dev clang libomp-dev clang-format doxygen libopencv-dev

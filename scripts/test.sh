@@ -273,13 +273,15 @@ packages() {
 Package: libpfad-dev
 Version: 0.1.0
 Architecture: all
-Depends: libdnnl-dev, libstb-dev, nlohmann-json3-dev
+Depends: libdnnl-dev, libstb-dev, libpng-dev, libjpeg-dev, nlohmann-json3-dev
 FIELDS
 }
 
-# The line of README.md.
+# The line of README.md, and the same without libpng and libjpeg.
 include_path_consumer() {
-    g++ -std=c++20 -Iinclude tests/consumer/whole.cpp -fopenmp -ldnnl -lstb -o "$1/whole" && "$1/whole"
+    g++ -std=c++20 -Iinclude -DPFAD_SYSTEM_CODECS tests/consumer/whole.cpp -fopenmp -ldnnl -lpng -ljpeg -lstb \
+        -o "$1/whole" && "$1/whole" &&
+        g++ -std=c++20 -Iinclude tests/consumer/whole.cpp -fopenmp -ldnnl -lstb -o "$1/whole" && "$1/whole"
 }
 
 pkg_config_consumer() {

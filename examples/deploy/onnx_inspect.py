@@ -8,7 +8,7 @@ import sys
 
 try:
     import numpy
-    from PIL import Image
+    from PIL import Image, ImageOps
 except ImportError as missing:
     print(f"onnx_inspect.py: {missing}", file=sys.stderr)
     sys.exit(2)
@@ -35,6 +35,7 @@ def openvino(path):
 
 def pixels(path, size):
     with Image.open(path) as picture:
+        picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I;16"):  # the upper 8 bits, as pfad takes them; Pillow would clip
             picture = Image.fromarray((numpy.asarray(picture) >> 8).astype(numpy.uint8))
         # Resized to the last bit as pfad does it: another filter gives other scores.

@@ -7,8 +7,6 @@
 What is wrong with a file is a ProblemError of one sentence.
 """
 import contextlib
-import ctypes
-import functools
 import io
 import json
 import math
@@ -19,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from network import Options, PFADSeg
 
@@ -136,36 +134,18 @@ def write(path, content):
         raise ProblemError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-@functools.cache
-def stb():
-    """The decoder of pfad's programs. Pillow's JPEG decoder differs from it by up to 3 grey levels."""
-    try:
-        library = ctypes.CDLL("libstb.so.0")
-    except OSError:
-        raise ProblemError("libstb.so.0, which decodes pictures as pfad does, is not here (Debian: libstb0)") from None
-    library.stbi_load_from_memory.restype = ctypes.POINTER(ctypes.c_ubyte)
-    library.stbi_image_free.argtypes = [ctypes.c_void_p]
-    return library
-
-
 def read_picture(path):
-    """The pixels (h, w, 3) of a PNG, JPEG or BMP file, RGB in 8 bits, as pfad reads them."""
+    """The pixels (h, w, 3) of a PNG, JPEG or BMP file, upright RGB in 8 bits, as pfad reads them."""
     content = bytes_of(path)
     try:
-        # stb takes what is truncated or damaged for whole.
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "BMP")) as picture:
             picture.load()
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith("I;16"):  # the upper 8 bits, where Pillow would clip
+                picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+            return np.array(picture.convert("RGB"))
     except Exception as error:  # Pillow has no common one
         raise ProblemError(f"{path}: is not a picture that can be read: {error}".replace("\n", " ")) from None
-    width, height, channels = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
-    pixels = stb().stbi_load_from_memory(content, len(content), ctypes.byref(width), ctypes.byref(height),
-                                         ctypes.byref(channels), 3)
-    if not pixels:
-        raise ProblemError(f"{path}: cannot be decoded")
-    try:
-        return np.ctypeslib.as_array(pixels, (height.value, width.value, 3)).copy()
-    finally:
-        stb().stbi_image_free(pixels)
 
 
 def resized(picture, size):

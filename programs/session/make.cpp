@@ -3,7 +3,8 @@
 #include <pfad/detectors/all.hpp>
 
 std::unique_ptr<program::session> program::make_session(const device_options& o,
-                                                        const std::string& method) {
+                                                        const std::string& method,
+                                                        const reading_options& reading) {
     const bool bf16 = o.precision == "bf16";
     std::unique_ptr<session> result;
     pfad::with_detector(method, [&]<template <class, class> class D>(pfad::detector_type<D>) {
@@ -19,13 +20,15 @@ std::unique_ptr<program::session> program::make_session(const device_options& o,
             result = make_cpu<D>(method, o.threads, bf16);
         }
     });
+    result->reading = reading.values;
     return result;
 }
 
 std::unique_ptr<program::session> program::open_session(const device_options& o,
-                                                        const std::string& model) {
+                                                        const std::string& model,
+                                                        const reading_options& reading) {
     const auto file = pfad::load_safetensors(model);
-    auto result = make_session(o, pfad::method_of(file));
+    auto result = make_session(o, pfad::method_of(file), reading);
     result->open(file);
     return result;
 }

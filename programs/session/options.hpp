@@ -4,6 +4,7 @@
 #include "session.hpp"
 #include "support/program.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,24 @@ struct device_options {
     }
 };
 
+/// The options --bits and --megapixels: how picture files are read.
+struct reading_options {
+    pfad::picture_options values;
+
+    void add_to(CLI::App& app) {
+        app.add_option("--bits", values.bits,
+                       "of a picture file's 16 bits a sample, how many count: 12 for a camera that "
+                       "stores 0 to 4095 (default: 16, and for a model what its training had)")
+            ->check(CLI::Range(9, 16));
+        app.add_option_function<int>(
+               "--megapixels",
+               [this](int most) { values.most_pixels = most * std::int64_t(1000000); },
+               "larger picture files are refused")
+            ->check(CLI::Range(1, 100000))
+            ->default_str("100");
+    }
+};
+
 /// The option --tiles.
 struct tiles_option {
     std::optional<int> side; ///< as inspector::inspect_tiles takes it; none: the whole picture
@@ -47,9 +66,12 @@ struct tiles_option {
 
 /// A session of a method. Throws errc::value where there is no such method, errc::unsupported for what
 /// this program or machine has not got.
-std::unique_ptr<session> make_session(const device_options& o, const std::string& method);
+std::unique_ptr<session> make_session(const device_options& o,
+                                      const std::string& method,
+                                      const reading_options& reading = {});
 
 /// A session of the method of a model file, which it has opened.
-std::unique_ptr<session> open_session(const device_options& o, const std::string& model);
+std::unique_ptr<session>
+open_session(const device_options& o, const std::string& model, const reading_options& reading);
 
 } // namespace program

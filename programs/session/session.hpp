@@ -35,6 +35,7 @@ struct session {
     std::string title;        ///< for people, such as "PFADSeg"
     pfad::score_range scores; ///< of the method
     bool needs_textures = false;
+    pfad::picture_options reading; ///< of picture files; load() and open() take what training had
 
     /// Of the network; they may be set before make(), and those of training after load().
     virtual pfad::option_list options() = 0;
@@ -87,6 +88,7 @@ void make_random_teacher(pfad::resnet18<float>& teacher,
                          int size,
                          std::uint64_t seed,
                          const pictures& good,
-                         int threads);
+                         int threads,
+                         const pfad::picture_options& reading);
 
 } // namespace program

@@ -42,13 +42,14 @@ public:
     }
     pfad::model_description load(const pfad::state_dict& file) override {
         auto model = pfad::load_model<D>(memory_, file);
+        read_as_trained(model.description);
         model_ = std::make_unique<network>(std::move(model.network));
         return std::move(model.description);
     }
     void load_pretrained(const std::string& file) override { pfad::load_pretrained(*model_, file); }
     void make_pretrained(int size, std::uint64_t seed, const pictures& good, int threads) override {
         pfad::for_each_pretrained(*model_, [&](auto& part) {
-            program::make_random_teacher(part, size, seed, good, threads);
+            program::make_random_teacher(part, size, seed, good, threads, reading);
         });
     }
     std::int64_t trained_values() override {
@@ -75,16 +76,17 @@ public:
     }
     double calibrate_threshold(int size, const pictures& good) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);
-        return pfad::calibrate_threshold(context(), predict, size, good);
+        return pfad::calibrate_threshold(context(), predict, size, good, reading);
     }
     pfad::evaluation evaluate(int size,
                               std::vector<pfad::data::test_item> items,
                               const std::function<void(int, int)>& report) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);
-        return pfad::evaluate(context(), predict, size, std::move(items), report);
+        return pfad::evaluate(context(), predict, size, std::move(items), report, reading);
     }
 
     void open(const pfad::state_dict& file) override {
+        read_as_trained(pfad::describe_model<D>(file));
         inspector_.emplace(inspector::load(file, {number_}));
     }
     [[nodiscard]] double threshold() const override { return inspector_->threshold(); }
@@ -97,6 +99,12 @@ public:
 private:
     using network = D<float, pfad::host>;
     using inspector = pfad::detect::inspector<Context, D, T>;
+
+    /// Bits of 16 count as they did in training, unless the command line says otherwise.
+    void read_as_trained(const pfad::model_description& description) {
+        if (reading.bits == 0)
+            reading.bits = description.bits;
+    }
 
     Context& context() {
         if (!context_)

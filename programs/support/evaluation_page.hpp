@@ -134,7 +134,7 @@ inline void write_page(const std::string& path, const evaluation_run& run) {
     for (std::size_t i = 0; i < e.items.size(); ++i)
         (e.labels[i] ? page.anomalous : page.good).push_back(shown(e.scores[i]));
     for (const std::size_t i : gallery_order(e)) {
-        const auto picture = pfad::read_picture(e.items[i].picture.string());
+        const auto picture = pfad::read_picture(e.items[i].picture.string(), run.work.reading);
         const auto mask = e.masks.begin() + static_cast<std::ptrdiff_t>(i) * d.size * d.size;
         const std::vector<float> truth(mask, mask + static_cast<std::ptrdiff_t>(d.size) * d.size);
         const bool known = !e.labels[i] || !e.items[i].mask.empty();

@@ -28,7 +28,7 @@ inline std::optional<pfad::image_u8> preview_of(const evaluation_run& run, doubl
     order.resize(std::min<std::size_t>(order.size(), 3));
     std::vector<pfad::image_u8> panels;
     for (const std::size_t i : order) {
-        const auto picture = pfad::read_picture(e.items[i].picture.string());
+        const auto picture = pfad::read_picture(e.items[i].picture.string(), run.work.reading);
         const auto shown = pfad::report::gallery_panels(
             picture, run.map(i), {}, threshold, run.work.scores.brightest(threshold), longer_side);
         panels.push_back(shown.front().picture);

@@ -38,19 +38,21 @@ struct frame_source {
 /// Picture files, read as pfad_train reads them.
 class picture_files final : public frame_source {
 public:
-    explicit picture_files(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)) {}
+    picture_files(std::vector<std::filesystem::path> paths, const pfad::picture_options& reading)
+        : paths_(std::move(paths)), reading_(reading) {}
 
     bool next(frame& f) override {
         if (at_ == paths_.size())
             return false;
         const auto& path = paths_[at_++];
-        picture_ = pfad::read_picture(path.string());
+        picture_ = pfad::read_picture(path.string(), reading_);
         f = {path.string(), path, picture_};
         return true;
     }
 
 private:
     std::vector<std::filesystem::path> paths_;
+    pfad::picture_options reading_;
     std::size_t at_ = 0;
     pfad::image_u8 picture_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pfad/core/error.hpp>
+#include <pfad/data/files.hpp>
 #include <pfad/detectors/detector.hpp>
 #include <pfad/io/file.hpp>
 
@@ -40,12 +41,30 @@ int run(const char* name, F&& f) {
     return 2;
 }
 
+/// Integers are decimal: CLI11 by itself takes 064 for 52, as C does.
+inline void expect_decimals(CLI::App& app) {
+    for (auto* const option : app.get_options())
+        if (option->get_type_name().find("INT") != std::string::npos)
+            option->check(
+                [](const std::string& text) {
+                    const std::size_t first = text.find_first_of("123456789");
+                    const bool zero = text == "0";
+                    return zero || (first == (text.starts_with('-') ? 1 : 0) &&
+                                    text.find_first_not_of("0123456789", first) ==
+                                        std::string::npos)
+                               ? ""
+                               : text + " is not a whole number in decimal digits";
+                },
+                "", "decimal");
+}
+
 /// Reads the command line before it runs f. Arguments that are wrong are an error like any other; after
 /// --help f does not run.
 template <class F>
 int run(const char* name, CLI::App& app, int argc, char** argv, F&& f) {
     return run(name, [&] {
         try {
+            expect_decimals(app);
             app.parse(argc, argv);
         } catch (const CLI::Success& help) {
             return app.exit(help);
@@ -59,6 +78,12 @@ inline void print_line(const std::string& line) {
     if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
         std::fputc('\n', stdout) == EOF || std::fflush(stdout) != 0)
         pfad::fail(pfad::errc::io, "standard output: cannot be written");
+}
+
+/// A line on standard error where folders had something that is no picture.
+inline void note_passed_over(const pfad::data::passed_over& others) {
+    if (const auto text = others.text(); !text.empty())
+        std::fprintf(stderr, "Passed over: %s\n", text.c_str());
 }
 
 /// A score for people: probabilities in four decimals, others in three digits, as they may be tiny.

@@ -23,7 +23,8 @@ namespace program {
 /// are there at the beginning count as arrived.
 class picture_watch {
 public:
-    explicit picture_watch(std::filesystem::path folder) : folder_(std::move(folder)) {
+    picture_watch(std::filesystem::path folder, const pfad::picture_options& reading)
+        : folder_(std::move(folder)), reading_(reading) {
         pfad::data::expect_folder(folder_);
     }
 
@@ -79,13 +80,13 @@ private:
 
     /// Returns whether the file needs no other look.
     template <class Found, class Failed>
-    static bool finish(const std::filesystem::path& path,
-                       const file_state& state,
-                       Found& found,
-                       Failed& failed) {
+    bool finish(const std::filesystem::path& path,
+                const file_state& state,
+                Found& found,
+                Failed& failed) const {
         pfad::image_u8 picture;
         try {
-            picture = pfad::read_picture(path.string());
+            picture = pfad::read_picture(path.string(), reading_);
         } catch (const pfad::error& problem) {
             if (clock::now() - state.since < std::chrono::seconds(2))
                 return false;
@@ -99,6 +100,7 @@ private:
     }
 
     std::filesystem::path folder_;
+    pfad::picture_options reading_;
     std::map<std::filesystem::path, file_state> files_;
 };
 

@@ -31,4 +31,7 @@ TEST_CASE("list_pictures: a missing folder, a file and an empty folder are error
     const auto empty = sentence_of([&] { (void)list_pictures(folder.path() / "empty"); });
     CHECK(contains(empty, (folder.path() / "empty").string()));
     CHECK(contains(empty, "no PNG, JPEG or BMP"));
+    folder.text("other/a.tif");
+    CHECK(contains(sentence_of([&] { (void)list_pictures(folder.path() / "other"); }),
+                   "in this folder, but 1 file that is not PNG, JPEG or BMP by name ("));
 }

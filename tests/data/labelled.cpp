@@ -41,14 +41,14 @@ TEST_CASE("labelled: a folder of good and one of bad pictures, with masks and wi
     std::filesystem::remove(second);
     CHECK(contains(
         sentence_of([&] { (void)list_labelled_folders(good, bad, folder.path() / "shape"); }),
-        "ng/1.png: its mask is missing, "));
+        "ng/1.png: its mask is missing; looked for 1_mask.png, 1.png"));
     CHECK(contains(
         sentence_of([&] { (void)list_labelled_folders(good, bad, folder.path() / "none"); }),
         "none: there is no such folder"));
 }
 
 TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks", "[data]") {
-    const auto rows = parse_csv("x", "\xef\xbb\xbfpath, label\r\n\r\n\"a,\"\"b\"\".png\" ,good\n"
+    const auto rows = parse_csv("x", "path, label\r\n\r\n\"a,\"\"b\"\".png\" ,good\n"
                                      "\"two\nlines\",\n ,\"\"");
     REQUIRE(rows.size() == 4);
     CHECK(rows[0].fields == std::vector<std::string>{"path", "label"});
@@ -59,6 +59,37 @@ TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks", "[data]
     CHECK(rows[3].line == 6);
     CHECK(parse_csv("x", "").empty());
     CHECK(contains(sentence_of([] { (void)parse_csv("x", "a\n\"b\n"); }), "x: line 2: a quote"));
+}
+
+TEST_CASE("labelled: CSV as programs of all countries write it", "[data]") {
+    const picture_folder folder;
+    folder.text("a;b.png");
+    folder.text("\xc3\xa4.png");
+    const auto kinds = [&](const std::string& text) {
+        std::ofstream(folder / "list.csv", std::ios::binary) << text;
+        std::string found;
+        for (const auto& item : list_labelled_csv(folder / "list.csv"))
+            found += item.kind + " " + item.picture.filename().string() + "\n";
+        return found;
+    };
+    const std::string expected = "good a;b.png\nbad \xc3\xa4.png\n";
+    CHECK(kinds("path,label\na;b.png,good\n\xc3\xa4.png,bad\n") == expected);
+    CHECK(kinds("Path;LABEL\r\n\"a;b.png\";OK\r\n\xc3\xa4.png;NG\r\n") == expected);
+    CHECK(kinds("path\tlabel\na;b.png\tnormal\n\xc3\xa4.png\tdefect\n") == expected);
+    CHECK(kinds("\xef\xbb\xbfpath;label\n\"a;b.png\";good\n\xc3\xa4.png;bad\n") == expected);
+    const std::u16string wide = u"path,label\r\na;b.png,good\r\n\u00e4.png,bad\r\n";
+    for (const bool big : {false, true}) {
+        std::string text = big ? "\xfe\xff" : "\xff\xfe";
+        for (const char16_t c : wide)
+            for (const int shift : {big ? 8 : 0, big ? 0 : 8})
+                text += static_cast<char>(c >> shift);
+        CHECK(kinds(text) == expected);
+        CHECK(contains(complaint(folder, text + "x"), "odd number of bytes"));
+    }
+    CHECK(contains(complaint(folder, std::string("path,label\0\n", 12)), "it has zero bytes"));
+    CHECK(text_of("x", byte_span(reinterpret_cast<const std::uint8_t*>("\xff\xfe\x3d\xd8\x00\xde"),
+                                 6)) == "\xf0\x9f\x98\x80");
+    CHECK(contains(complaint(folder, "\xff\xfe\x3d\xd8"), "damaged text in UTF-16"));
 }
 
 TEST_CASE("labelled: a CSV file's columns in any order, its paths beside it", "[data]") {
@@ -84,7 +115,8 @@ TEST_CASE("labelled: what is wrong with a CSV file is said with its line", "[dat
     folder.text("m.png");
     CHECK(contains(complaint(folder, ""), "list.csv: lists no picture"));
     CHECK(contains(complaint(folder, "path,label\n"), "list.csv: lists no picture"));
-    CHECK(contains(complaint(folder, "path\na.png\n"), "its first line has no column `label`"));
+    CHECK(contains(complaint(folder, "path\na.png\n"),
+                   "its first line has no column `label`, but `path`"));
     CHECK(contains(complaint(folder, "a.png,good\na.png,good\n"), "has no column `path`"));
     CHECK(contains(complaint(folder, "path,label,path\na.png,good,\n"), "`path` twice"));
     CHECK(contains(complaint(folder, "path,label\na.png\n"), "line 2: has 1 fields"));

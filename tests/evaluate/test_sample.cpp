@@ -51,6 +51,13 @@ TEST_CASE("test_sample: the mask is resized, the label comes from the folder", "
     sample = load_test_sample(ctx, {file, "bent", folder.picture("m.png", mask)}, 4);
     CHECK(sample.anomalous);
     CHECK(sample.mask[0] == 0);
+    mask.pixels[0] = 0;
+    const auto empty = folder.picture("m.png", mask);
+    CHECK(contains(sentence_of(errc::value,
+                               [&] {
+                                   (void)load_test_sample(ctx, {file, "bent", empty}, 8);
+                               }),
+                   "m.png: shows no defect, but its picture is of `bent`"));
 }
 
 TEST_CASE("test_sample: a mask of another size is an error naming both sizes", "[evaluate]") {

@@ -30,6 +30,7 @@ if grep -q '^onednn' <<<"$headers"; then
 fi
 if grep -q '^io/' <<<"$headers"; then
     libraries+=(-lstb)
+    case " ${includes[*]} " in *" -DPFAD_SYSTEM_CODECS "*) libraries+=(-lpng -ljpeg) ;; esac
 fi
 if grep -q '^onnx/' <<<"$headers"; then
     libraries+=(-lonnx -lonnx_proto -lprotobuf)

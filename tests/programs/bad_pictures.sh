@@ -64,13 +64,44 @@ refuses "inspect: a threshold out of range" "threshold: it lies above 0 and is a
 refuses "inspect: a folder that is a file" "one.png" seen \
     pfad_inspect --model model/model.safetensors one.png --out one.png
 
+# Twelve bits of sixteen: a choice that a model keeps.
+deep=iVBORw0KGgoAAAANSUhEUgAAAAQAAAAEEAAAAADcCh3hAAAALElEQVR42mNgYGBuYefg6mFgjGN5xJHG/YqBaQ+b\
+A+cRXg8GFin2edxKfMsAfqoHn2n+3ZYAAAAASUVORK5CYII=
+base64 -di <<<"$deep" >deep.png
+cp deep.png tiny/train/good/zz.png
+refuses "12 bits of 16" "tiny/train/good/zz.png: uses only the lowest 12 of its 16 bits" out \
+    "${train[@]}" --data tiny
+refuses "inspect: 12 bits of 16" "deep.png: uses only the lowest 12" seen "${inspect[@]}" deep.png
+inspects "which count" "${inspect[@]}" --bits 12 --out counted deep.png
+refuses "too few bits" "--bits: .*8" seen "${inspect[@]}" --bits 8 deep.png
+succeeds "training with 12 bits" "${train[@]}" --data tiny --out deep --bits 12
+check "the model says so" test "$("$bin/pfad_info" deep/model.safetensors | grep -c '^bits *12$')" -eq 1
+inspects "its pictures need no option" pfad_inspect --model deep/model.safetensors deep.png
+refuses "no pictures at all" "--megapixels: " seen "${inspect[@]}" --megapixels 0 one.png
+inspects "larger pictures are a choice" pfad_inspect --model model/model.safetensors --megapixels 1 one.png
+rm tiny/train/good/zz.png
+
+refuses "an octal number" "064 is not a whole number in decimal digits" out \
+    "${train[@]}" --data tiny --size 064
+refuses "an octal option of the method" "--batch: 010 is not a whole number" out \
+    "${train[@]}" --data tiny --batch 010
+refuses "a hexadecimal number" "0x40 is not a whole number" out "${train[@]}" --data tiny --size 0x40
+mkdir -p Bottle/train
+cp -r tiny/train/good Bottle/train
+ln -s Bottle linked
+for data in Bottle ./Bottle/. linked; do
+    succeeds "rotation of $data" "${train[@]}" --data "$data" --out "turned$data"
+    check "is printed" grep -q "rotation full" stdout.txt
+done
+check "and in the model" test "$("$bin/pfad_info" turnedBottle/model.safetensors | grep -c '^rotate *full$')" -eq 1
+
 evaluate=(pfad_evaluate --model model/model.safetensors --data tiny --json out/a.json
     --maps out/maps --report out/report.html)
 refuses "evaluate: a folder that does not exist" "nowhere: there is no such folder" out \
     "${evaluate[@]}" --data nowhere
 mask=$(ls tiny/ground_truth/pit/* | head -n 1)
 mv "$mask" kept.png
-refuses "evaluate: a missing mask" "$mask is missing" out "${evaluate[@]}"
+refuses "evaluate: a missing mask" "its mask is missing" out "${evaluate[@]}"
 cp one.png "$mask"
 refuses "evaluate: a mask of another size" "$mask: the mask has 1x1 pixels, but its picture has" \
     out "${evaluate[@]}"

@@ -34,7 +34,7 @@ succeeds "without masks" "${folders[@]}" --json out/a.json --maps out/maps --rep
 check "image AUROC alone" test "$(head -n 1 <<<"$expected")" = "$(metrics | head -n 1)"
 check "six metrics" test "$(metrics | wc -l)" -eq 6
 check "the others are undefined" test "$(grep -c " undefined$" stdout.txt)" -eq 5
-check "it says why" grep -q "No mask has an anomalous pixel: pixel AUROC" stdout.txt
+check "it says why" grep -q "There is no mask with an anomalous pixel: pixel AUROC" stdout.txt
 check "the JSON has null" grep -q '"pixel_auroc": null' out/a.json
 check "maps of both" test "$(ls out/maps/good out/maps/bad | grep -c png)" -eq 4
 check "the page claims no truth for bad pictures" \
@@ -53,6 +53,16 @@ succeeds "evaluate a CSV file" "${evaluate[@]}" --csv line/list.csv --json out/a
 check "the same metrics of it" test "$expected" = "$(metrics)"
 check "named after the file" grep -q '"category": "list"' out/a.json
 
+# A category without ground truth, and with what no picture is.
+mkdir plain
+cp -r tiny/test plain/Test
+mv plain/Test/good plain/Test/Good
+mkdir plain/Test/__MACOSX
+touch plain/Test/pit/.DS_Store plain/Test/pit/Thumbs.db plain/Test/pit/notes.tif
+succeeds "evaluate without ground truth" "${evaluate[@]}" --data plain 2>stderr.txt
+check "image AUROC as before" test "$(head -n 1 <<<"$expected")" = "$(metrics | head -n 1)"
+check "it says why the others are undefined" grep -q "There is no mask with" stdout.txt
+
 # What is wrong.
 list=("${evaluate[@]}" --json out/b.json)
 one="by --good and --bad, or by --csv; give one of the three"
@@ -69,7 +79,7 @@ refuses "good ones alone" "$one" out "${list[@]}" --good line/ok
 refuses "masks of a category" "$one" out "${list[@]}" --data tiny --masks line/masks
 refuses "no such folder" "gone: there is no such folder" out "${list[@]}" --good gone --bad line/ng
 mv line/masks/"$(ls line/masks | tail -n 1)" kept.png
-refuses "a missing mask" "its mask is missing, line/masks/.*png" out \
+refuses "a missing mask" "its mask is missing; looked for .* in line/masks" out \
     "${list[@]}" --good line/ok --bad line/ng --masks line/masks
 refuses "a mask that the CSV file names is missing" "list.csv: line 5: there is no file" out \
     "${list[@]}" --csv line/list.csv

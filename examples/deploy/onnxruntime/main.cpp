@@ -1,7 +1,7 @@
 // Inspects pictures with ONNX Runtime and a file of pfad_export: score, threshold and verdict of
 // each. Exit status 0: no defect; 1: a defect in one of them; 2: an error.
 //   onnx_inspect MODEL.onnx PICTURE [--out HEAT_MAP.png] PICTURE [--out HEAT_MAP.png] ..
-// Of pfad it has what reads, resizes and draws pictures, headers that need stb alone: resized in
+// Of pfad it has what reads, resizes and draws pictures, headers that need libpng, libjpeg and stb: resized in
 // another way a picture has another score.
 #include <pfad/data/resample.hpp>
 #include <pfad/report/heat_map.hpp>

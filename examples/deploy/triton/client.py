@@ -10,7 +10,7 @@ import sys
 try:
     import numpy
     import tritonclient.grpc as triton
-    from PIL import Image
+    from PIL import Image, ImageOps
 except ImportError as missing:
     print(f"client.py: {missing}", file=sys.stderr)
     sys.exit(2)
@@ -20,6 +20,7 @@ MODEL = "pfadseg"
 
 def pixels(path, size):
     with Image.open(path) as picture:
+        picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I;16"):  # the upper 8 bits, as pfad takes them; Pillow would clip
             picture = Image.fromarray((numpy.asarray(picture) >> 8).astype(numpy.uint8))
         # Resized to the last bit as pfad does it: another filter gives other scores.

@@ -16,6 +16,11 @@ namespace pfad::data {
 /// multiple of 90 degrees and then by up to 5.
 enum class rotation { none, slight, full };
 
+/// Its name on command lines and in files.
+[[nodiscard]] constexpr std::string_view name_of(rotation kind) {
+    return kind == rotation::none ? "none" : kind == rotation::slight ? "slight" : "full";
+}
+
 /// What suits a category of MVTec AD: products that lie in any direction turn fully, those that are
 /// photographed in place do not. None for other names.
 [[nodiscard]] inline rotation mvtec_rotation(std::string_view category) {

@@ -14,16 +14,47 @@
 
 namespace pfad::data {
 
+/// With a to z in place of A to Z.
+[[nodiscard]] inline std::string lower_case(std::string text) {
+    for (char& c : text)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+}
+
 /// Whether the name says PNG, JPEG or BMP, in either case. Names that start with a dot are hidden.
 [[nodiscard]] inline bool is_picture_name(const std::filesystem::path& path) {
     constexpr std::array<std::string_view, 4> known = {".png", ".jpg", ".jpeg", ".bmp"};
-    const std::string name = path.filename().string();
-    std::string extension = path.extension().string();
-    for (char& c : extension)
-        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return !name.starts_with('.') &&
-           std::find(known.begin(), known.end(), extension) != known.end();
+    return !path.filename().string().starts_with('.') &&
+           std::ranges::count(known, lower_case(path.extension().string())) > 0;
 }
+
+/// Whether a file or folder is an operating system's or an archiver's, and nobody's data.
+[[nodiscard]] inline bool is_clutter(const std::filesystem::path& path) {
+    constexpr std::array<std::string_view, 6> names = {"__macosx",     "@eadir",
+                                                       "$recycle.bin", "system volume information",
+                                                       "thumbs.db",    "desktop.ini"};
+    const std::string name = lower_case(path.filename().string());
+    return name.starts_with('.') || std::ranges::count(names, name) > 0;
+}
+
+/// What was in folders of pictures and is none.
+struct passed_over {
+    /// Numbers of files and of links to nothing.
+    int files = 0, links = 0;
+    std::string example; ///< the first file's path
+
+    /// "3 files that are not PNG, JPEG or BMP by name (a.tif), 1 dead link"; empty where there is none.
+    [[nodiscard]] std::string text() const {
+        std::string result;
+        if (files > 0)
+            result = std::to_string(files) + (files == 1 ? " file that is" : " files that are") +
+                     " not PNG, JPEG or BMP by name (" + example + ")";
+        if (links > 0)
+            result += (result.empty() ? "" : ", ") + std::to_string(links) +
+                      (links == 1 ? " dead link" : " dead links");
+        return result;
+    }
+};
 
 /// Throws errc::io unless `folder` is a folder.
 inline void expect_folder(const std::filesystem::path& folder) {
@@ -42,7 +73,7 @@ inline void make_folder(const std::filesystem::path& folder) {
         fail(errc::io, folder.string() + ": the folder cannot be made: " + failure.message());
 }
 
-/// The visible entries of a folder, sorted by path. Throws errc::io where it cannot be read.
+/// The entries of a folder but for clutter, sorted by path. Throws errc::io where it cannot be read.
 [[nodiscard]] inline std::vector<std::filesystem::path>
 list_folder(const std::filesystem::path& folder) {
     expect_folder(folder);
@@ -50,7 +81,7 @@ list_folder(const std::filesystem::path& folder) {
     std::error_code failure;
     for (std::filesystem::directory_iterator at(folder, failure), end; !failure && at != end;
          at.increment(failure))
-        if (!at->path().filename().string().starts_with('.'))
+        if (!is_clutter(at->path()))
             result.push_back(at->path());
     if (failure)
         fail(errc::io, folder.string() + ": the folder cannot be read (" + failure.message() + ")");
@@ -58,17 +89,54 @@ list_folder(const std::filesystem::path& folder) {
     return result;
 }
 
-/// The pictures directly in a folder, sorted by path; other files are passed over. Throws errc::io
-/// for a folder that is missing or holds no picture.
+/// The entry of a folder with this name, or else the one that differs from it in upper and lower case
+/// alone; FOLDER/NAME where there is neither. Throws errc::io where two differ so.
+[[nodiscard]] inline std::filesystem::path find_entry(const std::filesystem::path& folder,
+                                                      const std::string& name) {
+    std::error_code ignored;
+    auto found = folder / name;
+    if (std::filesystem::exists(found, ignored) || !std::filesystem::is_directory(folder, ignored))
+        return found;
+    int count = 0;
+    for (const auto& path : list_folder(folder))
+        if (lower_case(path.filename().string()) == lower_case(name)) {
+            found = path;
+            ++count;
+        }
+    if (count > 1)
+        fail(errc::io, folder.string() + ": has more than one `" + name +
+                           "` in upper and lower case, and none that is written so");
+    return found;
+}
+
+/// The pictures directly in a folder, sorted by path; other files are passed over, and counted in
+/// `others`. Throws errc::io for a folder that is missing or holds no picture.
 [[nodiscard]] inline std::vector<std::filesystem::path>
-list_pictures(const std::filesystem::path& folder) {
+list_pictures(const std::filesystem::path& folder, passed_over* others = nullptr) {
     auto result = list_folder(folder);
-    std::erase_if(result, [](const std::filesystem::path& path) {
+    passed_over here;
+    std::erase_if(result, [&](const std::filesystem::path& path) {
         std::error_code ignored;
-        return !is_picture_name(path) || !std::filesystem::is_regular_file(path, ignored);
+        if (!std::filesystem::exists(path, ignored)) {
+            ++here.links;
+            return true;
+        }
+        const bool regular = std::filesystem::is_regular_file(path, ignored);
+        if (regular && is_picture_name(path))
+            return false;
+        if (regular && here.files++ == 0)
+            here.example = path.string();
+        return true;
     });
     if (result.empty())
-        fail(errc::io, folder.string() + ": there is no PNG, JPEG or BMP picture in this folder");
+        fail(errc::io, folder.string() + ": there is no PNG, JPEG or BMP picture in this folder" +
+                           (here.text().empty() ? "" : ", but " + here.text()));
+    if (others != nullptr) {
+        if (others->files == 0)
+            others->example = here.example;
+        others->files += here.files;
+        others->links += here.links;
+    }
     return result;
 }
 

@@ -7,7 +7,9 @@
 #include <pfad/io/file.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,12 +19,13 @@
 
 namespace pfad::data {
 
-/// The pictures of two folders, each sorted. The mask of BAD/NAME.* is MASKS/NAME_mask.png or
-/// MASKS/NAME.png; `masks` is empty where there are none.
+/// The pictures of two folders, each sorted, with masks as find_mask() finds them; `masks` is empty where
+/// there are none.
 [[nodiscard]] inline std::vector<test_item>
 list_labelled_folders(const std::filesystem::path& good,
                       const std::filesystem::path& bad,
-                      const std::filesystem::path& masks) {
+                      const std::filesystem::path& masks,
+                      passed_over* others = nullptr) {
     std::vector<test_item> result;
     std::error_code absent;
     const auto same = [&](const auto& a, const auto& b) {
@@ -32,24 +35,12 @@ list_labelled_folders(const std::filesystem::path& good,
         fail(errc::io, bad.string() + ": is the folder of the good pictures, too");
     if (!masks.empty() && (same(good, masks) || same(bad, masks)))
         fail(errc::io, masks.string() + ": is a folder of pictures; masks have one of their own");
-    for (const auto& picture : list_pictures(good))
+    for (const auto& picture : list_pictures(good, others))
         result.push_back({picture, "good", {}});
     if (!masks.empty())
         expect_folder(masks);
-    for (const auto& picture : list_pictures(bad)) {
-        test_item item{picture, "bad", {}};
-        std::error_code ignored;
-        if (!masks.empty()) {
-            const auto plain = masks / (picture.stem().string() + ".png");
-            item.mask = masks / (picture.stem().string() + "_mask.png");
-            if (!std::filesystem::is_regular_file(item.mask, ignored))
-                item.mask = plain;
-            if (!std::filesystem::is_regular_file(item.mask, ignored))
-                fail(errc::io, picture.string() + ": its mask is missing, " + plain.string() +
-                                   " or NAME_mask.png");
-        }
-        result.push_back(item);
-    }
+    for (const auto& picture : list_pictures(bad, others))
+        result.push_back({picture, "bad", masks.empty() ? masks : find_mask(masks, picture)});
     return result;
 }
 
@@ -59,12 +50,66 @@ struct csv_row {
     std::vector<std::string> fields; ///< without quotes
 };
 
-/// Text of comma-separated values: a field with commas, quotes or line breaks stands in quotes, a
-/// quote in it is doubled; blanks around a field are dropped. `path` is for messages.
-[[nodiscard]] inline std::vector<csv_row> parse_csv(const std::string& path,
-                                                    std::string_view text) {
+/// UTF-8 of a text in UTF-8 or, by its byte-order mark, UTF-16; without the mark.
+[[nodiscard]] inline std::string text_of(const std::string& path, byte_span bytes) {
+    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.starts_with("\xef\xbb\xbf"))
         text.remove_prefix(3);
+    const bool little = text.starts_with("\xff\xfe"), big = text.starts_with("\xfe\xff");
+    std::string result;
+    if (!little && !big) {
+        if (text.find('\0') != std::string_view::npos)
+            fail(errc::io, path + ": is not a text: it has zero bytes; save it as CSV in UTF-8");
+        return result = text;
+    }
+    if (text.size() % 2 != 0)
+        fail(errc::io, path + ": is a text in UTF-16 of an odd number of bytes");
+    const auto unit = [&](std::size_t at) {
+        return std::uint32_t(bytes[at + (little ? 1 : 0)]) << 8 | bytes[at + (little ? 0 : 1)];
+    };
+    for (std::size_t at = 2; at < bytes.size(); at += 2) {
+        std::uint32_t c = unit(at);
+        if (c >= 0xd800 && c < 0xe000) {
+            const std::uint32_t low = at + 2 < bytes.size() ? unit(at + 2) : 0;
+            if (c >= 0xdc00 || low < 0xdc00 || low >= 0xe000)
+                fail(errc::io, path + ": is a damaged text in UTF-16");
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            at += 2;
+        }
+        const auto put = [&](std::uint32_t byte) { result += static_cast<char>(byte); };
+        if (c < 0x80) {
+            put(c);
+        } else if (c < 0x800) {
+            put(0xc0 | c >> 6);
+            put(0x80 | (c & 63));
+        } else {
+            if (c < 0x10000) {
+                put(0xe0 | c >> 12);
+            } else {
+                put(0xf0 | c >> 18);
+                put(0x80 | (c >> 12 & 63));
+            }
+            put(0x80 | (c >> 6 & 63));
+            put(0x80 | (c & 63));
+        }
+    }
+    return result;
+}
+
+/// What separates the fields of a CSV text: of comma, semicolon and tab the one that its first line has
+/// most of; a comma where it has none.
+[[nodiscard]] inline char csv_separator(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+    const auto line = text.substr(0, text.find_first_of("\r\n"));
+    return std::ranges::max({',', ';', '\t'}, {},
+                            [&](char c) { return std::ranges::count(line, c); });
+}
+
+/// Text of values separated by commas, semicolons or tabs: a field with these, quotes or line breaks
+/// stands in quotes, a quote in it is doubled; blanks around a field are dropped. `path` is for messages.
+[[nodiscard]] inline std::vector<csv_row> parse_csv(const std::string& path,
+                                                    std::string_view text) {
+    const char separator = csv_separator(text);
     std::vector<csv_row> rows;
     csv_row row{1, {}};
     std::string field;
@@ -95,7 +140,7 @@ struct csv_row {
         else if (c == '"')
             fail(errc::io, path + ": line " + std::to_string(line) +
                                ": a quote within a field that does not begin with one");
-        else if (c == ',' && !quoted)
+        else if (c == separator && !quoted)
             end_field();
         else if (c == '\n' && !quoted)
             end_row();
@@ -110,24 +155,46 @@ struct csv_row {
 
 namespace detail {
 
-/// The column of a name, -1 where there is none.
+/// "`a`, `b`".
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (const auto& name : names)
+        text += (text.empty() ? "`" : ", `") + name + "`";
+    return text;
+}
+
+/// The column of a name in upper or lower case, -1 where there is none.
 inline int column_of(const std::string& path, const csv_row& header, std::string_view name) {
-    const auto& names = header.fields;
-    if (std::count(names.begin(), names.end(), name) > 1)
-        fail(errc::io, path + ": has the column `" + std::string(name) + "` twice");
-    const auto found = std::find(names.begin(), names.end(), name);
-    return found == names.end() ? -1 : static_cast<int>(found - names.begin());
+    int found = -1;
+    for (std::size_t i = 0; i < header.fields.size(); ++i)
+        if (lower_case(header.fields[i]) == name) {
+            if (found >= 0)
+                fail(errc::io, path + ": has the column `" + std::string(name) + "` twice");
+            found = static_cast<int>(i);
+        }
+    return found;
+}
+
+/// "good", "bad" or, for a label that is neither, "". 0 and 1 are neither: both ways are in use.
+[[nodiscard]] inline std::string kind_of_label(const std::string& label) {
+    constexpr std::array<std::string_view, 5> good = {"good", "ok", "normal", "pass", "io"};
+    constexpr std::array<std::string_view, 10> bad = {
+        "bad",    "ng",        "nok",     "nio",       "fail",
+        "defect", "defective", "anomaly", "anomalous", "abnormal"};
+    const std::string name = lower_case(label);
+    return std::ranges::count(good, name) > 0  ? "good"
+           : std::ranges::count(bad, name) > 0 ? "bad"
+                                               : "";
 }
 
 } // namespace detail
 
-/// The pictures of a CSV file whose first line names its columns: `path`, `label` (good or bad)
-/// and, where there are masks, `mask`; others are passed over. Paths are relative to its folder.
+/// The pictures of a CSV file whose first line names its columns, in upper or lower case: `path`, `label`
+/// (good or bad; ok, ng and the like will do) and, where there are masks, `mask`; others are passed over.
+/// Paths are relative to its folder. The text is UTF-8 or UTF-16, with commas, semicolons or tabs.
 [[nodiscard]] inline std::vector<test_item> list_labelled_csv(const std::filesystem::path& csv) {
     const std::string path = csv.string();
-    const auto content = read_file(path);
-    const auto rows =
-        parse_csv(path, {reinterpret_cast<const char*>(content.bytes().data()), content.size});
+    const auto rows = parse_csv(path, text_of(path, read_file(path).bytes()));
     if (rows.size() < 2)
         fail(errc::io, path + ": lists no picture");
     const int picture = detail::column_of(path, rows[0], "path");
@@ -135,8 +202,9 @@ inline int column_of(const std::string& path, const csv_row& header, std::string
     const int mask = detail::column_of(path, rows[0], "mask");
     for (const auto& [column, name] : {std::pair(picture, "path"), {label, "label"}})
         if (column < 0)
-            fail(errc::io, path + ": its first line has no column `" + name +
-                               "`; it names path, label and, where there are masks, mask");
+            fail(errc::io, path + ": its first line has no column `" + name + "`, but " +
+                               detail::listed(rows[0].fields) +
+                               "; it names path, label and, where there are masks, mask");
     std::vector<test_item> result;
     int bad = 0, masked = 0;
     for (std::size_t i = 1; i < rows.size(); ++i) {
@@ -148,12 +216,13 @@ inline int column_of(const std::string& path, const csv_row& header, std::string
             reject("has " + std::to_string(fields.size()) + " fields, and the first line " +
                    std::to_string(rows[0].fields.size()));
         const auto& name = fields[static_cast<std::size_t>(picture)];
-        const auto& kind = fields[static_cast<std::size_t>(label)];
+        const auto& word = fields[static_cast<std::size_t>(label)];
+        const std::string kind = detail::kind_of_label(word);
         const std::string mask_name = mask < 0 ? "" : fields[static_cast<std::size_t>(mask)];
         if (name.empty())
             reject("the path is empty");
-        if (kind != "good" && kind != "bad")
-            reject("the label is `" + kind + "`, and not good or bad");
+        if (kind.empty())
+            reject("the label is `" + word + "`, and not good or bad (ok or ng, normal or defect)");
         if (kind == "good" && !mask_name.empty())
             reject("a good picture has no mask");
         test_item item{csv.parent_path() / name, kind, {}};

@@ -3,10 +3,12 @@
 //   test/good/NAME.png                good pictures to test with
 //   test/KIND/NAME.png                pictures with a defect of some kind
 //   ground_truth/KIND/NAME_mask.png   where the defect is: 0 outside, 255 inside
-// Pictures may be PNG, JPEG or BMP, of any size each; masks are PNG.
+// Pictures and masks may be PNG, JPEG or BMP, of any size each; find_mask() says how else a mask may be
+// called. Names of folders count in upper and lower case.
 #pragma once
 
 #include <pfad/data/files.hpp>
+#include <pfad/data/masks.hpp>
 
 #include <filesystem>
 #include <string>
@@ -28,34 +30,35 @@ struct test_item {
 /// The good pictures to train with, sorted. Throws errc::io where the folder of the category or
 /// train/good is missing or without pictures.
 [[nodiscard]] inline std::vector<std::filesystem::path>
-list_training_pictures(const std::filesystem::path& category) {
+list_training_pictures(const std::filesystem::path& category, passed_over* others = nullptr) {
     expect_folder(category);
-    return list_pictures(category / "train" / "good");
+    return list_pictures(find_entry(find_entry(category, "train"), "good"), others);
 }
 
-/// All test pictures, sorted by kind, then name. Throws errc::io where test is missing or empty, a
-/// kind has no picture, or an anomalous picture no mask.
-[[nodiscard]] inline std::vector<test_item> list_test_items(const std::filesystem::path& category) {
+/// All test pictures, sorted by kind, then name. Without a folder ground_truth no item has a mask.
+/// Throws errc::io where test is missing or empty, a kind has no picture, or an anomalous picture no
+/// mask.
+[[nodiscard]] inline std::vector<test_item> list_test_items(const std::filesystem::path& category,
+                                                            passed_over* others = nullptr) {
     expect_folder(category);
     std::vector<test_item> result;
-    for (const auto& folder : list_folder(category / "test")) {
-        std::error_code ignored;
+    const auto test = find_entry(category, "test"), truth = find_entry(category, "ground_truth");
+    std::error_code ignored;
+    const bool masked = std::filesystem::exists(truth, ignored);
+    for (const auto& folder : list_folder(test)) {
         if (!std::filesystem::is_directory(folder, ignored))
             continue;
-        for (const auto& picture : list_pictures(folder)) {
-            test_item item{picture, folder.filename().string(), {}};
-            if (item.anomalous()) {
-                item.mask =
-                    category / "ground_truth" / item.kind / (picture.stem().string() + "_mask.png");
-                if (!std::filesystem::is_regular_file(item.mask, ignored))
-                    fail(errc::io,
-                         picture.string() + ": its mask " + item.mask.string() + " is missing");
-            }
+        const std::string name = folder.filename().string();
+        const std::string kind = lower_case(name) == "good" ? "good" : name;
+        for (const auto& picture : list_pictures(folder, others)) {
+            test_item item{picture, kind, {}};
+            if (item.anomalous() && masked)
+                item.mask = find_mask(find_entry(truth, name), picture);
             result.push_back(item);
         }
     }
     if (result.empty())
-        fail(errc::io, (category / "test").string() + ": there is no folder of test pictures");
+        fail(errc::io, test.string() + ": there is no folder of test pictures");
     return result;
 }
 

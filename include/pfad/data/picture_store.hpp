@@ -26,8 +26,9 @@ public:
     picture_store(std::vector<std::filesystem::path> files,
                   int size,
                   std::size_t byte_limit,
-                  int threads)
-        : files_(std::move(files)), size_(size) {
+                  int threads,
+                  const picture_options& reading = {})
+        : files_(std::move(files)), reading_(reading), size_(size) {
         expect(size > 0, "picture_store", "the size is positive");
         expect(threads > 0, "picture_store", "there is at least one thread");
         expect(!files_.empty(), "picture_store", "there is at least one picture");
@@ -60,7 +61,7 @@ public:
 
 private:
     void read(std::size_t at, std::uint8_t* to) const {
-        const image_u8 picture = read_picture(files_[at]);
+        const image_u8 picture = read_picture(files_[at], reading_);
         resize_into(picture, {size_, size_}, to);
     }
 
@@ -94,6 +95,7 @@ private:
     }
 
     std::vector<std::filesystem::path> files_;
+    picture_options reading_;
     std::vector<std::uint8_t> pixels_;
     std::size_t kept_ = 0;
     int size_;

@@ -29,6 +29,7 @@ struct sampler_options {
     std::size_t picture_bytes = std::size_t(1) << 30; ///< memory for decoded good pictures
     std::size_t texture_bytes = std::size_t(1) << 30; ///< memory for decoded textures
     int decode_threads = 2;                           ///< while the pictures are opened
+    picture_options reading = {};                     ///< of all files
 };
 
 /// Which picture takes which place in which batch. Every epoch is a permutation of its own, a pure
@@ -89,14 +90,16 @@ public:
     sampler(std::vector<std::filesystem::path> pictures,
             std::vector<std::filesystem::path> textures,
             const sampler_options& options)
-        : options_(options),
-          pictures_(
-              std::move(pictures), options.size, options.picture_bytes, options.decode_threads) {
+        : options_(options), pictures_(std::move(pictures),
+                                       options.size,
+                                       options.picture_bytes,
+                                       options.decode_threads,
+                                       options.reading) {
         expect(options.batch > 0 && options.batch < (1 << 24), "sampler",
                "a batch holds 1 to 2^24 samples");
         if (!textures.empty())
             textures_.emplace(std::move(textures), options.size, options.texture_bytes,
-                              options.decode_threads);
+                              options.decode_threads, options.reading);
     }
 
     /// As given.

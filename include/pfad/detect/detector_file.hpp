@@ -20,6 +20,7 @@ struct model_description {
     double threshold = 0.5; ///< image and pixel scores from here on are defects
     /// Anything else, such as the command.
     std::map<std::string, std::string, std::less<>> notes = {};
+    int bits = 0; ///< picture_options::bits of its training
 };
 
 /// `format` in the metadata of a model file.
@@ -85,6 +86,8 @@ template <template <class, class> class D>
     const double highest = D<float, host>::scores.highest;
     detail::read_value(file, {"size", &d.size, "", network, 32, 4096});
     detail::read_value(file, {"threshold", &d.threshold, "", network, 0, highest});
+    if (file.metadata.contains("bits"))
+        detail::read_value(file, {"bits", &d.bits, "", network, 9, 16});
     d.notes = file.metadata;
     return d;
 }
@@ -111,6 +114,8 @@ to_metadata(const model_description& d, const option_list& options) {
     for (const auto& o : options)
         metadata[std::string(o.name)] = value_text(o);
     metadata["size"] = std::to_string(d.size);
+    if (d.bits != 0)
+        metadata["bits"] = std::to_string(d.bits);
     metadata["preprocessing"] = "RGB, antialiased bilinear to size x size, / 255, ImageNet mean "
                                 "0.485 0.456 0.406 and deviation 0.229 0.224 0.225";
     metadata["threshold"] = exact_text(d.threshold);

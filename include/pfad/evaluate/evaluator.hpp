@@ -41,8 +41,12 @@ struct evaluation {
 /// mask, the metrics of pixels and instances are undefined; errc::value where only some have.
 /// report(done, total) after each picture.
 template <class Context, class Predict, class F>
-[[nodiscard]] evaluation evaluate(
-    Context& ctx, Predict&& predict, int size, std::vector<data::test_item> items, F&& report) {
+[[nodiscard]] evaluation evaluate(Context& ctx,
+                                  Predict&& predict,
+                                  int size,
+                                  std::vector<data::test_item> items,
+                                  F&& report,
+                                  const picture_options& reading = {}) {
     evaluation e;
     e.items = std::move(items);
     const auto count = [&](auto&& wanted) { return std::ranges::count_if(e.items, wanted); };
@@ -54,7 +58,8 @@ template <class Context, class Predict, class F>
     auto memory = host_memory::beside(ctx);
     e.maps = empty<float>(memory, shape<3>{{n, s, s}});
     for (std::int64_t i = 0; i < n; ++i) {
-        const auto sample = load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size);
+        const auto sample =
+            load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size, reading);
         const auto found = predict(sample.pixels);
         std::copy_n(on_host(ctx, found.maps).data(), area, e.maps.data() + i * area);
         e.masks.insert(e.masks.end(), sample.mask.begin(), sample.mask.end());
@@ -73,11 +78,12 @@ template <class Context, template <class, class> class D, class T>
 [[nodiscard]] double calibrate_threshold(Context& ctx,
                                          predictor<Context, D, T>& predict,
                                          int size,
-                                         const std::vector<std::filesystem::path>& pictures) {
+                                         const std::vector<std::filesystem::path>& pictures,
+                                         const picture_options& reading = {}) {
     auto memory = host_memory::beside(ctx);
     std::vector<double> scores;
     for (const auto& path : pictures) {
-        const auto found = predict(detect::model_pixels(memory, read_picture(path), size));
+        const auto found = predict(detect::model_pixels(memory, read_picture(path, reading), size));
         scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
     }
     return threshold_of_good(scores, D<float, host>::scores);

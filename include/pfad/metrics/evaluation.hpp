@@ -35,7 +35,8 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
     if (r.good == 0)
         add("There are no good test pictures: image AUROC is undefined.");
     if (total.anomalous == 0)
-        add("No mask has an anomalous pixel: pixel AUROC, pixel AP, AUPRO, IAP and IAP@90 are "
+        add("There is no mask with an anomalous pixel: pixel AUROC, pixel AP, AUPRO, IAP and "
+            "IAP@90 are "
             "undefined.");
     if (total.normal == 0)
         add("No mask has a normal pixel: pixel AUROC and AUPRO are undefined.");

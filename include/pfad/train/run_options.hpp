@@ -4,6 +4,7 @@
 #include <pfad/core/error.hpp>
 #include <pfad/data/augmentation.hpp>
 #include <pfad/detectors/option.hpp>
+#include <pfad/io/picture_file.hpp>
 
 #include <cstdint>
 #include <map>
@@ -18,6 +19,7 @@ struct run_options {
     std::uint64_t seed = 0;                       ///< of weights and samples
     int loader_threads = 1;                       ///< prepare batches beside the training
     int checkpoint_every = 500;                   ///< iterations; 0 writes none
+    picture_options reading = {};                 ///< of picture files
     /// Names the weights that the network has at the start; empty: initial ones.
     std::string start = {};
 
@@ -39,10 +41,9 @@ using fingerprint = std::map<std::string, std::string, std::less<>>;
     for (const auto& o : options)
         result[std::string(o.name)] = value_text(o);
     result["size"] = std::to_string(run.size);
-    result["rotate"] = run.rotate == data::rotation::none     ? "none"
-                       : run.rotate == data::rotation::slight ? "slight"
-                                                              : "full";
+    result["rotate"] = data::name_of(run.rotate);
     result["seed"] = std::to_string(run.seed);
+    result["bits"] = std::to_string(run.reading.bits);
     result["start"] = run.start;
     return result;
 }

@@ -22,7 +22,8 @@ void make_random_teacher(Context& ctx,
                          resnet18<float>& teacher,
                          int size,
                          std::uint64_t seed,
-                         const std::vector<std::filesystem::path>& pictures) {
+                         const std::vector<std::filesystem::path>& pictures,
+                         const picture_options& reading = {}) {
     initialise(teacher, "teacher", initialiser::kaiming_fan_out, seed);
     const std::int64_t batch = 8, area = std::int64_t(3) * size * size;
     const std::size_t count = std::min<std::size_t>(pictures.size(), 64);
@@ -32,7 +33,7 @@ void make_random_teacher(Context& ctx,
     for (std::size_t round = 0; round < 30; ++round) {
         for (std::int64_t i = 0; i < batch; ++i) {
             const auto at = (round * static_cast<std::size_t>(batch) + static_cast<std::size_t>(i));
-            data::resize_into(read_picture(pictures[at % count]), {size, size},
+            data::resize_into(read_picture(pictures[at % count], reading), {size, size},
                               input.data() + i * area);
         }
         tape<Context> t(ctx, mode::train, recording::off);

@@ -112,7 +112,8 @@ public:
                                     {.size = options_.size,
                                      .batch = model_.options.batch,
                                      .seed = options_.seed,
-                                     .rotate = options_.rotate});
+                                     .rotate = options_.rotate,
+                                     .reading = options_.reading});
         if (!network_)
             network_.emplace(ctx_, model_);
         before_ = clock::now();

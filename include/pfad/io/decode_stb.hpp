@@ -1,0 +1,124 @@
+// PNG and JPEG by stb, for where libpng and libjpeg are not used. What stb would misread is checked or
+// put right before: it knows no checksum, and decodes damaged data as if it were whole.
+#pragma once
+
+#include <pfad/io/jpeg_scans.hpp>
+#include <pfad/io/raster.hpp>
+#include <pfad/io/stb.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pfad::detail {
+
+/// The CRC of PNG (ISO 3309).
+[[nodiscard]] inline std::uint32_t crc32(byte_span bytes) {
+    static const auto table = [] {
+        std::array<std::array<std::uint32_t, 256>, 8> t{};
+        for (std::uint32_t i = 0; i < 256; ++i) {
+            std::uint32_t c = i;
+            for (int bit = 0; bit < 8; ++bit)
+                c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
+            t[0][i] = c;
+        }
+        for (std::size_t step = 1; step < 8; ++step)
+            for (std::size_t i = 0; i < 256; ++i)
+                t[step][i] = t[step - 1][i] >> 8 ^ t[0][t[step - 1][i] & 255];
+        return t;
+    }();
+    std::uint32_t crc = ~0u;
+    std::size_t i = 0;
+    for (; i + 8 <= bytes.size(); i += 8) {
+        const std::uint32_t low = crc ^ little_endian(bytes, i, 4),
+                            high = little_endian(bytes, i + 4, 4);
+        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^
+              table[4][low >> 24] ^ table[3][high & 255] ^ table[2][high >> 8 & 255] ^
+              table[1][high >> 16 & 255] ^ table[0][high >> 24];
+    }
+    for (; i < bytes.size(); ++i)
+        crc = table[0][(crc ^ bytes[i]) & 255] ^ crc >> 8;
+    return ~crc;
+}
+
+/// A PNG's chunks, checked by their checksums. Of one with a palette the colours go to `palette`, and in
+/// their place stand 256 greys that are the indices themselves.
+[[nodiscard]] inline std::vector<std::uint8_t> checked_png(
+    const std::string& path, byte_span bytes, std::vector<std::array<std::uint8_t, 3>>& palette) {
+    std::vector<std::uint8_t> out(bytes.begin(), bytes.begin() + 8);
+    out.reserve(bytes.size() + 1024);
+    const bool indexed = bytes.size() > 25 && bytes[25] == 3;
+    for (std::size_t at = 8;;) {
+        const std::size_t length = big_endian(bytes, at, 4);
+        const std::uint32_t type = big_endian(bytes, at + 4, 4);
+        if (crc32(bytes.subspan(at + 4, length + 4)) != big_endian(bytes, at + 8 + length, 4))
+            fail(errc::io, path + ": cannot be decoded: a checksum does not fit its data");
+        const byte_span chunk = bytes.subspan(at, 12 + length);
+        if (type == 0x504c5445 && indexed) { // PLTE
+            for (std::size_t i = 0; i + 3 <= length; i += 3)
+                palette.push_back({chunk[8 + i], chunk[9 + i], chunk[10 + i]});
+            out.insert(out.end(), {0, 0, 3, 0, 'P', 'L', 'T', 'E'});
+            for (int i = 0; i < 256; ++i)
+                out.insert(out.end(), 3, static_cast<std::uint8_t>(i));
+            out.insert(out.end(), 4, 0);
+        } else if (type == 0x49484452 || type == 0x49444154 || type == 0x49454e44 ||
+                   (type == 0x74524e53 && !indexed)) { // IHDR, IDAT, IEND, tRNS
+            out.insert(out.end(), chunk.begin(), chunk.end());
+        }
+        at += 12 + length;
+        if (type == 0x49454e44)
+            return out;
+    }
+}
+
+struct stb_free {
+    void operator()(void* pixels) const { stbi_image_free(pixels); }
+};
+
+/// What stb makes of the bytes, with `wanted` channels, 0 for those of the file.
+[[nodiscard]] inline raster
+decode_by_stb(const std::string& path, byte_span bytes, int wanted, const picture_facts& facts) {
+    if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+        fail(errc::io, path + ": is larger than 2 GiB");
+    const int length = static_cast<int>(bytes.size());
+    raster r;
+    const auto take = [&](auto load, auto& samples) {
+        int stored = 0;
+        const auto pixels = load(bytes.data(), length, &r.width, &r.height, &stored, wanted);
+        const std::unique_ptr<std::remove_pointer_t<decltype(pixels)>, stb_free> owner(pixels);
+        if (pixels == nullptr) {
+            const char* const reason = stbi_failure_reason();
+            fail(errc::io, path + ": cannot be decoded: " + (reason ? reason : "damaged"));
+        }
+        if (r.width != facts.width || r.height != facts.height)
+            fail(errc::io, path + ": is damaged: it has two sizes");
+        r.channels = wanted == 0 ? stored : wanted;
+        samples.assign(pixels, pixels + r.pixels() * static_cast<std::size_t>(r.channels));
+    };
+    if (facts.format == picture_format::png && stbi_is_16_bit_from_memory(bytes.data(), length))
+        take(stbi_load_16_from_memory, r.wide);
+    else
+        take(stbi_load_from_memory, r.samples);
+    return r;
+}
+
+[[nodiscard]] inline raster
+decode_png(const std::string& path, byte_span bytes, const picture_facts& facts) {
+    std::vector<std::array<std::uint8_t, 3>> palette;
+    const auto checked = checked_png(path, bytes, palette);
+    raster r = decode_by_stb(path, checked, palette.empty() ? 0 : 1, facts);
+    r.palette = std::move(palette);
+    return r;
+}
+
+[[nodiscard]] inline raster
+decode_jpeg(const std::string& path, byte_span bytes, const picture_facts& facts) {
+    const jpeg_walk walk(path, bytes);
+    return decode_by_stb(path, walk.clean(), 0, facts);
+}
+
+} // namespace pfad::detail

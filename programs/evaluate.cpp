@@ -79,12 +79,11 @@ nlohmann::json to_json(const program::evaluation_run& run) {
 }
 
 // Each picture with its heat map at its own size, in folders by kind.
-void write_maps(const program::evaluation_run& run, const std::string& folder) {
+void write_maps(const program::evaluation_run& run,
+                const std::string& folder,
+                const program::files_apart& files) {
     const auto& items = run.found.items;
-    std::vector<std::filesystem::path> sources;
-    for (const auto& item : items)
-        sources.push_back(item.picture);
-    program::result_paths paths(std::move(sources));
+    program::result_paths paths(files);
     for (std::size_t i = 0; i < items.size(); ++i) {
         const auto kind = std::filesystem::path(folder) / items[i].kind;
         pfad::data::make_folder(kind);
@@ -99,6 +98,20 @@ int evaluate(const arguments& a, const std::string& command) {
     pfad::data::passed_over others;
     auto items = a.test.list(others);
     program::note_passed_over(others);
+    program::files_apart files;
+    files.reads(a.model);
+    files.reads(a.test.csv);
+    files.reads(std::filesystem::path(a.model).parent_path() /
+                "log.jsonl"); // of which the page tells
+    for (const auto& item : items) {
+        files.reads(item.picture);
+        files.reads(item.mask);
+    }
+    files.writes(a.json);
+    files.writes(a.report);
+    files.writes_into(a.maps);
+    if (a.record)
+        pfad::expect_writable(a.model);
     const auto file = pfad::load_safetensors(a.model);
     const auto work = program::make_session(a.device, pfad::method_of(file), a.reading);
     program::evaluation_run run{*work, work->load(file), a.test.name(), a.model, command};
@@ -116,7 +129,7 @@ int evaluate(const arguments& a, const std::string& command) {
         std::printf("%s\n", result.reason.c_str());
     std::printf("%s\n", run.protocol().c_str());
     if (!a.maps.empty())
-        write_maps(run, a.maps);
+        write_maps(run, a.maps, files);
     if (!a.report.empty())
         program::write_page(a.report, run);
     if (!a.json.empty())

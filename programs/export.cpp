@@ -42,7 +42,9 @@ int run(const arguments& a) {
     if (a.onnx.empty() == a.pfad.empty())
         pfad::fail(pfad::errc::value, "the file to write is given by --onnx or by --pfad; give one "
                                       "of the two");
-    program::keep_apart(a.onnx + a.pfad, a.model + a.destseg);
+    program::files_apart files;
+    files.reads(a.model + a.destseg);
+    files.writes(a.onnx + a.pfad);
     pfad::host_memory memory(std::make_shared<pfad::pool>());
     if (!a.destseg.empty()) {
         const pfad::model_description description{"destseg", 256, 0.5, {{"command", a.command}}};

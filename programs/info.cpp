@@ -79,7 +79,9 @@ void write_preview(const arguments& a, const pfad::model_description& d) {
     if (!png)
         pfad::fail(pfad::errc::io, a.model + ": its preview is damaged");
     static_cast<void>(pfad::decode_picture(*png, a.model + ": its preview"));
-    program::keep_apart(a.preview, a.model);
+    program::files_apart files;
+    files.reads(a.model);
+    files.writes(a.preview);
     pfad::write_atomically(a.preview, pfad::byte_span(*png));
 }
 

@@ -24,10 +24,13 @@ struct arguments {
 /// A model with its threshold, and where its findings go.
 class picture_inspector {
 public:
-    picture_inspector(const arguments& a, std::vector<std::filesystem::path> sources)
-        : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side),
-          work_(program::open_session(a.device, a.model, a.reading)), out_(a.out),
-          paths_(std::move(sources)) {
+    explicit picture_inspector(const arguments& a)
+        : json_(a.json || !a.watch.empty()), tiles_(a.tiles.side), out_(a.out),
+          paths_(files_, !a.watch.empty()) {
+        files_.reads(a.model);
+        files_.reads_all(a.pictures);
+        files_.writes_into(out_);
+        work_ = program::open_session(a.device, a.model, a.reading);
         if (a.threshold != 0)
             work_->set_threshold(a.threshold);
         if (!out_.empty())
@@ -59,6 +62,7 @@ private:
     std::optional<int> tiles_;
     std::unique_ptr<program::session> work_;
     std::string out_;
+    program::files_apart files_;
     program::result_paths paths_;
 };
 
@@ -76,12 +80,13 @@ pfad::image_u8 read_standard_input(const pfad::picture_options& reading) {
 /// Inspects what arrives in a folder until that is gone.
 [[noreturn]] void watch(const arguments& a) {
     pfad::data::expect_folder(a.watch);
-    picture_inspector find(a, {});
-    program::picture_watch arrivals(a.watch, find.reading());
     std::error_code absent;
     if (std::filesystem::equivalent(a.watch, a.out, absent))
         pfad::fail(pfad::errc::io,
                    a.out + ": is the watched folder; choose another one for results");
+    picture_inspector find(a);
+    program::picture_watch arrivals(a.watch, find.reading(),
+                                    a.out.empty() ? "" : a.out + "/watched.jsonl");
     for (;;) {
         arrivals.poll(
             [&](const std::string& path, const pfad::image_u8& picture) {
@@ -101,7 +106,7 @@ int inspect(const arguments& a) {
         watch(a);
     if (std::count(a.pictures.begin(), a.pictures.end(), "-") > 1)
         pfad::fail(pfad::errc::value, "-: standard input is one picture and cannot be read twice");
-    picture_inspector find(a, {a.pictures.begin(), a.pictures.end()});
+    picture_inspector find(a);
     bool defect = false;
     for (const auto& path : a.pictures)
         defect |= find.inspect(path, path == "-" ? read_standard_input(find.reading())

@@ -4,6 +4,7 @@
 #include "support/findings.hpp"
 #include "support/frames.hpp"
 #include "support/recording.hpp"
+#include "support/stop_signals.hpp"
 #include "support/window.hpp"
 
 #include <pfad/data/files.hpp>
@@ -12,7 +13,6 @@
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <csignal>
 #include <cstdlib>
 
 namespace {
@@ -25,14 +25,6 @@ struct arguments {
     program::reading_options reading;
     program::device_options device;
 };
-
-volatile std::sig_atomic_t stopped = 0;
-
-/// Ends after the picture at hand; the second time at once.
-extern "C" void stop(int signal) {
-    stopped = 1;
-    std::signal(signal, SIG_DFL);
-}
 
 /// Errors are ours to tell. And a frame that is known to be cut is no frame.
 void silence_opencv() {
@@ -92,14 +84,10 @@ cv::Mat captioned(pfad::image_u8& overlay, const std::string& text, bool defect)
 /// Where the overlays go: a folder of PNG files, a video, or nowhere.
 class results {
 public:
-    results(const std::string& out, const std::vector<std::filesystem::path>& sources)
-        : out_(out), paths_(sources) {
+    results(const std::string& out, program::files_apart&& files)
+        : out_(out), files_(std::move(files)), paths_(files_) {
         if (out_.empty())
             return;
-        std::error_code problem;
-        for (const auto& source : sources)
-            if (std::filesystem::equivalent(source, out_, problem))
-                pfad::fail(pfad::errc::io, out_ + ": is what is read; choose another file");
         if (program::codec_of(out_))
             video_.emplace(out_);
         else
@@ -128,6 +116,7 @@ public:
 
 private:
     std::string out_;
+    program::files_apart files_;
     program::result_paths paths_;
     std::optional<program::recording> video_;
 };
@@ -176,10 +165,11 @@ bool inspect_all(program::session& work,
             std::snprintf(caption + length, sizeof caption - static_cast<std::size_t>(length),
                           "  %.1f frames/s", rate.next());
         if (window)
-            left = !window->show(captioned(overlay, caption, found.defect), !live, stopped);
-        left |= stopped != 0;
+            left = !window->show(captioned(overlay, caption, found.defect), !live,
+                                 program::stop_signals::caught());
+        left |= program::stop_signals::caught() != 0;
     }
-    if (!left && stopped == 0)
+    if (!left)
         source.expect_end();
     return defect;
 }
@@ -189,6 +179,13 @@ int inspect(const arguments& a) {
     if (a.source.empty() == !a.camera.has_value())
         pfad::fail(pfad::errc::value, "give a folder, a picture or a video, or a --camera");
     const auto files = files_of(a);
+    program::files_apart apart;
+    apart.reads(a.model);
+    apart.reads_all(files);
+    if (program::codec_of(a.out))
+        apart.writes(a.out);
+    else
+        apart.writes_into(a.out);
     std::optional<program::window> window;
     if (a.window || a.out.empty()) {
         program::expect_display();
@@ -198,9 +195,8 @@ int inspect(const arguments& a) {
     if (a.threshold != 0)
         work->set_threshold(a.threshold);
     const auto source = open_source(a, files, work->reading);
-    results out(a.out, files);
-    std::signal(SIGINT, stop);
-    std::signal(SIGTERM, stop);
+    results out(a.out, std::move(apart));
+    const program::stop_signals signals;
     bool defect = false;
     try {
         defect = inspect_all(*work, *source, out, window ? &*window : nullptr);

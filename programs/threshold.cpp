@@ -20,7 +20,6 @@ void check(const arguments& a) {
     if (a.bad.empty() == (a.false_alarms < 0))
         pfad::fail(pfad::errc::value,
                    "the threshold comes from --false-alarms or from --bad; give one of the two");
-    program::keep_apart(a.out, a.model);
 }
 
 std::string text(double score, const pfad::score_range& range) {
@@ -47,6 +46,11 @@ int choose(const arguments& a, const std::string& command) {
     const auto bad = a.bad.empty() ? std::vector<std::filesystem::path>()
                                    : pfad::data::list_pictures(a.bad, &others);
     program::note_passed_over(others);
+    program::files_apart files;
+    files.reads(a.model);
+    files.reads_all(good);
+    files.reads_all(bad);
+    files.writes(a.out);
     const auto work = program::make_session(a.device, pfad::method_of(file), a.reading);
     work->open(file);
     const double before = work->threshold();

@@ -1,5 +1,6 @@
 // pfad_train: trains a detector on the good pictures of a category.
 #include "session/options.hpp"
+#include "support/stop_signals.hpp"
 
 #include <pfad/core/philox.hpp>
 #include <pfad/data/mvtec.hpp>
@@ -204,7 +205,6 @@ std::string losses(const std::vector<pfad::stage_facts>& stages,
 int train(arguments& a, const std::string& command) {
     if (!a.start && a.teacher.empty())
         pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
-    program::keep_apart(a.out + "/model.safetensors", a.from);
     auto& input = a.input;
     auto& run = input.run;
     run.rotate = rotation_of(a);
@@ -217,6 +217,10 @@ int train(arguments& a, const std::string& command) {
     pfad::data::passed_over others;
     input.good = pfad::data::list_training_pictures(a.data, &others);
     program::note_passed_over(others);
+    const std::string model = a.out + "/model.safetensors";
+    if (!input.resume && std::filesystem::exists(model))
+        pfad::fail(pfad::errc::io,
+                   model + ": is there from an earlier run; choose another --out, or remove it");
     if (a.work->needs_textures)
         input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)
@@ -224,7 +228,14 @@ int train(arguments& a, const std::string& command) {
     make_network(a);
     a.work->check(run.size);
 
+    program::files_apart files;
+    files.reads(a.from);
+    files.reads(a.teacher);
+    files.reads_all(input.good);
+    files.reads_all(input.textures);
     pfad::data::make_folder(a.out);
+    for (const auto& path : {model, input.checkpoint, a.out + "/log.jsonl"})
+        files.writes(path);
     const auto stages = a.work->stages();
     std::optional<program::run_log> log; // made once every picture has been opened
     program::progress progress(static_cast<int>(pfad::iterations_of(stages)));
@@ -237,12 +248,23 @@ int train(arguments& a, const std::string& command) {
                 input.good.size(), input.textures.size(), run.size, run.size, batch,
                 std::string(pfad::data::name_of(run.rotate)).c_str(),
                 static_cast<long long>(a.work->trained_values()));
-    a.work->train(input, [&](const pfad::train::training_step& step) {
+    const program::stop_signals signals;
+    const int next = a.work->train(input, [&](const pfad::train::training_step& step) {
         if (!log)
             log.emplace(a.out + "/log.jsonl", step.iteration);
-        log->add(log_line(step), step.saved);
+        const int signal = program::stop_signals::caught();
+        log->add(log_line(step), step.saved || signal != 0);
         progress.show(step.iteration + 1, batch, losses(stages, step));
+        return signal == 0;
     });
+    if (const int signal = program::stop_signals::caught();
+        signal != 0 && next < pfad::iterations_of(stages)) {
+        std::fprintf(stderr,
+                     "Stopped after iteration %d of %d; %s is written, and the same command with "
+                     "--resume goes on.\n",
+                     next, static_cast<int>(pfad::iterations_of(stages)), input.checkpoint.c_str());
+        return 128 + signal;
+    }
 
     pfad::model_description description{a.method, run.size, 0, {}, run.reading.bits};
     description.threshold = a.work->calibrate_threshold(run.size, input.good);
@@ -253,7 +275,7 @@ int train(arguments& a, const std::string& command) {
     description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
     description.notes["training_seconds"] = std::to_string(progress.seconds());
-    a.work->save(a.out + "/model.safetensors", description);
+    a.work->save(model, description);
     std::error_code ignored;
     std::filesystem::remove(input.checkpoint, ignored);
     std::printf("%s/model.safetensors written after %.0f s; threshold %s from %zu good pictures\n",

@@ -55,9 +55,10 @@ struct session {
     virtual std::int64_t trained_values() = 0;
     virtual void save(const std::string& path, const pfad::model_description& description) = 0;
 
-    /// report is called after every iteration, once every picture has been opened.
-    virtual void train(const training_input& input,
-                       const std::function<void(const pfad::train::training_step&)>& report) = 0;
+    /// report is called after every iteration, once every picture has been opened; false stops. Returns
+    /// the next iteration.
+    virtual int train(const training_input& input,
+                      const std::function<bool(const pfad::train::training_step&)>& report) = 0;
     virtual double calibrate_threshold(int size, const pictures& good) = 0;
     virtual pfad::evaluation evaluate(int size,
                                       std::vector<pfad::data::test_item> items,

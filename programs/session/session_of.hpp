@@ -66,13 +66,14 @@ public:
         pfad::save_model<D>(path, *model_, description);
     }
 
-    void train(const training_input& input,
-               const std::function<void(const pfad::train::training_step&)>& report) override {
+    int train(const training_input& input,
+              const std::function<bool(const pfad::train::training_step&)>& report) override {
         pfad::train::trainer<Context, D, T> trainer(context(), *model_, input.run, input.good,
                                                     input.textures, input.checkpoint);
         if (input.resume)
             trainer.resume();
         trainer.run(report);
+        return trainer.iteration();
     }
     double calibrate_threshold(int size, const pictures& good) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);

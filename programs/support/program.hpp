@@ -2,12 +2,15 @@
 // on a terminal, run logs.
 #pragma once
 
+#include "support/files_apart.hpp"
+
 #include <pfad/core/error.hpp>
 #include <pfad/data/files.hpp>
 #include <pfad/detectors/detector.hpp>
 #include <pfad/io/file.hpp>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -27,10 +30,19 @@ namespace program {
 /// What --threads may be; 0: one a processor.
 inline const CLI::Range thread_range(0, 1024);
 
+/// Opens what of standard input, output and error is closed, on nothing: else the next file that is
+/// opened would get its number, and what is printed.
+inline void open_standard_files() {
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(number, F_GETFD) == -1)
+            static_cast<void>(::open("/dev/null", number == STDIN_FILENO ? O_RDONLY : O_WRONLY));
+}
+
 /// Runs f; prints what it throws as one sentence. The value is main's, 2 after an error: 1 is the
 /// verdict of pfad_inspect.
 template <class F>
 int run(const char* name, F&& f) {
+    open_standard_files();
     try {
         return f();
     } catch (const std::bad_alloc&) {
@@ -98,40 +110,38 @@ inline std::string to_text(const nlohmann::json& j, int indent = -1) {
     return j.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// Where a picture's result goes: FOLDER/STEM.png, numbered where several pictures of a folder
-/// share a stem. Throws errc::io rather than name one of the pictures that are read.
+/// Where a picture's result goes: FOLDER/STEM.png, numbered where several pictures of a folder share a
+/// stem. Throws errc::io rather than name one of the files that are read.
 class result_paths {
 public:
-    explicit result_paths(std::vector<std::filesystem::path> sources)
-        : sources_(std::move(sources)) {}
+    /// `keep`: no file that is there already is named.
+    explicit result_paths(const files_apart& files, bool keep = false)
+        : files_(files), keep_(keep) {}
 
     [[nodiscard]] std::string next(const std::filesystem::path& folder,
                                    const std::filesystem::path& picture) {
         const auto stem = (folder / picture.stem()).string();
         std::string path = stem + ".png";
-        int& last = last_[stem]; // a watch meets the same name for ever
-        while (!taken_.insert(path).second)
+        // A watch meets the same name for ever, and new ones for ever: only the former are remembered.
+        while (is_taken(path)) {
+            int& last = last_[stem];
             path = stem + "_" + std::to_string(last = std::max(last + 1, 2)) + ".png";
-        std::error_code absent;
-        for (const auto& source : sources_)
-            if (std::filesystem::equivalent(path, source, absent))
-                pfad::fail(pfad::errc::io,
-                           path + ": is a picture to be read; choose another folder for results");
+        }
+        files_.expect_unread(path);
         return path;
     }
 
 private:
-    std::vector<std::filesystem::path> sources_;
+    bool is_taken(const std::string& path) {
+        std::error_code ignored;
+        return keep_ ? std::filesystem::exists(path, ignored) : !taken_.insert(path).second;
+    }
+
+    const files_apart& files_;
+    bool keep_;
     std::set<std::string> taken_;
     std::map<std::string, int> last_;
 };
-
-/// Throws errc::io where a file to be written is the one that is read.
-inline void keep_apart(const std::string& written, const std::string& read) {
-    std::error_code absent;
-    if (std::filesystem::equivalent(written, read, absent))
-        pfad::fail(pfad::errc::io, written + ": is the file that is read; choose another file");
-}
 
 /// The command line as one line, for files that say how they were made.
 inline std::string command_line(int argc, char** argv) {

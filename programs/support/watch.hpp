@@ -5,103 +5,253 @@
 #include <pfad/data/files.hpp>
 #include <pfad/io/image.hpp>
 
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace program {
 
+/// What differs when a file's content does.
+using file_version = std::tuple<std::uint64_t, std::int64_t, std::int64_t, std::int64_t>;
+
+/// None where there is no such file, perhaps no more.
+[[nodiscard]] inline std::optional<file_version> version_of(const std::filesystem::path& path) {
+    struct stat facts = {};
+    if (::stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode))
+        return {};
+    return file_version{facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+}
+
+/// A file that says which pictures a watch has finished, so that the next one does not begin anew: a line of
+/// JSON each.
+class watch_record {
+public:
+    /// `path` may be empty: nothing is kept then.
+    explicit watch_record(std::string path) : path_(std::move(path)) {}
+
+    /// What earlier watches have finished, by name. A line that is not whole is passed over.
+    [[nodiscard]] std::unordered_map<std::string, file_version> read() {
+        std::unordered_map<std::string, file_version> result;
+        if (path_.empty() || !std::filesystem::exists(path_))
+            return result;
+        const auto content = pfad::read_file(path_);
+        std::string_view text(reinterpret_cast<const char*>(content.data.get()), content.size);
+        for (; !text.empty(); ++lines_) {
+            const auto line = text.substr(0, text.find('\n'));
+            text.remove_prefix(std::min(text.size(), line.size() + 1));
+            const auto j = nlohmann::json::parse(line, nullptr, false);
+            if (j.is_object() && j.contains("picture") && j.contains("version") &&
+                j["picture"].is_string() && j["version"].is_array() && j["version"].size() == 4 &&
+                std::ranges::all_of(j["version"],
+                                    [](const auto& v) { return v.is_number_integer(); }))
+                result[j["picture"].template get<std::string>()] = {
+                    j["version"][0].template get<std::uint64_t>(),
+                    j["version"][1].template get<std::int64_t>(),
+                    j["version"][2].template get<std::int64_t>(),
+                    j["version"][3].template get<std::int64_t>()};
+        }
+        return result;
+    }
+
+    /// Adds one.
+    void add(const std::string& name, const file_version& version) {
+        if (path_.empty())
+            return;
+        if (!file_)
+            file_.reset(std::fopen(path_.c_str(), "ab"));
+        const std::string line = line_of(name, version);
+        if (!file_ || std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
+            std::fflush(file_.get()) != 0)
+            pfad::fail(pfad::errc::io, path_ + ": cannot be written");
+        ++lines_;
+    }
+
+    /// Writes the file anew with what is still there, where most of its lines are of what is gone.
+    template <class Files>
+    void shrink(const Files& files) {
+        if (path_.empty() || lines_ < 2 * files.size() + 1000)
+            return;
+        std::string text;
+        lines_ = 0;
+        for (const auto& [name, file] : files)
+            if (file.finished) {
+                text += line_of(name, file.version);
+                ++lines_;
+            }
+        file_.reset();
+        pfad::write_atomically(path_, text);
+    }
+
+private:
+    struct closing {
+        void operator()(std::FILE* file) const { std::fclose(file); }
+    };
+
+    static std::string line_of(const std::string& name, const file_version& version) {
+        const auto& [inode, size, seconds, part] = version;
+        const nlohmann::json j = {{"picture", name}, {"version", {inode, size, seconds, part}}};
+        return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    }
+
+    std::string path_;
+    std::unique_ptr<std::FILE, closing> file_;
+    std::size_t lines_ = 0;
+};
+
 /// The pictures directly in a folder, each once, and once more where its file has changed. Those that
-/// are there at the beginning count as arrived.
+/// are there at the beginning count as arrived, but for those in the record.
 class picture_watch {
 public:
-    picture_watch(std::filesystem::path folder, const pfad::picture_options& reading)
-        : folder_(std::move(folder)), reading_(reading) {
+    picture_watch(std::filesystem::path folder,
+                  const pfad::picture_options& reading,
+                  const std::string& record)
+        : folder_(std::move(folder)), reading_(reading), record_(record), earlier_(record_.read()) {
         pfad::data::expect_folder(folder_);
     }
 
-    /// Calls found(path, picture) for what has arrived, in order of path. A file that cannot be read
-    /// is perhaps still being written: it is tried again at the next call, and failed(path, sentence)
-    /// called once it has not changed for two seconds. Throws errc::io where the folder is gone.
+    /// Calls found(path, picture) for what has arrived, in order of name. A file that cannot be read is
+    /// perhaps still being written: it is tried again at the next call, and failed(path, sentence) called
+    /// once it has not changed for two seconds, or changes all the time. Throws errc::io where the folder
+    /// is gone.
     template <class Found, class Failed>
     void poll(Found&& found, Failed&& failed) {
-        std::map<std::filesystem::path, file_state> present;
-        for (const auto& path : list()) {
+        list_where_needed();
+        for (const auto& name : due()) {
+            auto& file = files_.at(name);
+            const auto path = folder_ / name;
             const auto version = version_of(path);
-            if (!version || !pfad::data::is_picture_name(path))
+            if (!version || (file.finished && *version == file.version))
                 continue;
-            file_state state{*version, clock::now()};
-            const auto before = files_.find(path);
-            if (before != files_.end() && before->second.version == *version)
-                state = before->second;
-            if (!state.finished)
-                state.finished = finish(path, state, found, failed);
-            present.emplace(path, state);
+            const auto now = clock::now();
+            if (file.finished || file.since == clock::time_point())
+                file.waits = now;
+            if (file.finished || file.version != *version)
+                file = {*version, now, file.waits, false};
+            file.finished = finish(path, file, found, failed);
+            if (file.finished)
+                record_.add(name, file.version);
         }
-        files_ = std::move(present);
+        record_.shrink(files_);
     }
 
 private:
     using clock = std::chrono::steady_clock;
-    using file_version = std::tuple<ino_t, off_t, time_t, long>;
     struct file_state {
-        file_version version;
-        clock::time_point since;
+        file_version version{};
+        clock::time_point since{}; ///< of this version
+        clock::time_point waits{}; ///< since when it is to be read
         bool finished = false;
+        bool seen = false; ///< by the latest listing
     };
 
-    [[nodiscard]] std::vector<std::filesystem::path> list() const {
-        try {
-            return pfad::data::list_folder(folder_);
-        } catch (const pfad::error&) {
-            std::error_code ignored;
-            if (std::filesystem::is_directory(folder_, ignored))
-                throw;
+    /// A folder's own time says when a name has come or gone. Its clock ticks coarsely, and some file
+    /// systems are late with it: so also for two seconds after, and every five.
+    void list_where_needed() {
+        const auto now = clock::now();
+        struct stat facts = {};
+        const bool there = ::stat(folder_.c_str(), &facts) == 0;
+        const std::pair time(facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+        if (there && time == folder_time_ && now - folder_changed_ > std::chrono::seconds(2) &&
+            now - listed_ < std::chrono::seconds(5))
+            return;
+        if (time != folder_time_)
+            folder_changed_ = now;
+        folder_time_ = time;
+        listed_ = now;
+        std::error_code failure;
+        std::filesystem::directory_iterator at(folder_, failure);
+        for (const std::filesystem::directory_iterator end; !failure && at != end;
+             at.increment(failure)) {
+            const auto name = at->path().filename().string();
+            if (!pfad::data::is_picture_name(name))
+                continue;
+            auto& file = files_[name];
+            file.seen = true;
+            if (const auto known = earlier_.find(name); known != earlier_.end()) {
+                file.version = known->second;
+                file.finished = true;
+                file.since = file.waits = now;
+            }
         }
-        pfad::fail(pfad::errc::io, folder_.string() + ": the watched folder has disappeared");
+        if (failure)
+            pfad::fail(pfad::errc::io,
+                       folder_.string() + (std::filesystem::is_directory(folder_, failure)
+                                               ? ": the watched folder cannot be read"
+                                               : ": the watched folder has disappeared"));
+        earlier_.clear();
+        std::erase_if(files_, [](auto& entry) { return !std::exchange(entry.second.seen, false); });
+        names_.clear();
+        for (const auto& [name, file] : files_)
+            names_.push_back(name);
+        std::ranges::sort(names_);
     }
 
-    /// What differs when the content does; none where there is no such file, perhaps no more.
-    static std::optional<file_version> version_of(const std::filesystem::path& path) {
-        struct stat facts = {};
-        if (::stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode))
-            return {};
-        return file_version{facts.st_ino, facts.st_size, facts.st_mtim.tv_sec,
-                            facts.st_mtim.tv_nsec};
+    /// The names to look at: what is not finished, and some of the others in turn, whose files may have
+    /// been written over.
+    [[nodiscard]] std::vector<std::string> due() {
+        constexpr std::size_t most = 2000;
+        std::vector<std::string> result;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            const bool turn = (i + names_.size() - next_) % names_.size() < most;
+            if (turn || !files_.at(names_[i]).finished)
+                result.push_back(names_[i]);
+        }
+        next_ = names_.empty() ? 0 : (next_ + most) % names_.size();
+        return result;
     }
 
     /// Returns whether the file needs no other look.
     template <class Found, class Failed>
     bool finish(const std::filesystem::path& path,
-                const file_state& state,
+                file_state& file,
                 Found& found,
                 Failed& failed) const {
         pfad::image_u8 picture;
         try {
-            picture = pfad::read_picture(path.string(), reading_);
+            const auto content = pfad::read_file(path.string());
+            if (version_of(path) != file.version)
+                pfad::fail(pfad::errc::io, path.string() + ": changes while it is read");
+            picture = pfad::decode_picture(content.bytes(), path.string(), reading_);
         } catch (const pfad::error& problem) {
-            if (clock::now() - state.since < std::chrono::seconds(2))
-                return false;
-            failed(path.string(), std::string(problem.what()));
-            return true;
-        }
-        if (version_of(path) != state.version) // it changed while it was read
+            const auto now = clock::now();
+            if (now - file.since >= std::chrono::seconds(2)) {
+                failed(path.string(), std::string(problem.what()));
+                return true;
+            }
+            if (now - file.waits >= std::chrono::seconds(10)) {
+                failed(path.string(), std::string(problem.what()) + ", again and again for 10 s");
+                file.waits = now;
+            }
             return false;
+        }
         found(path.string(), picture);
         return true;
     }
 
     std::filesystem::path folder_;
     pfad::picture_options reading_;
-    std::map<std::filesystem::path, file_state> files_;
+    watch_record record_;
+    std::unordered_map<std::string, file_version> earlier_; ///< until the first listing
+    std::unordered_map<std::string, file_state> files_;
+    std::vector<std::string> names_; ///< of files_, in order
+    std::size_t next_ = 0;           ///< whose turn it is
+    std::pair<time_t, long> folder_time_{};
+    clock::time_point folder_changed_{}, listed_{};
 };
 
 } // namespace program

@@ -196,4 +196,20 @@ TEST_CASE("detector_file: what is pretrained is filled, and nothing else", "[det
     load_pretrained(model, path);
     CHECK(copy_of(model.teacher) == copy_of(source));
     CHECK(copy_of(model.student) == student);
+
+    // By content, whatever the name, and with a prefix in front of all names.
+    for (const std::string prefix : {"module", "backbone", "net.encoder"}) {
+        const auto named = folder / "weights.pth.tar";
+        auto entries = to_state_dict(source, prefix);
+        entries["head.weight"] = owned_entry(std::vector<float>(2), {2});
+        save_safetensors(named, entries);
+        model.initialise(2);
+        load_pretrained(model, named);
+        CHECK(copy_of(model.teacher) == copy_of(source));
+    }
+    auto two = to_state_dict(source, "teacher");
+    two.merge(to_state_dict(source, "student"));
+    save_safetensors(path, two);
+    CHECK(contains(sentence_of([&] { load_pretrained(model, path); }),
+                   "has several networks of this kind, under `student` and `teacher`"));
 }

@@ -96,6 +96,7 @@ public:
                     for (const auto& loss : step.losses)
                         result.losses.back() += loss.value;
                     result.seconds += step.seconds;
+                    return true;
                 });
             } catch (const stopped&) {
             }

@@ -113,3 +113,54 @@ TEST_CASE("base64: the vectors of RFC 4648", "[io]") {
         CHECK_FALSE(pfad::from_base64(text).has_value());
     }
 }
+
+TEST_CASE("file: a link stays a link, and a file keeps its mode", "[io]") {
+    const temporary_folder folder;
+    namespace fs = std::filesystem;
+    fs::create_directory(folder / "there");
+    put_file(folder / "there/file", bytes_of("old"));
+    fs::permissions(folder / "there/file", fs::perms(0640));
+    fs::create_symlink("there/file", folder / "link");
+    fs::create_symlink("link", folder / "second");
+    pfad::write_atomically(folder / "second", "new");
+    CHECK(fs::is_symlink(folder / "second"));
+    CHECK(fs::is_symlink(folder / "link"));
+    CHECK(get_file(folder / "there/file") == bytes_of("new"));
+    CHECK(fs::status(folder / "there/file").permissions() == fs::perms(0640));
+    // A link to nothing yet makes what it names.
+    fs::create_symlink("there/made", folder / "dangling");
+    pfad::write_atomically(folder / "dangling", "made");
+    CHECK(get_file(folder / "there/made") == bytes_of("made"));
+    CHECK(fs::is_symlink(folder / "dangling"));
+    fs::create_symlink("round", folder / "round");
+    CHECK(has(error_of(errc::io, [&] { pfad::write_atomically(folder / "round", ""); }),
+              "round: cannot be written: "));
+}
+
+TEST_CASE("file: what can be written is known before, and nothing changes", "[io]") {
+    const temporary_folder folder;
+    pfad::expect_writable(folder / "new");
+    CHECK(folder.count() == 0);
+    put_file(folder / "old", bytes_of("old"));
+    pfad::expect_writable(folder / "old");
+    CHECK(get_file(folder / "old") == bytes_of("old"));
+    CHECK(has(error_of(errc::io, [&] { pfad::expect_writable(folder / "no/such"); }),
+              "no/such: cannot be written: "));
+    CHECK(has(error_of(errc::io, [&] { pfad::expect_writable(folder.path().string()); }),
+              "is a folder"));
+}
+
+TEST_CASE("file: leftovers of killed writes are removed, what is written stays", "[io]") {
+    const temporary_folder folder;
+    for (const char* const name : {"model.99999-0.tmp", "a.b.1-22.tmp"})
+        put_file(folder / name, bytes_of("half"));
+    for (const char* const name : {"mine.tmp", "1-2.tmp", ".1-2.tmp", "x.1-.tmp", "x.1-2.tm"})
+        put_file(folder / name, bytes_of("kept"));
+    pfad::atomic_file open(folder / "open");
+    open.append(bytes_of("bytes"));
+    pfad::remove_leftovers(folder.path().string());
+    CHECK(folder.count() == 6);
+    open.commit();
+    CHECK(get_file(folder / "open") == bytes_of("bytes"));
+    pfad::remove_leftovers(folder / "nowhere");
+}

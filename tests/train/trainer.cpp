@@ -83,6 +83,45 @@ TEST_CASE("trainer: both losses fall; steps say stage and iteration", "[train]")
     restore(net.model, start);
 }
 
+TEST_CASE("trainer: a run that is told to stop has a checkpoint, and goes on to the same bits",
+          "[train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const temporary_folder folder;
+    const auto start = snapshot(net.model);
+    const auto steps = run(net, pictures, 3, 2);
+    const auto expected = snapshot(net.model);
+    auto options = small_run(net.model, 3, 2);
+    options.checkpoint_every = 0;
+    const std::string file = folder / "checkpoint";
+    for (const int stop : {0, 2, 3}) { // within a stage, at its end, within the next
+        restore(net.model, start);
+        trainer first(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+        std::vector<double> losses;
+        const auto tell = [&](const training_step& step) {
+            losses.push_back(sum_of(step));
+            return step.iteration != stop;
+        };
+        CHECK_FALSE(first.run(tell));
+        CHECK(first.iteration() == stop + 1);
+        CHECK(std::filesystem::exists(file));
+        // In the same trainer, or in another one from the checkpoint.
+        trainer second(net.ctx, net.model, options, pictures.good, pictures.textures, file);
+        if (stop == 2)
+            CHECK(first.run(tell));
+        else {
+            second.resume();
+            CHECK(second.run(tell));
+        }
+        REQUIRE(losses.size() == steps.size());
+        for (std::size_t i = 0; i < steps.size(); ++i)
+            CHECK(losses[i] == sum_of(steps[i]));
+        CHECK(snapshot(net.model) == expected);
+        std::filesystem::remove(file);
+    }
+    restore(net.model, start);
+}
+
 TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits", "[train]") {
     auto& net = small_network::get();
     const small_pictures pictures;

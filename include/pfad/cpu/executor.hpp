@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pfad/cpu/denormals.hpp>
+#include <pfad/cpu/processors.hpp>
 
 #include <algorithm>
 #include <condition_variable>
@@ -121,10 +122,9 @@ private:
     std::exception_ptr failure_;
 };
 
-/// `threads`, or the number of processors where it is 0.
+/// `threads`, or that of the processors that this process may use where it is 0.
 inline int thread_count(int threads) {
-    return threads > 0 ? threads
-                       : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return threads > 0 ? threads : usable_processors();
 }
 
 } // namespace pfad::cpu

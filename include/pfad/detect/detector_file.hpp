@@ -7,6 +7,7 @@
 #include <pfad/io/torch_checkpoint.hpp>
 #include <pfad/nn/weights.hpp>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -143,13 +144,42 @@ void save_model(const std::string& path, D<float, host>& m, const model_descript
     save_safetensors(path, to_state_dict(m), to_metadata(d, m.options.list()));
 }
 
-/// What a detector has of ImageNet, each part from torchvision's resnet18: a .pth, or safetensors with
-/// the same names.
+namespace detail {
+
+/// What stands in front of a file's names of a network's arrays, such as "module" or "net.encoder": "" where
+/// all are there without, or nowhere. Throws errc::io where there are several.
+template <class M>
+[[nodiscard]] std::string prefix_of(M& network, const state_dict& file) {
+    const auto arrays = named_arrays<float>(network);
+    const auto all_there = [&](const std::string& front) {
+        return std::ranges::all_of(
+            arrays, [&](const auto& array) { return file.contains(front + array.name); });
+    };
+    if (all_there(""))
+        return "";
+    std::string found;
+    const std::string& first = arrays.front().name;
+    for (const auto& [name, entry] : file.tensors) {
+        if (!name.ends_with("." + first) || !all_there(name.substr(0, name.size() - first.size())))
+            continue;
+        const std::string front = name.substr(0, name.size() - first.size() - 1);
+        if (!found.empty())
+            fail(errc::io, file.path + ": has several networks of this kind, under `" + found +
+                               "` and `" + front + "`");
+        found = front;
+    }
+    return found;
+}
+
+} // namespace detail
+
+/// What a detector has of ImageNet, each part from torchvision's resnet18: what torch.save wrote, or
+/// safetensors with the same names, also where all of them have a prefix.
 template <class M>
 void load_pretrained(M& detector, const std::string& path) {
-    const bool torch = path.ends_with(".pth") || path.ends_with(".pt");
-    const auto file = torch ? load_torch_checkpoint(path) : load_safetensors(path);
-    for_each_pretrained(detector, [&](auto& part) { from_state_dict(part, file); });
+    const auto file = load_weights(path);
+    for_each_pretrained(
+        detector, [&](auto& part) { from_state_dict(part, file, detail::prefix_of(part, file)); });
 }
 
 } // namespace pfad

@@ -3,9 +3,6 @@
 
 #include <pfad/io/raster.hpp>
 
-#include <jerror.h>  // whose list depends on the macros of jpeglib.h
-#include <jpeglib.h> // which uses size_t and FILE without including them
-
 #include <csetjmp>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +10,12 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+// jpeglib.h needs size_t and FILE, and jerror.h the macros of jpeglib.h.
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 namespace pfad::detail {
 

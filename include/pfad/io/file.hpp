@@ -6,6 +6,7 @@
 #include <pfad/core/error.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -105,13 +107,61 @@ inline void read_exactly(int from, std::uint8_t* to, std::size_t size, const std
     return {std::move(data), size};
 }
 
+namespace detail {
+
+/// Where a path leads if its last part is a symbolic link, perhaps to nothing; else the path.
+[[nodiscard]] inline std::string behind_links(const std::string& path) {
+    std::filesystem::path at = path;
+    std::error_code failure;
+    for (int links = 0; std::filesystem::is_symlink(at, failure); ++links) {
+        if (links == 40)
+            fail_system(path, "cannot be written", ELOOP);
+        const auto target = std::filesystem::read_symlink(at, failure);
+        if (failure)
+            fail_system(path, "cannot be written", failure.value());
+        at = target.is_absolute() ? target : at.parent_path() / target;
+    }
+    return at.string();
+}
+
+/// Whether another file system, or a file of one, is mounted at this very path: nothing can be renamed to
+/// it.
+[[nodiscard]] inline bool is_mount_point(const std::string& path) {
+#ifdef STATX_ATTR_MOUNT_ROOT
+    struct statx facts = {};
+    return ::statx(AT_FDCWD, path.c_str(), 0, STATX_TYPE, &facts) == 0 &&
+           (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+    static_cast<void>(path);
+    return false;
+#endif
+}
+
+/// Whether a name is one that atomic_file gives: NAME.PID-NUMBER.tmp.
+[[nodiscard]] inline bool is_temporary_name(std::string_view name) {
+    if (!name.ends_with(".tmp"))
+        return false;
+    name.remove_suffix(4);
+    for (const char before : {'-', '.'}) {
+        const std::size_t last = name.find_last_not_of("0123456789");
+        if (last == std::string_view::npos || last + 1 == name.size() || name[last] != before)
+            return false;
+        name = name.substr(0, last);
+    }
+    return !name.empty();
+}
+
+} // namespace detail
+
 /// A file that appears complete or not at all: bytes go to a temporary name in the same folder,
 /// which `commit` flushes and renames. Without a commit, or after an error, the temporary is gone
-/// and the file that was there before is untouched.
+/// and the file that was there before is untouched. A symbolic link stays one, and the new file has the
+/// mode and, as far as the system lets it, the owner of the old one.
 class atomic_file {
 public:
     /// Opens a file of a temporary name beside `path`. Throws errc::io.
-    explicit atomic_file(std::string path) : path_(std::move(path)), file_(open_temporary()) {}
+    explicit atomic_file(const std::string& path)
+        : path_(detail::behind_links(path)), file_(open_temporary()) {}
     atomic_file(const atomic_file&) = delete;
     atomic_file& operator=(const atomic_file&) = delete;
     ~atomic_file() { discard(); }
@@ -149,9 +199,13 @@ private:
     // Sets temporary_, which is declared before file_.
     int open_temporary() {
         struct stat facts = {};
-        if (::stat(path_.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode))
+        const bool exists = ::stat(path_.c_str(), &facts) == 0;
+        if (exists && !S_ISREG(facts.st_mode))
             fail(errc::io, path_ + ": cannot be written: " +
                                (S_ISDIR(facts.st_mode) ? "is a folder" : "is not a regular file"));
+        if (exists && detail::is_mount_point(path_))
+            fail(errc::io, path_ + ": cannot be written: is a mount of one file, which cannot be "
+                                   "replaced; mount its folder");
         // Unique among the threads and processes of a machine; O_EXCL settles the rest.
         static std::atomic<unsigned> count{0};
         for (;;) {
@@ -165,6 +219,17 @@ private:
                 const int reason = errno;
                 temporary_.clear();
                 detail::fail_system(path_, "cannot be written", reason);
+            }
+            // Held for as long as it is written: remove_leftovers() knows by it what is in use.
+            struct stat own = {};
+            if (::flock(opened, LOCK_EX) == 0 && ::fstat(opened, &own) == 0 && own.st_nlink == 0) {
+                ::close(opened);
+                continue; // removed before it was held
+            }
+            if (exists) {
+                // The owner first, since a change of it may clear bits of the mode.
+                static_cast<void>(::fchown(opened, facts.st_uid, facts.st_gid) == 0);
+                static_cast<void>(::fchmod(opened, facts.st_mode & 07777) == 0);
             }
             return opened;
         }
@@ -186,6 +251,25 @@ private:
     std::string temporary_;
     detail::descriptor file_;
 };
+
+/// Throws errc::io, as writing would, where a file cannot be written; leaves everything as it is.
+inline void expect_writable(const std::string& path) {
+    const atomic_file probe(path);
+}
+
+/// Removes what writes that were killed have left in a folder. What is still being written stays.
+inline void remove_leftovers(const std::string& folder) {
+    std::error_code failure;
+    for (std::filesystem::directory_iterator at(folder, failure), end; !failure && at != end;
+         at.increment(failure)) {
+        if (!detail::is_temporary_name(at->path().filename().string()))
+            continue;
+        const detail::descriptor file(
+            ::open(at->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        if (file.number() >= 0 && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0)
+            ::unlink(at->path().c_str());
+    }
+}
 
 /// Replaces or makes a file from several pieces, which are not copied together first.
 inline void write_atomically(const std::string& path, std::span<const byte_span> parts) {

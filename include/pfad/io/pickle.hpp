@@ -27,6 +27,7 @@ enum class pickle_kind : std::uint8_t {
     dict,    ///< items: key, value, key, value
     storage, ///< items: the fields of a persistent id
     tensor,  ///< items: storage, offset, size, stride, ..
+    object,  ///< of a class or function that is none of a state dict's, text: its name; never made
 };
 
 /// A value. Items are numbers of other values, so that sharing works as in Python.
@@ -152,9 +153,15 @@ private:
             return true;
         case 'X':
         case 'T':
+        case 'B':
             push_text(take<std::uint32_t>());
             return true;
+        case 0x8d:
+        case 0x8e:
+            push_text(take<std::uint64_t>());
+            return true;
         case 'U':
+        case 'C':
         case 0x8c:
             push_text(take<std::uint8_t>());
             return true;
@@ -224,6 +231,8 @@ private:
     }
     void extend(pickle_kind kind, const std::vector<std::uint32_t>& items) {
         pickle_value& target = top();
+        if (target.kind == pickle_kind::object)
+            return;
         if (target.kind != kind || (kind == pickle_kind::dict && items.size() % 2 != 0))
             damaged();
         target.items.insert(target.items.end(), items.begin(), items.end());
@@ -290,19 +299,38 @@ private:
         case 0x81: {
             const pickle_value& arguments = values_[pop()];
             const pickle_value& function = values_[pop()];
+            if (function.kind == pickle_kind::object)
+                return push({pickle_kind::object, 0, function.text});
             if (function.kind != pickle_kind::global || arguments.kind != pickle_kind::tuple)
                 damaged();
             return build(function.text, arguments.items);
         }
         case 'b':
             return set_state();
-        default:
-            fail(errc::unsupported, path_ + ": its pickle uses opcode " + std::to_string(code) +
-                                        ", which no state dict needs");
+        case 0x92: { // a class, its arguments, those with names
+            pop();
+            pop();
+            const pickle_value& made = values_[pop()];
+            if (made.kind == pickle_kind::object)
+                return push({pickle_kind::object, 0, made.text});
+            break;
         }
+        case 0x8f: // sets
+            return push({pickle_kind::object, 0, "set"});
+        case 0x90:
+            pop_to_mark();
+            return;
+        case 0x91:
+            pop_to_mark();
+            return push({pickle_kind::object, 0, "frozenset"});
+        default:
+            break;
+        }
+        fail(errc::unsupported, path_ + ": its pickle uses opcode " + std::to_string(code) +
+                                    ", which no state dict needs");
     }
 
-    /// The globals of a state dict; each is only a name here.
+    /// The globals of a state dict; each is only a name here, and all others are nothing more.
     void push_global(const std::string& name) {
         const auto ends = [&](std::string_view tail) {
             return name.size() > tail.size() && std::string_view(name).ends_with(tail);
@@ -311,13 +339,8 @@ private:
             name.starts_with("torch.") && ends("Storage") && name.find('.', 6) == std::string::npos;
         if (!storage && name != "collections.OrderedDict" &&
             name != "torch._utils._rebuild_tensor" && name != "torch._utils._rebuild_tensor_v2" &&
-            name != "torch._utils._rebuild_parameter" && name != "torch.nn.parameter.Parameter") {
-            std::string shown = name.substr(0, 100);
-            for (char& c : shown)
-                c = c >= ' ' && c <= '~' ? c : '?';
-            fail(errc::unsupported,
-                 path_ + ": its pickle asks for `" + shown + "`, which pfad does not run");
-        }
+            name != "torch._utils._rebuild_parameter" && name != "torch.nn.parameter.Parameter")
+            return push({pickle_kind::object, 0, name});
         push({pickle_kind::global, 0, name});
     }
 
@@ -351,7 +374,7 @@ private:
     void set_state() {
         pop();
         const pickle_kind kind = top().kind;
-        if (kind != pickle_kind::dict && kind != pickle_kind::tensor)
+        if (kind != pickle_kind::dict && kind != pickle_kind::tensor && kind != pickle_kind::object)
             damaged();
     }
 

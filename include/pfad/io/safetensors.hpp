@@ -134,15 +134,14 @@ private:
 safetensors_entry(const std::string& path, const safetensors_claim& claim, byte_span data) {
     const std::string subject = path + ": tensor `" + claim.name + "`";
     state_entry entry;
-    bool known = false;
-    for (const dtype type : {dtype::f32, dtype::f64, dtype::i64, dtype::u8})
-        if (claim.type == name_of(type)) {
+    entry.type = dtype::other; // the file may be of use without it
+    for (const dtype type :
+         {dtype::f32, dtype::f64, dtype::i64, dtype::u8, dtype::f16, dtype::bf16})
+        if (claim.type == name_of(type))
             entry.type = type;
-            known = true;
-        }
-    if (!known)
-        fail(errc::unsupported, subject + " has dtype " + claim.type.substr(0, 20) +
-                                    "; pfad reads F32, F64, I64 and U8");
+    if (entry.type == dtype::other)
+        entry.unread = subject + " has dtype " + claim.type.substr(0, 20) +
+                       "; pfad reads F32, F64, F16, BF16, I64 and U8";
     // No product beyond this fits a file; extents of zero do not excuse the others.
     constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 8;
     std::uint64_t count = 1, product = 1;
@@ -159,7 +158,8 @@ safetensors_entry(const std::string& path, const safetensors_claim& claim, byte_
     if (end > data.size())
         fail(errc::io, subject + " ends at byte " + std::to_string(end) + " of only " +
                            std::to_string(data.size()) + " bytes of data; the file is truncated");
-    if (end - begin != count * static_cast<std::uint64_t>(size_of(entry.type)))
+    if (entry.type != dtype::other &&
+        end - begin != count * static_cast<std::uint64_t>(size_of(entry.type)))
         fail(errc::io, subject + " has " + std::to_string(end - begin) +
                            " bytes, which is not what its shape " + to_string(entry.dims) +
                            " and dtype " + claim.type + " need");
@@ -188,7 +188,33 @@ inline void check_safetensors_layout(const std::string& path,
 
 } // namespace detail
 
-/// Reads a safetensors file; the entries share its bytes.
+namespace detail {
+
+/// What a file is whose beginning says that it is no safetensors file; else "".
+[[nodiscard]] inline std::string other_format(byte_span bytes) {
+    const auto has = [&](std::size_t at, std::string_view magic) {
+        return bytes.size() >= at + magic.size() &&
+               std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
+    };
+    if (has(0, "PK\x03\x04") || has(0, "\x80\x02") || has(0, "\x80\x03") || has(0, "\x80\x04"))
+        return "a file of PyTorch or Python";
+    if (has(257, "ustar"))
+        return "a tar archive";
+    if (has(0, "\x1f\x8b"))
+        return "compressed by gzip";
+    if (has(0, "\x89HDF"))
+        return "an HDF5 file";
+    if (has(0, "version https://git-lfs"))
+        return "a pointer of Git LFS, which stands for a file that was not fetched";
+    if (has(0, "<"))
+        return "a page of HTML or XML";
+    return "";
+}
+
+} // namespace detail
+
+/// Reads a safetensors file; the entries share its bytes. Arrays of element types that pfad does not read
+/// are dtype::other.
 [[nodiscard]] inline state_dict load_safetensors(const std::string& path) {
     // The limit of the format's own reader.
     constexpr std::uint64_t longest_header = 100'000'000;
@@ -199,6 +225,8 @@ inline void check_safetensors_layout(const std::string& path,
                            std::to_string(bytes.size()) + " bytes)");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
+    if (const auto what = detail::other_format(bytes); !what.empty())
+        fail(errc::io, path + ": is " + what + ", not a safetensors file");
     if (length > longest_header || length > bytes.size() - 8)
         fail(errc::io, path + ": claims a header of " + std::to_string(length) + " bytes in " +
                            std::to_string(bytes.size()) +
@@ -244,6 +272,9 @@ safetensors_text(const std::string& path,
         std::string dims;
         for (const std::int64_t extent : entry.dims)
             dims += (dims.empty() ? "" : ",") + std::to_string(extent);
+        if (entry.type > dtype::u8)
+            fail(errc::unsupported,
+                 path + ": tensor `" + name + "` has elements of a type that pfad does not write");
         if (name == "__metadata__" || !count ||
             static_cast<std::size_t>(*count * size_of(entry.type)) != entry.bytes.size())
             fail(errc::value, path + ": tensor `" + name +

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,17 +26,21 @@ namespace pfad {
 
 static_assert(std::endian::native == std::endian::little, "the files are little-endian");
 
-/// The element types that pfad reads and writes.
-enum class dtype { f32, f64, i64, u8 };
+/// The element types that pfad reads; it writes the first four. `other` stands for all that it does not
+/// read: an array of these may be in a file, as long as nobody asks for its elements.
+enum class dtype { f32, f64, i64, u8, f16, bf16, other };
 
-/// Bytes of an element.
+/// Bytes of an element; 1 where they are not known.
 [[nodiscard]] constexpr std::int64_t size_of(dtype type) {
-    return type == dtype::u8 ? 1 : type == dtype::f32 ? 4 : 8;
+    return type == dtype::u8 || type == dtype::other   ? 1
+           : type == dtype::f16 || type == dtype::bf16 ? 2
+           : type == dtype::f32                        ? 4
+                                                       : 8;
 }
 
 /// The name that safetensors uses, "F32".
 [[nodiscard]] constexpr std::string_view name_of(dtype type) {
-    constexpr std::string_view names[] = {"F32", "F64", "I64", "U8"};
+    constexpr std::string_view names[] = {"F32", "F64", "I64", "U8", "F16", "BF16", "other"};
     return names[static_cast<int>(type)];
 }
 
@@ -49,6 +55,18 @@ inline constexpr dtype dtype_of = std::same_as<T, float>          ? dtype::f32
                                   : std::same_as<T, double>       ? dtype::f64
                                   : std::same_as<T, std::int64_t> ? dtype::i64
                                                                   : dtype::u8;
+
+/// The value of a number in 16 bits, of which `exponent` are its exponent's: 5 in F16, 8 in BF16.
+[[nodiscard]] inline float float_of_half(std::uint16_t bits, int exponent) {
+    const int fraction = 15 - exponent, bias = (1 << (exponent - 1)) - 1;
+    const int power = bits >> fraction & ((1 << exponent) - 1), rest = bits & ((1 << fraction) - 1);
+    const float sign = bits >> 15 ? -1.0f : 1.0f;
+    if (power == (1 << exponent) - 1)
+        return rest != 0 ? std::numeric_limits<float>::quiet_NaN()
+                         : sign * std::numeric_limits<float>::infinity();
+    return sign * std::ldexp(static_cast<float>(rest + (power > 0 ? 1 << fraction : 0)),
+                             std::max(power, 1) - bias - fraction);
+}
 
 /// "(64, 3, 7, 7)", for messages.
 [[nodiscard]] inline std::string to_string(std::span<const std::int64_t> dims) {
@@ -77,6 +95,7 @@ struct state_entry {
     std::vector<std::int64_t> dims;      ///< extents
     std::span<const std::uint8_t> bytes; ///< the elements, little-endian
     std::shared_ptr<const void> owner;   ///< keeps the bytes alive
+    std::string unread = {}; ///< of dtype::other: the sentence why pfad does not read it
 
     /// Number of elements.
     [[nodiscard]] std::int64_t size() const {
@@ -84,7 +103,8 @@ struct state_entry {
     }
 
     /// Writes every element into `to`, which holds size() of them. Any type becomes float or
-    /// double; int64 and uint8 are only read as themselves (errc::value otherwise).
+    /// double; int64 and uint8 are only read as themselves (errc::value otherwise),
+    /// dtype::other not at all (errc::unsupported).
     template <stored T>
     void copy_to(std::span<T> to) const {
         expect(static_cast<std::int64_t>(to.size()) == size(), "copy_to",
@@ -102,6 +122,12 @@ struct state_entry {
                 return convert<std::int64_t>(to);
             case dtype::u8:
                 return convert<std::uint8_t>(to);
+            case dtype::f16:
+                return convert_halves(to, 5);
+            case dtype::bf16:
+                return convert_halves(to, 8);
+            case dtype::other:
+                fail(errc::unsupported, unread);
             }
         } else {
             fail(errc::value, std::string(name_of(type)) + " elements cannot be read as " +
@@ -118,6 +144,14 @@ struct state_entry {
     }
 
 private:
+    template <class T>
+    void convert_halves(std::span<T> to, int exponent) const {
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            std::uint16_t value;
+            std::memcpy(&value, bytes.data() + 2 * i, 2);
+            to[i] = static_cast<T>(float_of_half(value, exponent));
+        }
+    }
     template <class From, class T>
     void convert(std::span<T> to) const {
         for (std::size_t i = 0; i < to.size(); ++i) {

@@ -6,10 +6,12 @@
 
 #include <pfad/io/file.hpp>
 #include <pfad/io/pickle.hpp>
+#include <pfad/io/safetensors.hpp>
 #include <pfad/io/state_dict.hpp>
 #include <pfad/io/zip.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -39,6 +41,8 @@ public:
         dtype type;
         std::string key;
         std::uint64_t count;
+        std::uint64_t width = 0; ///< bytes of an element; 0 where they are not known
+        std::string name = {};   ///< of dtype::other
     };
     [[nodiscard]] storage_facts storage(const pickle_value& value,
                                         const std::string& subject) const {
@@ -60,10 +64,21 @@ public:
             facts.type = dtype::i64;
         else if (name == "torch.ByteStorage")
             facts.type = dtype::u8;
-        else if (name != "torch.FloatStorage")
-            fail(errc::unsupported, subject + " is in " +
-                                        (name.empty() ? "an unknown storage" : name) +
-                                        "; pfad reads Float, Double, Long and Byte");
+        else if (name == "torch.HalfStorage")
+            facts.type = dtype::f16;
+        else if (name == "torch.BFloat16Storage")
+            facts.type = dtype::bf16;
+        else if (name != "torch.FloatStorage") {
+            facts.type = dtype::other;
+            facts.name = name.empty() ? "an unknown storage" : name;
+            facts.width = name == "torch.BoolStorage" || name == "torch.CharStorage" ? 1
+                          : name == "torch.ShortStorage"                             ? 2
+                          : name == "torch.IntStorage"                               ? 4
+                          : name == "torch.ComplexFloatStorage"                      ? 8
+                                                                                     : 0;
+            return facts;
+        }
+        facts.width = static_cast<std::uint64_t>(size_of(facts.type));
         return facts;
     }
     [[nodiscard]] std::string key_of(const pickle_value& value) const {
@@ -79,11 +94,17 @@ public:
             fail(errc::unsupported, path_ + ": `" + name + "` is not a tensor");
         const storage_facts facts = storage(pickle_.at(value.items[0]), subject);
         const auto found = storages.find(facts.key);
-        const std::uint64_t width = static_cast<std::uint64_t>(size_of(facts.type));
-        if (found == storages.end() || found->second.size() / width < facts.count)
-            fail(errc::io, subject + " has missing or too few elements; the file is truncated");
         state_entry result;
         result.type = facts.type;
+        if (facts.type == dtype::other) {
+            result.dims = numbers(pickle_.at(value.items[2]), subject);
+            result.unread = subject + " is in " + facts.name +
+                            "; pfad reads Float, Double, Half, BFloat16, Long and Byte";
+            return result;
+        }
+        const std::uint64_t width = facts.width;
+        if (found == storages.end() || found->second.size() / width < facts.count)
+            fail(errc::io, subject + " has missing or too few elements; the file is truncated");
         result.dims = numbers(pickle_.at(value.items[2]), subject);
         const std::vector<std::int64_t> strides = numbers(pickle_.at(value.items[3]), subject);
         const pickle_value& offset = pickle_.at(value.items[1]);
@@ -181,30 +202,60 @@ private:
     std::uint64_t left_to_copy_;
 };
 
-/// The entries of the dict `root`, or of the "state_dict" inside it.
+/// The dict of tensors in what was saved: itself, or what it has under one of the usual names.
+[[nodiscard]] inline const pickle_value* find_torch_dict(const pickle_reader& pickle,
+                                                         const pickle_value* dict) {
+    constexpr std::array<std::string_view, 6> names = {"state_dict", "model_state_dict", "model",
+                                                       "net",        "network",          "weights"};
+    for (int depth = 0; depth < 3; ++depth) {
+        bool tensors = false;
+        const pickle_value* inner = nullptr;
+        std::size_t rank = names.size();
+        for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2) {
+            const pickle_value& value = pickle.at(dict->items[i + 1]);
+            const auto place = static_cast<std::size_t>(
+                std::ranges::find(names, pickle.at(dict->items[i]).text) - names.begin());
+            tensors |= value.kind == pickle_kind::tensor;
+            if (value.kind == pickle_kind::dict && place < rank) {
+                rank = place;
+                inner = &value;
+            }
+        }
+        if (inner == nullptr || (tensors && rank > 0))
+            break;
+        dict = inner;
+    }
+    return dict;
+}
+
+/// The tensors of the dict `root`, or of the one inside it. Other values, such as an epoch, are passed over.
 [[nodiscard]] inline state_dict torch_entries(const pickle_reader& pickle,
                                               std::uint32_t root,
                                               const torch_storages& storages,
                                               const file_content& file,
                                               const std::string& path) {
-    const pickle_value* dict = &pickle.at(root);
-    for (std::size_t i = 0; dict->kind == pickle_kind::dict && i + 1 < dict->items.size(); i += 2)
-        if (const pickle_value& value = pickle.at(dict->items[i + 1]);
-            pickle.at(dict->items[i]).text == "state_dict" && value.kind == pickle_kind::dict) {
-            dict = &value;
-            break;
-        }
-    if (dict->kind != pickle_kind::dict)
+    const pickle_value& saved = pickle.at(root);
+    if (saved.kind == pickle_kind::object) {
+        std::string shown = saved.text.substr(0, 100);
+        for (char& c : shown)
+            c = c >= ' ' && c <= '~' ? c : '?';
+        fail(errc::unsupported, path + ": its pickle asks for `" + shown +
+                                    "`, which pfad does not run; save the model's state_dict()");
+    }
+    if (saved.kind != pickle_kind::dict)
         fail(errc::unsupported, path + ": does not hold a state dict");
+    const pickle_value* const dict = find_torch_dict(pickle, &saved);
     state_dict result{path, {}, {}};
     torch_object object(pickle, path, file.size);
     for (std::size_t i = 0; i + 1 < dict->items.size(); i += 2) {
         const pickle_value& key = pickle.at(dict->items[i]);
-        if (key.kind != pickle_kind::text)
-            fail(errc::unsupported, path + ": its state dict has a key that is not a name");
-        result.tensors.insert_or_assign(
-            key.text, object.entry(key.text, pickle.at(dict->items[i + 1]), storages, file.data));
+        const pickle_value& value = pickle.at(dict->items[i + 1]);
+        if (key.kind == pickle_kind::text && value.kind == pickle_kind::tensor)
+            result.tensors.insert_or_assign(key.text,
+                                            object.entry(key.text, value, storages, file.data));
     }
+    if (result.tensors.empty())
+        fail(errc::unsupported, path + ": does not hold a state dict: no value in it is a tensor");
     return result;
 }
 
@@ -251,22 +302,25 @@ private:
     const std::uint32_t object_values = pickle.value_count();
     const pickle_value keys = pickle.at(pickle.load());
     const torch_object object(pickle, path, file.size);
-    std::map<std::string, dtype, std::less<>> types;
+    std::map<std::string, std::uint64_t, std::less<>> widths;
     for (std::uint32_t i = 0; i < object_values; ++i)
         if (const pickle_value& value = pickle.at(i); value.kind == pickle_kind::storage) {
             const auto facts = object.storage(value, path + ": one of its tensors");
-            types.insert_or_assign(facts.key, facts.type);
+            widths.insert_or_assign(facts.key, facts.width);
         }
     const byte_reader bytes(file.bytes(), path);
     torch_storages storages;
     std::uint64_t at = pickle.position();
     for (const std::uint32_t key : keys.items) {
         const std::string& name = pickle.at(key).text;
-        const auto type = types.find(name);
+        const auto width = widths.find(name);
         const std::uint64_t count = bytes.number<std::uint64_t>(at);
-        if (type == types.end() || count > bytes.size())
+        if (width == widths.end() || count > bytes.size())
             fail(errc::io, path + ": has a damaged list of storages");
-        const std::uint64_t size = count * static_cast<std::uint64_t>(size_of(type->second));
+        if (width->second == 0)
+            fail(errc::unsupported,
+                 path + ": has elements of a type whose size pfad does not know");
+        const std::uint64_t size = count * width->second;
         storages.emplace(name, bytes.piece(at + 8, size));
         at += 8 + size;
     }
@@ -289,7 +343,25 @@ private:
         return detail::load_torch_zip(file, path);
     if (begins(legacy))
         return detail::load_torch_legacy(file, path);
+    if (bytes.size() > 262 && std::memcmp(bytes.data() + 257, "ustar", 5) == 0)
+        fail(errc::unsupported, path + ": is in the tar format of PyTorch before 0.4; load it with "
+                                       "PyTorch and save it again");
     fail(errc::io, path + ": is not a file that torch.save wrote");
+}
+
+/// Reads weights of either kind, which the content tells and not the name: safetensors, or what torch.save
+/// wrote. Throws as load_safetensors() or load_torch_checkpoint() does.
+[[nodiscard]] inline state_dict load_weights(const std::string& path) {
+    const auto beginning = read_file(path, 512);
+    const auto bytes = beginning.bytes();
+    const bool torch =
+        bytes.size() >= 2 && ((bytes[0] == 'P' && bytes[1] == 'K') ||
+                              (bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) ||
+                              (bytes.size() > 262 && std::memcmp(&bytes[257], "ustar", 5) == 0));
+    // The first eight bytes of safetensors are a length, after which an object begins.
+    if (torch && !(bytes.size() > 8 && bytes[8] == '{'))
+        return load_torch_checkpoint(path);
+    return load_safetensors(path);
 }
 
 } // namespace pfad

@@ -34,7 +34,7 @@ template <class M>
 }
 
 /// Each of the arrays of a network on the host from the file's array of its name. Throws errc::io
-/// for a missing one, errc::shape for one of another shape, errc::value for a value that is not
+/// for a missing one, errc::unsupported for one of a type that pfad does not read, errc::shape for one of another shape, errc::value for a value that is not
 /// finite, and leaves the network unchanged then.
 inline void read_arrays(std::vector<named_array<float>> arrays, const state_dict& file) {
     for (const auto& array : arrays) {

@@ -102,12 +102,15 @@ public:
         saved_ = iteration_;
     }
 
-    /// Runs to the end, calling report(training_step) after each iteration. Throws errc::value for
-    /// a loss that is not finite, naming the iteration and the last checkpoint.
+    /// Runs to the end, calling report(training_step) after each iteration. Where that returns false,
+    /// the run stops behind the iteration that is under way, with a checkpoint if it has a file for one.
+    /// Returns whether it came to the end; the network has the result in either case. Throws errc::value
+    /// for a loss that is not finite, naming the iteration and the last checkpoint.
     template <class F>
-    void run(F&& report) {
+    bool run(F&& report) {
+        stopping_ = false;
         if (iteration_ == iterations())
-            return;
+            return true;
         const data::sampler sampler(pictures_, needs_textures(stages_) ? textures_ : paths(),
                                     {.size = options_.size,
                                      .batch = model_.options.batch,
@@ -123,6 +126,7 @@ public:
         (indices());
         network_->store(ctx_);
         check_weights();
+        return iteration_ == iterations();
     }
 
 private:
@@ -159,7 +163,7 @@ private:
     template <std::size_t I, class F>
     void run_stage(const data::sampler& sampler, F& report) {
         const int end = begins_[I + 1];
-        if (iteration_ >= end)
+        if (iteration_ >= end || stopping_)
             return;
         const auto& stage = std::get<I>(stages_);
         using recipe = std::remove_cvref_t<decltype(stage.recipe)>;
@@ -188,7 +192,13 @@ private:
                                       .first_iteration = iteration_,
                                       .memory = staging_memory(ctx_)});
         std::deque<data::training_batch<recipe>> queued; // of steps whose losses are not read
-        while (iteration_ < end) {
+        const auto tell = [&] {
+            while (const auto values = read.pop()) {
+                finish(I, static_cast<int>(queued.front().iteration), *values, report);
+                queued.pop_front();
+            }
+        };
+        while (iteration_ < end && !stopping_) {
             auto batch = batches.next();
             data::copy_batch(ctx_, batch, input);
             step();
@@ -198,12 +208,17 @@ private:
             const bool save_now = saved_after(iteration_ - 1);
             if (save_now || iteration_ == end)
                 synchronise(ctx_);
-            while (const auto values = read.pop()) {
-                finish(I, static_cast<int>(queued.front().iteration), *values, report);
-                queued.pop_front();
-            }
+            tell();
             if (save_now)
                 save(*optimiser);
+        }
+        if (stopping_ && iteration_ < iterations()) {
+            synchronise(ctx_);
+            tell();
+            if (!checkpoint_.empty() && saved_ != iteration_)
+                save(*optimiser);
+            if (!at_stage_end())
+                velocities_ = velocities_of(*optimiser); // for the next run()
         }
     }
 
@@ -225,7 +240,10 @@ private:
         before_ = now;
         // Before the checkpoint: a run that ends in between repeats the iteration, rather than
         // never telling of it.
-        report(step);
+        if constexpr (std::is_same_v<decltype(report(step)), bool>)
+            stopping_ |= !report(step);
+        else
+            report(step);
     }
 
     [[nodiscard]] bool saved_after(int iteration) const {
@@ -262,17 +280,21 @@ private:
         velocities_.clear();
     }
 
+    [[nodiscard]] std::vector<float> velocities_of(const sgd<T, space>& optimiser) {
+        const auto& from = optimiser.velocities();
+        std::vector<float> values(static_cast<std::size_t>(from.size()));
+        copy(ctx_, view<const float, 1>(from), view<float, 1>{values.data(), from.dims()});
+        synchronise(ctx_);
+        return values;
+    }
+
     void save(const sgd<T, space>& optimiser) {
         network_->store(ctx_);
         check_weights();
         auto arrays = to_state_dict(model_);
-        if (!at_stage_end()) {
-            const auto& from = optimiser.velocities();
-            std::vector<float> values(static_cast<std::size_t>(from.size()));
-            copy(ctx_, view<const float, 1>(from), view<float, 1>{values.data(), from.dims()});
-            synchronise(ctx_);
-            arrays["optimiser.velocities"] = owned_entry(std::move(values), {from.size()});
-        }
+        if (!at_stage_end())
+            arrays["optimiser.velocities"] =
+                owned_entry(velocities_of(optimiser), {optimiser.velocities().size()});
         save_checkpoint(checkpoint_, arrays, iteration_, run_fingerprint());
         saved_ = iteration_;
     }
@@ -290,6 +312,7 @@ private:
     clock::time_point before_;
     int iteration_ = 0;
     int saved_ = -1;
+    bool stopping_ = false; // the caller has said so
 };
 
 } // namespace pfad::train

@@ -6,6 +6,7 @@
 #include <pfad/data/files.hpp>
 #include <pfad/io/image.hpp>
 
+#include <opencv2/core.hpp>
 #include <opencv2/videoio.hpp>
 
 #include <cstdint>
@@ -79,6 +80,11 @@ public:
         if (!capture_.open(video, cv::CAP_FFMPEG))
             pfad::fail(pfad::errc::io, cut_.empty() ? video + ": is no video that OpenCV reads"
                                                     : cut_ + "no frame of it can be read");
+        // Upright, as pictures are. OpenCV 4.6 by itself turns the wrong way: its angle is the other one.
+        capture_.set(cv::CAP_PROP_ORIENTATION_AUTO, 0);
+        degrees_ = static_cast<int>(capture_.get(cv::CAP_PROP_ORIENTATION_META));
+        if (CV_VERSION_MAJOR == 4 && CV_VERSION_MINOR == 6)
+            degrees_ = (360 - degrees_) % 360;
     }
 
     bool next(frame& f) override {
@@ -86,12 +92,18 @@ public:
             return false;
         if (mat_.type() != CV_8UC3)
             pfad::fail(pfad::errc::unsupported, name_ + ": its frames are not BGR in 8 bits");
+        for (const auto& [degrees, turn] : {std::pair(90, cv::ROTATE_90_CLOCKWISE),
+                                            {180, cv::ROTATE_180},
+                                            {270, cv::ROTATE_90_COUNTERCLOCKWISE}})
+            if (degrees_ == degrees)
+                cv::rotate(mat_, turned_, turn);
+        const cv::Mat& upright = turned_.empty() ? mat_ : turned_;
         char number[24];
         std::snprintf(number, sizeof number, "_%06lld", static_cast<long long>(++count_));
         f.name = name_ + " frame " + std::to_string(count_);
         f.file = stem_ + number;
-        f.picture = {mat_.data, mat_.cols, mat_.rows, pfad::pixel_format::bgr,
-                     static_cast<std::ptrdiff_t>(mat_.step)};
+        f.picture = {upright.data, upright.cols, upright.rows, pfad::pixel_format::bgr,
+                     static_cast<std::ptrdiff_t>(upright.step)};
         return true;
     }
     void expect_end() const override {
@@ -122,7 +134,8 @@ private:
     bool endless_ = false;
     std::string cut_; ///< the beginning of the sentence; empty where nothing is known to be missing
     std::int64_t count_ = 0;
-    cv::Mat mat_;
+    int degrees_ = 0; ///< clockwise, until a frame is upright
+    cv::Mat mat_, turned_;
 };
 
 } // namespace program

@@ -194,10 +194,12 @@ private:
                                                ? ": the watched folder cannot be read"
                                                : ": the watched folder has disappeared"));
         earlier_.clear();
-        std::erase_if(files_, [](auto& entry) { return !std::exchange(entry.second.seen, false); });
+        std::erase_if(files_, [](const auto& entry) { return !entry.second.seen; });
         names_.clear();
-        for (const auto& [name, file] : files_)
+        for (auto& [name, file] : files_) {
+            file.seen = false;
             names_.push_back(name);
+        }
         std::ranges::sort(names_);
     }
 

@@ -32,7 +32,7 @@ refuses "evaluate: JSON over the log" "model/log.jsonl: is the file that is read
     "${evaluate[@]}" --json model/log.jsonl
 refuses "evaluate: maps over the pictures" "is the file that is read" tiny \
     "${evaluate[@]}" --maps tiny/test
-refuses "evaluate: two outputs in one" "out.json: is to be written twice" . \
+refuses "evaluate: two outputs in one" "out.json: is to be written twice" model \
     "${evaluate[@]}" --json out.json --report ./out.json
 refuses "threshold: over a picture" "is the file that is read" tiny \
     pfad_threshold --model $model --good tiny/test/good --false-alarms 0.1 --out "$picture"
@@ -47,9 +47,9 @@ unchanged "after training"
 
 # Told before the work.
 start=$SECONDS
-refuses "evaluate: a folder that is not there" "gone/a.json: cannot be written" . \
+refuses "evaluate: a folder that is not there" "gone/a.json: cannot be written" model \
     "${evaluate[@]}" --json gone/a.json
-refuses "inspect: a folder that cannot be" "cannot be written into" . \
+refuses "inspect: a folder that cannot be" "cannot be written into" model \
     pfad_inspect --model $model "$picture" --out $model/below
 check "at once" test $((SECONDS - start)) -le 20
 

@@ -81,6 +81,10 @@ TEXT
     options=(--size 96 --batch 8 --student-iterations 150 --segmentation-iterations 100)
 fi
 [[ ! -e $out/run/checkpoint.safetensors ]] || options+=(--resume)
+if [[ -e $out/run/model.safetensors ]]; then
+    echo "The model of an earlier run is kept as $out/run/before.safetensors."
+    mv "$out/run/model.safetensors" "$out/run/before.safetensors"
+fi
 
 echo "Training..."
 "$bin/pfad_train" --data "$data" --textures "$textures" --teacher "$teacher" --out "$out/run" \

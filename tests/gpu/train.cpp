@@ -192,9 +192,10 @@ void program::make_random_teacher(pfad::resnet18<float>& teacher,
                                   int size,
                                   std::uint64_t seed,
                                   const pictures& good,
-                                  int threads) {
+                                  int threads,
+                                  const pfad::picture_options& reading) {
     pfad::cpu::context ctx(threads);
-    pfad::train::make_random_teacher(ctx, teacher, size, seed, good);
+    pfad::train::make_random_teacher(ctx, teacher, size, seed, good, reading);
 }
 
 int main(int argc, char** argv) {

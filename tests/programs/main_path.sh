@@ -96,9 +96,9 @@ for threshold in 1e-6 1; do
 done
 
 before=$(cksum <"other/$name.png")
-refuses "inspect: results over the pictures" "other/$name.png: is a picture to be read" other \
+refuses "inspect: results over the pictures" "other/$name.png: is the file that is read" other \
     pfad_inspect --model run/model.safetensors "other/$name.png" --out other
-refuses "evaluate: maps over the pictures" "is a picture to be read" tiny \
+refuses "evaluate: maps over the pictures" "is the file that is read" tiny \
     pfad_evaluate --model run/model.safetensors --data tiny --maps tiny/test
 check "the pictures are as they were" test "$before" = "$(cksum <"other/$name.png")"
 

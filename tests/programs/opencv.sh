@@ -34,6 +34,22 @@ for kind in avi mkv mp4; do
 done
 check "no temporary file is left" test -z "$(find . -name '*.tmp*')"
 
+# Turned videos are upright: the matrix of a track (ISO 14496-12, 8.3.2), whose first four of nine numbers are
+# 1 0 0 1 as they are written, says how.
+at=$(LC_ALL=C grep -obUaP '\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00' six.mp4 |
+    tail -n 1 | cut -d: -f1)
+one='\0\1\0\0' zero='\0\0\0\0' minus='\377\377\0\0'
+frames=$(cksum <frames_mp4/six_000001.png)
+for turn in "$zero$one$zero$minus$zero" "$minus$zero$zero$zero$minus" "$zero$minus$zero$one$zero"; do
+    cp six.mp4 turned.mp4
+    # shellcheck disable=SC2059
+    printf "$turn" | dd of=turned.mp4 bs=1 seek="$at" conv=notrunc status=none
+    inspects "a turned video" "${inspect[@]}" turned.mp4 --out turned
+    frames+=$'\n'$(cksum <turned/turned_000001.png)
+done
+check "each turn shows another picture" test "$(sort -u <<<"$frames" | wc -l)" -eq 4
+rm -r turned turned.mp4
+
 # cut KIND BYTES: the video without its end is status 2 with one line, and what is before is inspected.
 cut() {
     head -c "$2" "six.$1" >"cut.$1"
@@ -73,9 +89,9 @@ refuses "no such source" "gone: there is no such folder or file" none "${inspect
 refuses "a folder without pictures" "none: there is no PNG" none "${inspect[@]}" none --out none
 echo text >text.avi
 refuses "text" "text.avi: is no video that OpenCV reads" none "${inspect[@]}" text.avi --out none
-refuses "over the video that is read" "six.avi: is what is read" none \
+refuses "over the video that is read" "six.avi: is the file that is read" none \
     "${inspect[@]}" six.avi --out ./six.avi
-refuses "over the pictures that are read" "is a picture to be read" shots \
+refuses "over the pictures that are read" "is the file that is read" shots \
     "${inspect[@]}" shots --out shots
 refuses "a video below a file" "text.avi/a.avi: cannot be written" none \
     "${inspect[@]}" shots --out text.avi/a.avi

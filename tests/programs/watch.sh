@@ -55,6 +55,42 @@ check "and told in one line" \
     test "$(cat errors.txt)" = "pfad_inspect: arrivals: the watched folder has disappeared"
 check "no line was added" test "$(wc -l <lines.txt)" -eq 7
 
+# A watch that begins again goes on, and names nothing anew.
+mkdir again
+cp "${pictures[0]}" again/first.png
+cp "${pictures[1]}" again/second.png
+watch_again() {
+    : >lines.txt
+    "$bin/${inspect[0]}" "${inspect[@]:1}" --watch again --out went >lines.txt 2>errors.txt &
+    watch=$!
+}
+watch_again
+check "two pictures" prints 2 '"picture":"again/'
+kill $watch
+wait $watch
+results=$(cksum went/*.png)
+printf '{"picture":"first' >>went/watched.jsonl # a line that was cut
+cp "${pictures[2]}" again/third.png
+cp "${pictures[2]}" again/second.png
+watch_again
+check "what is new, and what has changed" prints 2 '"picture":"again/(third|second).png"'
+sleep 0.5
+check "and nothing else" test "$(wc -l <lines.txt)" -eq 2
+check "its heat map has a name of its own" test -s went/second_2.png
+check "those from before are as they were" test "$results" = "$(cksum went/first.png went/second.png)"
+
+# One name that a camera writes over and over, faster than anybody looks.
+for ((i = 0; i < 40; ++i)); do
+    cp "${pictures[$((i % 3))]}" again/camera.png
+    sleep 0.05
+done
+check "some of them are inspected" prints 1 '"defect".*"picture":"again/camera.png"'
+sleep 1
+check "the last one, too" test "$(grep -c '"picture":"again/camera.png"' lines.txt)" -ge 2
+check "no error" test "$(grep -c '"error"' lines.txt)" -eq 0
+kill $watch
+wait $watch
+
 refuses "watch: no such folder" "gone: there is no such folder" seen "${inspect[@]}" --watch gone
 refuses "watch: a file" "lines.txt: this is not a folder" seen \
     "${inspect[@]}" --watch lines.txt

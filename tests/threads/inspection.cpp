@@ -50,7 +50,7 @@ TEST_CASE("inspector: eight threads with pictures, batches, tiles and watched fo
     const auto watch = [&](const std::string& arriving) {
         std::map<std::string, detect::inspection> found;
         std::vector<detect::inspection> result;
-        program::picture_watch arrivals(watched);
+        program::picture_watch arrivals(watched, {}, "");
         for (const bool arrived : {false, true}) {
             if (arrived)
                 std::filesystem::rename(folder.picture(arriving, wide), watched / arriving);

@@ -101,8 +101,11 @@ struct csv_row {
 [[nodiscard]] inline char csv_separator(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
     const auto line = text.substr(0, text.find_first_of("\r\n"));
-    return std::ranges::max({',', ';', '\t'}, {},
-                            [&](char c) { return std::ranges::count(line, c); });
+    const auto count = [&](char c) { return std::count(line.begin(), line.end(), c); };
+    char most = ',';
+    for (const char other : {';', '\t'})
+        most = count(other) > count(most) ? other : most;
+    return most;
 }
 
 /// Text of values separated by commas, semicolons or tabs: a field with these, quotes or line breaks

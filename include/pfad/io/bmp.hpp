@@ -88,7 +88,7 @@ namespace pfad::detail {
             const std::size_t size = static_cast<std::size_t>(header.bits) / 8;
             for (std::size_t x = 0; x < width; ++x) {
                 const std::uint32_t pixel = little_endian(from, x * size, size);
-                for (const std::size_t sample : {2, 1, 0})
+                for (std::size_t sample = 3; sample-- > 0;)
                     *to++ = field(pixel, masks[sample]);
             }
         }

@@ -17,7 +17,7 @@
 #include <jerror.h>
 // clang-format on
 
-namespace pfad::detail {
+namespace pfad::detail::system_decoders {
 
 /// libjpeg leaves by longjmp. So every function between setjmp and its calls has trivial objects alone,
 /// and what has a destructor stands outside.
@@ -146,4 +146,4 @@ decode_jpeg(const std::string& path, byte_span bytes, const picture_facts& facts
     return r;
 }
 
-} // namespace pfad::detail
+} // namespace pfad::detail::system_decoders

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace pfad::detail {
+namespace pfad::detail::system_decoders {
 
 /// libpng leaves by longjmp. So every function between setjmp and its calls has trivial objects alone,
 /// and what has a destructor stands outside.
@@ -129,4 +129,4 @@ decode_png(const std::string& path, byte_span bytes, const picture_facts& facts)
     return r;
 }
 
-} // namespace pfad::detail
+} // namespace pfad::detail::system_decoders

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace pfad::detail {
+namespace pfad::detail::stb_decoders {
 
 /// The CRC of PNG (ISO 3309).
 [[nodiscard]] inline std::uint32_t crc32(byte_span bytes) {
@@ -121,4 +121,4 @@ decode_jpeg(const std::string& path, byte_span bytes, const picture_facts& facts
     return decode_by_stb(path, walk.clean(), 0, facts);
 }
 
-} // namespace pfad::detail
+} // namespace pfad::detail::stb_decoders

@@ -51,13 +51,19 @@ struct picture_extent {
 
 namespace detail {
 
+#ifdef PFAD_SYSTEM_CODECS
+namespace decoders = system_decoders;
+#else
+namespace decoders = stb_decoders;
+#endif
+
 [[nodiscard]] inline raster
 decode_raster(const std::string& path, byte_span bytes, const picture_facts& facts) {
     switch (facts.format) {
     case picture_format::png:
-        return decode_png(path, bytes, facts);
+        return decoders::decode_png(path, bytes, facts);
     case picture_format::jpeg:
-        return decode_jpeg(path, bytes, facts);
+        return decoders::decode_jpeg(path, bytes, facts);
     default:
         return decode_bmp(path, bytes);
     }

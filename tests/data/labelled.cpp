@@ -90,6 +90,9 @@ TEST_CASE("labelled: CSV as programs of all countries write it", "[data]") {
     CHECK(text_of("x", byte_span(reinterpret_cast<const std::uint8_t*>("\xff\xfe\x3d\xd8\x00\xde"),
                                  6)) == "\xf0\x9f\x98\x80");
     CHECK(contains(complaint(folder, "\xff\xfe\x3d\xd8"), "damaged text in UTF-16"));
+    CHECK(contains(complaint(folder, "\xef\xbb\xbf\xff\xfe"
+                                     "a"),
+                   "lists no picture"));
 }
 
 TEST_CASE("labelled: a CSV file's columns in any order, its paths beside it", "[data]") {

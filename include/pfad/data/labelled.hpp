@@ -53,11 +53,11 @@ struct csv_row {
 /// UTF-8 of a text in UTF-8 or, by its byte-order mark, UTF-16; without the mark.
 [[nodiscard]] inline std::string text_of(const std::string& path, byte_span bytes) {
     std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (text.starts_with("\xef\xbb\xbf"))
-        text.remove_prefix(3);
     const bool little = text.starts_with("\xff\xfe"), big = text.starts_with("\xfe\xff");
     std::string result;
     if (!little && !big) {
+        if (text.starts_with("\xef\xbb\xbf"))
+            text.remove_prefix(3);
         if (text.find('\0') != std::string_view::npos)
             fail(errc::io, path + ": is not a text: it has zero bytes; save it as CSV in UTF-8");
         return result = text;

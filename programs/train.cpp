@@ -218,9 +218,6 @@ int train(arguments& a, const std::string& command) {
     input.good = pfad::data::list_training_pictures(a.data, &others);
     program::note_passed_over(others);
     const std::string model = a.out + "/model.safetensors";
-    if (!input.resume && std::filesystem::exists(model))
-        pfad::fail(pfad::errc::io,
-                   model + ": is there from an earlier run; choose another --out, or remove it");
     if (a.work->needs_textures)
         input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)
@@ -236,6 +233,9 @@ int train(arguments& a, const std::string& command) {
     pfad::data::make_folder(a.out);
     for (const auto& path : {model, input.checkpoint, a.out + "/log.jsonl"})
         files.writes(path);
+    if (!input.resume && std::filesystem::exists(model))
+        pfad::fail(pfad::errc::io,
+                   model + ": is there from an earlier run; choose another --out, or remove it");
     const auto stages = a.work->stages();
     std::optional<program::run_log> log; // made once every picture has been opened
     program::progress progress(static_cast<int>(pfad::iterations_of(stages)));

@@ -22,6 +22,7 @@ from=(pfad_train --data tiny --textures paint --from run/model.safetensors --out
 succeeds "no iterations from a model" "${from[@]}" --size 64 --rcm on --student-iterations 0 \
     --segmentation-iterations 0
 check "leave its weights" cmp <(weights run/model.safetensors) <(weights on/model.safetensors)
+rm -r on
 succeeds "iterations of both stages from a model" "${from[@]}" --student-iterations 2 --segmentation-iterations 2 \
     --student-rate 0.01 --residual-rate 0.01
 check "change its weights" test "$(weights run/model.safetensors | cksum)" != "$(weights on/model.safetensors | cksum)"

@@ -156,6 +156,10 @@ private:
         case 'B':
             push_text(take<std::uint32_t>());
             return true;
+        case 'S':
+        case 'V':
+            push({pickle_kind::text, 0, take_line()});
+            return true;
         case 0x8d:
         case 0x8e:
             push_text(take<std::uint64_t>());

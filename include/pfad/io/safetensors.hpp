@@ -190,7 +190,7 @@ inline void check_safetensors_layout(const std::string& path,
 
 namespace detail {
 
-/// What a file is whose beginning says that it is no safetensors file; else "".
+/// What a file is by its beginning that claims a header which it cannot have; else "".
 [[nodiscard]] inline std::string other_format(byte_span bytes) {
     const auto has = [&](std::size_t at, std::string_view magic) {
         return bytes.size() >= at + magic.size() &&
@@ -225,12 +225,13 @@ namespace detail {
                            std::to_string(bytes.size()) + " bytes)");
     std::uint64_t length = 0;
     std::memcpy(&length, bytes.data(), 8);
-    if (const auto what = detail::other_format(bytes); !what.empty())
-        fail(errc::io, path + ": is " + what + ", not a safetensors file");
-    if (length > longest_header || length > bytes.size() - 8)
+    if (length > longest_header || length > bytes.size() - 8) {
+        if (const auto what = detail::other_format(bytes); !what.empty())
+            fail(errc::io, path + ": is " + what + ", not a safetensors file");
         fail(errc::io, path + ": claims a header of " + std::to_string(length) + " bytes in " +
                            std::to_string(bytes.size()) +
                            "; it is truncated or not a safetensors file");
+    }
     const char* const text = reinterpret_cast<const char*>(bytes.data()) + 8;
     detail::safetensors_header header;
     if (!nlohmann::json::sax_parse(text, text + length, &header))

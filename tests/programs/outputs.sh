@@ -39,7 +39,7 @@ refuses "threshold: over a picture" "is the file that is read" tiny \
 refuses "inspect: results over the pictures" "is the file that is read" tiny \
     pfad_inspect --model $model "$picture" --out tiny/test/good
 check "the picture is as before" test "$kept" = "$(cksum <"$picture")"
-refuses "train: over the model to start from" "model.safetensors: is there from an earlier run" model \
+refuses "train: over the model to start from" "model.safetensors: is the file that is read" model \
     pfad_train --from $model --data tiny --textures paint --out model --batch 2 --threads 2
 refuses "train: into the folder of an earlier run" "model.safetensors: is there from an earlier run" model \
     "${train[@]}" --out model

@@ -8,7 +8,6 @@
 #include <pfad/detectors/all.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -176,10 +175,8 @@ pfad::data::rotation rotation_of(const arguments& a) {
             return kind;
     // However the path is written: `.`, a link, other letters.
     std::error_code absent;
-    std::string name = std::filesystem::canonical(a.data, absent).filename().string();
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return pfad::data::mvtec_rotation(name);
+    const auto folder = std::filesystem::canonical(a.data, absent);
+    return pfad::data::mvtec_rotation(pfad::data::lower_case(folder.filename().string()));
 }
 
 nlohmann::json log_line(const pfad::train::training_step& step) {

@@ -3,9 +3,12 @@
 
 #include "support/video_file.hpp"
 
+#include <pfad/io/file.hpp>
+
 #include <fcntl.h>
 #include <opencv2/core.hpp>
 #include <opencv2/videoio.hpp>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -30,10 +33,10 @@ namespace program {
 /// A video that appears under its name when it is closed, whole or not at all.
 class recording {
 public:
-    explicit recording(std::filesystem::path path)
-        : path_(std::move(path)),
+    explicit recording(const std::string& path)
+        : path_(pfad::detail::behind_links(path)),
           temporary_(path_.parent_path() /
-                     (path_.stem().string() + '.' + std::to_string(::getpid()) + ".tmp" +
+                     (path_.stem().string() + '.' + std::to_string(::getpid()) + "-0.tmp" +
                       path_.extension().string())) {}
     recording(const recording&) = delete;
     recording& operator=(const recording&) = delete;
@@ -46,6 +49,9 @@ public:
             if (!writer_.open(temporary_.string(), cv::CAP_FFMPEG, codec_of(path_).value(), rate,
                               size_))
                 pfad::fail(pfad::errc::io, path_.string() + ": cannot be written");
+            // As atomic_file holds its own, so that remove_leftovers() sees that it is in use.
+            held_.emplace(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));
+            ::flock(held_->number(), LOCK_EX);
         }
         if (picture.size() != size_)
             pfad::fail(pfad::errc::value, path_.string() +
@@ -62,11 +68,13 @@ public:
         writer_.release();
         // OpenCV does not tell of a write that failed. What is missing then is in the file's length.
         const auto whole = whole_size(temporary_.string());
-        if (!whole || *whole == 0 || *whole != std::filesystem::file_size(temporary_) || !flush()) {
+        if (!whole || *whole == 0 || *whole != std::filesystem::file_size(temporary_) ||
+            ::fsync(held_->number()) != 0) {
             discard();
             pfad::fail(pfad::errc::io,
                        path_.string() + ": cannot be written, the disk may be full");
         }
+        pfad::detail::take_mode_and_owner(held_->number(), path_.string());
         std::error_code problem;
         std::filesystem::rename(temporary_, path_, problem);
         if (problem) {
@@ -78,14 +86,6 @@ public:
     }
 
 private:
-    /// Returns whether all of it is on the disk.
-    [[nodiscard]] bool flush() const {
-        const int file = ::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC);
-        const bool flushed = file >= 0 && ::fsync(file) == 0;
-        if (file >= 0)
-            ::close(file);
-        return flushed;
-    }
     void discard() {
         writer_.release();
         std::error_code ignored;
@@ -94,6 +94,7 @@ private:
 
     std::filesystem::path path_, temporary_;
     cv::VideoWriter writer_;
+    std::optional<pfad::detail::descriptor> held_; ///< the temporary file
     cv::Size size_;
     std::int64_t count_ = 0;
 };

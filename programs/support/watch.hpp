@@ -51,6 +51,7 @@ public:
             return result;
         const auto content = pfad::read_file(path_);
         std::string_view text(reinterpret_cast<const char*>(content.data.get()), content.size);
+        cut_ = !text.empty() && text.back() != '\n';
         for (; !text.empty(); ++lines_) {
             const auto line = text.substr(0, text.find('\n'));
             text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -74,7 +75,8 @@ public:
             return;
         if (!file_)
             file_.reset(std::fopen(path_.c_str(), "ab"));
-        const std::string line = line_of(name, version);
+        const std::string line = (cut_ ? "\n" : "") + line_of(name, version);
+        cut_ = false;
         if (!file_ || std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
             std::fflush(file_.get()) != 0)
             pfad::fail(pfad::errc::io, path_ + ": cannot be written");
@@ -111,6 +113,7 @@ private:
     std::string path_;
     std::unique_ptr<std::FILE, closing> file_;
     std::size_t lines_ = 0;
+    bool cut_ = false; ///< the last line has no end: the one who wrote it was killed
 };
 
 /// The pictures directly in a folder, each once, and once more where its file has changed. Those that
@@ -131,10 +134,12 @@ public:
     template <class Found, class Failed>
     void poll(Found&& found, Failed&& failed) {
         list_where_needed();
-        for (const auto& name : due()) {
-            auto& file = files_.at(name);
+        for (entry* const one : due()) {
+            auto& [name, file] = *one;
             const auto path = folder_ / name;
             const auto version = version_of(path);
+            if (!version && !file.finished)
+                waiting_.push_back(one); // gone, perhaps for a moment
             if (!version || (file.finished && *version == file.version))
                 continue;
             const auto now = clock::now();
@@ -145,6 +150,8 @@ public:
             file.finished = finish(path, file, found, failed);
             if (file.finished)
                 record_.add(name, file.version);
+            else
+                waiting_.push_back(one);
         }
         record_.shrink(files_);
     }
@@ -158,21 +165,26 @@ private:
         bool finished = false;
         bool seen = false; ///< by the latest listing
     };
+    using entry = std::pair<const std::string, file_state>;
 
     /// A folder's own time says when a name has come or gone. Its clock ticks coarsely, and some file
-    /// systems are late with it: so also for two seconds after, and every five.
+    /// systems are late with it: so also for two seconds after, and every five; but a large folder not so
+    /// often that it takes more than a tenth of the time.
     void list_where_needed() {
         const auto now = clock::now();
         struct stat facts = {};
         const bool there = ::stat(folder_.c_str(), &facts) == 0;
         const std::pair time(facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
-        if (there && time == folder_time_ && now - folder_changed_ > std::chrono::seconds(2) &&
-            now - listed_ < std::chrono::seconds(5))
+        const bool changed =
+            time != folder_time_ || now - folder_changed_ <= std::chrono::seconds(2);
+        if (there &&
+            now - listed_ < (changed ? 10 * listing_ : clock::duration(std::chrono::seconds(5))))
             return;
         if (time != folder_time_)
             folder_changed_ = now;
         folder_time_ = time;
         listed_ = now;
+        const std::size_t before = files_.size();
         std::error_code failure;
         std::filesystem::directory_iterator at(folder_, failure);
         for (const std::filesystem::directory_iterator end; !failure && at != end;
@@ -180,12 +192,17 @@ private:
             const auto name = at->path().filename().string();
             if (!pfad::data::is_picture_name(name))
                 continue;
-            auto& file = files_[name];
+            const auto [place, is_new] = files_.try_emplace(name);
+            auto& file = place->second;
             file.seen = true;
+            if (!is_new)
+                continue;
             if (const auto known = earlier_.find(name); known != earlier_.end()) {
                 file.version = known->second;
                 file.finished = true;
                 file.since = file.waits = now;
+            } else {
+                waiting_.push_back(&*place);
             }
         }
         if (failure)
@@ -194,26 +211,30 @@ private:
                                                ? ": the watched folder cannot be read"
                                                : ": the watched folder has disappeared"));
         earlier_.clear();
-        std::erase_if(files_, [](const auto& entry) { return !entry.second.seen; });
-        names_.clear();
-        for (auto& [name, file] : files_) {
-            file.seen = false;
-            names_.push_back(name);
+        std::erase_if(waiting_, [](const entry* one) { return !one->second.seen; });
+        const std::size_t gone =
+            std::erase_if(files_, [](const entry& one) { return !one.second.seen; });
+        for (auto& one : files_)
+            one.second.seen = false;
+        if (gone > 0 || files_.size() != before) {
+            entries_.clear();
+            for (auto& one : files_)
+                entries_.push_back(&one);
         }
-        std::ranges::sort(names_);
+        listing_ = clock::now() - now;
     }
 
-    /// The names to look at: what is not finished, and some of the others in turn, whose files may have
-    /// been written over.
-    [[nodiscard]] std::vector<std::string> due() {
-        constexpr std::size_t most = 2000;
-        std::vector<std::string> result;
-        for (std::size_t i = 0; i < names_.size(); ++i) {
-            const bool turn = (i + names_.size() - next_) % names_.size() < most;
-            if (turn || !files_.at(names_[i]).finished)
-                result.push_back(names_[i]);
+    /// What to look at, in order of name: what is not finished, and some of the others in turn, whose files
+    /// may have been written over.
+    [[nodiscard]] std::vector<entry*> due() {
+        auto result = std::exchange(waiting_, {});
+        for (std::size_t i = std::min<std::size_t>(entries_.size(), 2000); i > 0; --i) {
+            next_ = (next_ + 1) % entries_.size();
+            if (entries_[next_]->second.finished)
+                result.push_back(entries_[next_]);
         }
-        next_ = names_.empty() ? 0 : (next_ + most) % names_.size();
+        std::ranges::sort(result, {},
+                          [](const entry* one) { return std::string_view(one->first); });
         return result;
     }
 
@@ -250,10 +271,12 @@ private:
     watch_record record_;
     std::unordered_map<std::string, file_version> earlier_; ///< until the first listing
     std::unordered_map<std::string, file_state> files_;
-    std::vector<std::string> names_; ///< of files_, in order
-    std::size_t next_ = 0;           ///< whose turn it is
+    std::vector<entry*> waiting_; ///< those of files_ that are not finished
+    std::vector<entry*> entries_; ///< of files_
+    std::size_t next_ = 0;        ///< of entries_: whose turn it was
     std::pair<time_t, long> folder_time_{};
     clock::time_point folder_changed_{}, listed_{};
+    clock::duration listing_{}; ///< what the latest one took
 };
 
 } // namespace program

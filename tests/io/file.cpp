@@ -152,14 +152,15 @@ TEST_CASE("file: what can be written is known before, and nothing changes", "[io
 
 TEST_CASE("file: leftovers of killed writes are removed, what is written stays", "[io]") {
     const temporary_folder folder;
-    for (const char* const name : {"model.99999-0.tmp", "a.b.1-22.tmp"})
+    for (const char* const name : {"model.99999-0.tmp", "a.b.1-22.tmp", "seen.7-0.tmp.avi"})
         put_file(folder / name, bytes_of("half"));
-    for (const char* const name : {"mine.tmp", "1-2.tmp", ".1-2.tmp", "x.1-.tmp", "x.1-2.tm"})
+    for (const char* const name :
+         {"mine.tmp", "1-2.tmp", ".1-2.tmp", "x.1-.tmp", "x.1-2.tm", "x.1-2.tmp.a.b"})
         put_file(folder / name, bytes_of("kept"));
     pfad::atomic_file open(folder / "open");
     open.append(bytes_of("bytes"));
     pfad::remove_leftovers(folder.path().string());
-    CHECK(folder.count() == 6);
+    CHECK(folder.count() == 7);
     open.commit();
     CHECK(get_file(folder / "open") == bytes_of("bytes"));
     pfad::remove_leftovers(folder / "nowhere");

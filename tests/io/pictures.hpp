@@ -6,6 +6,7 @@
 #include <pfad/io/image.hpp>
 
 #include <cstdint>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -156,6 +157,28 @@ inline bytes bmp_file(int width,
         bmp.insert(bmp.end(), row.begin(), row.end());
     }
     return bmp;
+}
+
+/// A grey or RGB ramp with some noise, so that no two rows are alike.
+inline pfad::image_u8 ramp(int width, int height, int channels) {
+    pfad::image_u8 image{width, height, channels, {}};
+    std::mt19937 random(3);
+    for (int i = 0; i < width * height * channels; ++i)
+        image.pixels.push_back(static_cast<std::uint8_t>(i * 2 + static_cast<int>(random() % 9)));
+    return image;
+}
+
+/// What is said of a file with this content, without its path.
+inline std::string sentence_for(const bytes& content, const std::string& name = "p.png") {
+    const temporary_folder folder;
+    const std::string path = folder / name;
+    put_file(path, content);
+    const std::string text =
+        error_of(pfad::errc::io, [&] { static_cast<void>(pfad::read_picture(path)); });
+    if (text.empty())
+        return text;
+    REQUIRE(text.starts_with(path + ": "));
+    return text.substr(path.size() + 2);
 }
 
 } // namespace io_test

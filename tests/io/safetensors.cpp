@@ -105,8 +105,19 @@ TEST_CASE(
         "of a type that pfad does not write"));
 }
 
+TEST_CASE("safetensors: a name with a line break stays on one line", "[io]") {
+    const temporary_folder folder;
+    put_file(folder / "w", file_with("{\"a\\nb\":{}}", 0));
+    const auto said =
+        error_of(errc::io, [&] { static_cast<void>(pfad::load_safetensors(folder / "w")); });
+    CHECK(has(said, "tensor `a?b` lacks its dtype"));
+}
+
 TEST_CASE("safetensors: other formats are called by their names", "[io]") {
     const temporary_folder folder;
+    // A length may look like one of them: 0x0280 begins as a pickle does.
+    put_file(folder / "w", file_with("{" + std::string(0x0280 - 2, ' ') + "}", 0));
+    CHECK(pfad::load_safetensors(folder / "w").tensors.empty());
     const auto said = [&](std::string_view beginning) {
         bytes file = bytes_of(beginning);
         file.resize(600);

@@ -34,6 +34,18 @@ for kind in avi mkv mp4; do
 done
 check "no temporary file is left" test -z "$(find . -name '*.tmp*')"
 
+# Through a link, with the mode of the file that is replaced; what a killed run has left goes.
+mkdir kept
+cp six.avi kept/real.avi
+chmod 640 kept/real.avi
+touch kept/real.99999-0.tmp.avi
+ln -s kept/real.avi link.avi
+inspects "a video through a link" "${inspect[@]}" six.mkv --out link.avi
+check "the link is still one" test -L link.avi
+check "its video is new" test "$(cksum <kept/real.avi)" != "$(cksum <six.avi)"
+check "with the old mode" test "$(stat -c %a kept/real.avi)" = 640
+check "leftovers are gone" test "$(ls kept)" = real.avi
+
 # Turned videos are upright: the matrix of a track (ISO 14496-12, 8.3.2), whose first four of nine numbers are
 # 1 0 0 1 as they are written, says how.
 at=$(LC_ALL=C grep -obUaP '\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00' six.mp4 |

@@ -79,6 +79,13 @@ check "and nothing else" test "$(wc -l <lines.txt)" -eq 2
 check "its heat map has a name of its own" test -s went/second_2.png
 check "those from before are as they were" test "$results" = "$(cksum went/first.png went/second.png)"
 
+kill $watch
+wait $watch
+check "a line that was cut spoils none behind it" test "$(grep -c '^{"picture":"[a-z]*.png","version":\[[-0-9,]*\]}$' went/watched.jsonl)" -eq 4
+watch_again
+sleep 1.5
+check "a third watch has nothing to do" test "$(wc -l <lines.txt)" -eq 0
+
 # One name that a camera writes over and over, faster than anybody looks.
 for ((i = 0; i < 40; ++i)); do
     cp "${pictures[$((i % 3))]}" again/camera.png

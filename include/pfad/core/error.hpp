@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pfad {
 
@@ -20,16 +21,24 @@ enum class errc {
     backend      ///< a vendor library or a GPU failed
 };
 
-/// Every failure of the library. what() is one sentence that names the thing and what is wrong with
-/// it.
+/// Every failure of the library. what() is one sentence, on one line, that names the thing and what is
+/// wrong with it.
 class error : public std::runtime_error {
 public:
-    /// `sentence` becomes what().
-    error(errc code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
+    /// `sentence` becomes what(). Names in it may come from a damaged file: a question mark stands for each
+    /// control character, which could break the line or change a terminal.
+    error(errc code, std::string sentence)
+        : std::runtime_error(printable(std::move(sentence))), code_(code) {}
     /// What kind of thing went wrong.
     [[nodiscard]] errc code() const noexcept { return code_; }
 
 private:
+    static std::string printable(std::string text) {
+        for (char& c : text)
+            c = static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+        return text;
+    }
+
     errc code_;
 };
 

@@ -74,10 +74,10 @@ inline constexpr int no_limit = std::numeric_limits<int>::max();
 [[nodiscard]] inline int usable_processors() {
     int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 #ifdef __linux__
+    // A machine with more processors than a set holds keeps the number above.
     cpu_set_t set;
     if (::sched_getaffinity(0, sizeof set, &set) == 0)
-        count = CPU_COUNT(
-            &set); // a machine with more processors than a set holds keeps the number above
+        count = CPU_COUNT(&set);
 #endif
     return std::max(
         1, std::min({count, detail::processors_of_variable(std::getenv("OMP_NUM_THREADS")),

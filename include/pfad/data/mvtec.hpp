@@ -50,12 +50,9 @@ list_training_pictures(const std::filesystem::path& category, passed_over* other
             continue;
         const std::string name = folder.filename().string();
         const std::string kind = lower_case(name) == "good" ? "good" : name;
-        for (const auto& picture : list_pictures(folder, others)) {
-            test_item item{picture, kind, {}};
-            if (item.anomalous() && masked)
-                item.mask = find_mask(find_entry(truth, name), picture);
-            result.push_back(item);
-        }
+        const auto masks = masked && kind != "good" ? find_entry(truth, name) : "";
+        for (const auto& picture : list_pictures(folder, others))
+            result.push_back({picture, kind, masks.empty() ? masks : find_mask(masks, picture)});
     }
     if (result.empty())
         fail(errc::io, test.string() + ": there is no folder of test pictures");

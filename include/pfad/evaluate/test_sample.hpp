@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -44,7 +43,7 @@ template <class C>
         fail(errc::value, item.mask.string() + ": the mask has " + std::to_string(mask.width) +
                               "x" + std::to_string(mask.height) + " pixels, but its picture has " +
                               std::to_string(picture.width) + "x" + std::to_string(picture.height));
-    if (std::ranges::count(mask.pixels, 0) == std::ssize(mask.pixels))
+    if (std::ranges::find(mask.pixels, 255) == mask.pixels.end())
         fail(errc::value, item.mask.string() + ": shows no defect, but its picture is of `" +
                               item.kind +
                               "`; a mask is black, or of label 0, where there is no defect");

@@ -58,19 +58,19 @@ namespace pfad::detail::stb_decoders {
         if (crc32(bytes.subspan(at + 4, length + 4)) != big_endian(bytes, at + 8 + length, 4))
             fail(errc::io, path + ": cannot be decoded: a checksum does not fit its data");
         const byte_span chunk = bytes.subspan(at, 12 + length);
-        if (type == 0x504c5445 && indexed) { // PLTE
+        if (type == chunk_type("PLTE") && indexed) {
             for (std::size_t i = 0; i + 3 <= length; i += 3)
                 palette.push_back({chunk[8 + i], chunk[9 + i], chunk[10 + i]});
             out.insert(out.end(), {0, 0, 3, 0, 'P', 'L', 'T', 'E'});
             for (int i = 0; i < 256; ++i)
                 out.insert(out.end(), 3, static_cast<std::uint8_t>(i));
             out.insert(out.end(), 4, 0);
-        } else if (type == 0x49484452 || type == 0x49444154 || type == 0x49454e44 ||
-                   (type == 0x74524e53 && !indexed)) { // IHDR, IDAT, IEND, tRNS
+        } else if (type == chunk_type("IHDR") || type == chunk_type("IDAT") ||
+                   type == chunk_type("IEND") || (type == chunk_type("tRNS") && !indexed)) {
             out.insert(out.end(), chunk.begin(), chunk.end());
         }
         at += 12 + length;
-        if (type == 0x49454e44)
+        if (type == chunk_type("IEND"))
             return out;
     }
 }

@@ -137,11 +137,26 @@ namespace detail {
 #endif
 }
 
-/// Whether a name is one that atomic_file gives: NAME.PID-NUMBER.tmp.
+/// Gives an open file the mode and, as far as the system lets it, the owner of the one at `path`, if there is
+/// one.
+inline void take_mode_and_owner(int file, const std::string& path) {
+    struct stat facts = {};
+    if (::stat(path.c_str(), &facts) != 0)
+        return;
+    // The owner first, since a change of it may clear bits of the mode.
+    static_cast<void>(::fchown(file, facts.st_uid, facts.st_gid) == 0);
+    static_cast<void>(::fchmod(file, facts.st_mode & 07777) == 0);
+}
+
+/// Whether a name is one that atomic_file gives, NAME.PID-NUMBER.tmp, or such with an extension behind it.
 [[nodiscard]] inline bool is_temporary_name(std::string_view name) {
-    if (!name.ends_with(".tmp"))
+    const std::size_t ending = name.rfind(".tmp");
+    if (ending == std::string_view::npos)
         return false;
-    name.remove_suffix(4);
+    const auto behind = name.substr(ending + 4);
+    if (!behind.empty() && behind.rfind('.') != 0)
+        return false;
+    name = name.substr(0, ending);
     for (const char before : {'-', '.'}) {
         const std::size_t last = name.find_last_not_of("0123456789");
         if (last == std::string_view::npos || last + 1 == name.size() || name[last] != before)
@@ -226,11 +241,7 @@ private:
                 ::close(opened);
                 continue; // removed before it was held
             }
-            if (exists) {
-                // The owner first, since a change of it may clear bits of the mode.
-                static_cast<void>(::fchown(opened, facts.st_uid, facts.st_gid) == 0);
-                static_cast<void>(::fchmod(opened, facts.st_mode & 07777) == 0);
-            }
+            detail::take_mode_and_owner(opened, path_);
             return opened;
         }
     }

@@ -84,6 +84,14 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     return 1;
 }
 
+/// The type of a PNG's chunk as the number that its four letters are.
+[[nodiscard]] consteval std::uint32_t chunk_type(const char (&letters)[5]) {
+    std::uint32_t value = 0;
+    for (int i = 0; i < 4; ++i)
+        value = value << 8 | static_cast<std::uint32_t>(letters[i]);
+    return value;
+}
+
 /// PNG: chunks of length, type, data and checksum, from IHDR to IEND. Coded data that is longer
 /// than any pixels of this size could be is refused: it would unpack to a thousand times its
 /// length.
@@ -93,7 +101,7 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     for (std::size_t at = 8; bytes.size() - at >= 12;) {
         const std::size_t length = big_endian(bytes, at, 4);
         const std::uint32_t type = big_endian(bytes, at + 4, 4);
-        const bool header = type == 0x49484452; // IHDR
+        const bool header = type == chunk_type("IHDR");
         if (header && length == 13 && bytes.size() - at >= 16) {
             facts.width = big_endian(bytes, at + 8, 4);
             facts.height = big_endian(bytes, at + 12, 4);
@@ -102,15 +110,15 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
             facts.problem = "is a damaged PNG: its header is not its first chunk";
         if (length > bytes.size() - at - 12)
             break;
-        if (type == 0x49454e44) { // IEND
+        if (type == chunk_type("IEND")) {
             facts.complete = true;
             break;
         }
-        if (type == 0x49444154) // IDAT
+        if (type == chunk_type("IDAT"))
             coded += length;
-        else if (type == 0x65584966) // eXIf
+        else if (type == chunk_type("eXIf"))
             facts.orientation = exif_orientation(bytes.subspan(at + 8, length));
-        else if (!header && type != 0x504c5445 && (bytes[at + 4] & 0x20) == 0) // PLTE
+        else if (!header && type != chunk_type("PLTE") && (bytes[at + 4] & 0x20) == 0)
             facts.problem = "has a chunk `" +
                             std::string(reinterpret_cast<const char*>(&bytes[at + 4]), 4) +
                             "`, without which it cannot be understood and which pfad does not know";

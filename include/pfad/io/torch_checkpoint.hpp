@@ -235,13 +235,9 @@ private:
                                               const file_content& file,
                                               const std::string& path) {
     const pickle_value& saved = pickle.at(root);
-    if (saved.kind == pickle_kind::object) {
-        std::string shown = saved.text.substr(0, 100);
-        for (char& c : shown)
-            c = c >= ' ' && c <= '~' ? c : '?';
-        fail(errc::unsupported, path + ": its pickle asks for `" + shown +
+    if (saved.kind == pickle_kind::object)
+        fail(errc::unsupported, path + ": its pickle asks for `" + saved.text.substr(0, 100) +
                                     "`, which pfad does not run; save the model's state_dict()");
-    }
     if (saved.kind != pickle_kind::dict)
         fail(errc::unsupported, path + ": does not hold a state dict");
     const pickle_value* const dict = find_torch_dict(pickle, &saved);

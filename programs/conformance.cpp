@@ -195,23 +195,26 @@ int compare(arguments a) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{"Computes a model by every way there is, and says how far they differ."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
-    app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")->required();
-    app.add_flag("--plain", a.plain, "the plain loops, too: they take seconds a picture");
-    auto* const runtimes =
-        app.add_option("--runtimes", a.runtimes,
-                       "other runtimes, too: this command, see examples/pytorch/runtimes.py");
-    app.add_option("--onnx", a.onnx, "the model by pfad_export, for those of them that take it")
-        ->needs(runtimes)
-        ->check(CLI::ExistingFile);
-    app.add_option("--device", a.device, "cuda: the GPU, too")
-        ->check(CLI::IsMember({"cpu", "cuda"}))
-        ->capture_default_str();
-    app.add_option("--threads", a.threads, "of the CPU; 0: one per processor")
-        ->check(program::thread_range)
-        ->capture_default_str();
-    a.reading.add_to(app);
-    return program::run("pfad_conformance", app, argc, argv, [&] { return compare(a); });
+    return program::run("pfad_conformance", [&] {
+        arguments a;
+        CLI::App app{"Computes a model by every way there is, and says how far they differ."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+        app.add_option("--data", a.data, "folder of the category, in the MVTec AD layout")
+            ->required();
+        app.add_flag("--plain", a.plain, "the plain loops, too: they take seconds a picture");
+        auto* const runtimes =
+            app.add_option("--runtimes", a.runtimes,
+                           "other runtimes, too: this command, see examples/pytorch/runtimes.py");
+        app.add_option("--onnx", a.onnx, "the model by pfad_export, for those of them that take it")
+            ->needs(runtimes)
+            ->check(CLI::ExistingFile);
+        app.add_option("--device", a.device, "cuda: the GPU, too")
+            ->check(CLI::IsMember({"cpu", "cuda"}))
+            ->capture_default_str();
+        app.add_option("--threads", a.threads, "of the CPU; 0: one per processor")
+            ->check(program::thread_range)
+            ->capture_default_str();
+        a.reading.add_to(app);
+        return program::parse_and_run(app, argc, argv, [&] { return compare(a); });
+    });
 }

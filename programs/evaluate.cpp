@@ -144,17 +144,20 @@ int evaluate(const arguments& a, const std::string& command) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{"Tests a model on labelled pictures and prints the metrics."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
-    a.test.add_to(app);
-    app.add_option("--json", a.json, "write the metrics to this file");
-    app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
-    app.add_option("--report", a.report, "write a page (HTML) with metrics, losses and pictures");
-    app.add_flag("--record", a.record,
-                 "keep the metrics and a preview in the model file, for pfad_info");
-    a.reading.add_to(app);
-    a.device.add_to(app);
-    return program::run("pfad_evaluate", app, argc, argv,
-                        [&] { return evaluate(a, program::command_line(argc, argv)); });
+    return program::run("pfad_evaluate", [&] {
+        arguments a;
+        CLI::App app{"Tests a model on labelled pictures and prints the metrics."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+        a.test.add_to(app);
+        app.add_option("--json", a.json, "write the metrics to this file");
+        app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
+        app.add_option("--report", a.report,
+                       "write a page (HTML) with metrics, losses and pictures");
+        app.add_flag("--record", a.record,
+                     "keep the metrics and a preview in the model file, for pfad_info");
+        a.reading.add_to(app);
+        a.device.add_to(app);
+        return program::parse_and_run(
+            app, argc, argv, [&] { return evaluate(a, program::command_line(argc, argv)); });
+    });
 }

@@ -66,15 +66,18 @@ int run(const arguments& a) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{
-        "Writes a model as ONNX, pixels in, anomaly map and image score out, or as pfad's."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train");
-    app.add_option("--import-destseg", a.destseg,
-                   "or: checkpoint of DeSTSeg, for pictures of 256x256; its threshold becomes 0.5, "
-                   "pfad_threshold finds one");
-    app.add_option("--onnx", a.onnx, "ONNX file to write");
-    app.add_option("--pfad", a.pfad, "or: model of pfad to write");
-    a.command = program::command_line(argc, argv);
-    return program::run("pfad_export", app, argc, argv, [&] { return run(a); });
+    return program::run("pfad_export", [&] {
+        arguments a;
+        CLI::App app{
+            "Writes a model as ONNX, pixels in, anomaly map and image score out, or as pfad's."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train");
+        app.add_option(
+            "--import-destseg", a.destseg,
+            "or: checkpoint of DeSTSeg, for pictures of 256x256; its threshold becomes 0.5, "
+            "pfad_threshold finds one");
+        app.add_option("--onnx", a.onnx, "ONNX file to write");
+        app.add_option("--pfad", a.pfad, "or: model of pfad to write");
+        a.command = program::command_line(argc, argv);
+        return program::parse_and_run(app, argc, argv, [&] { return run(a); });
+    });
 }

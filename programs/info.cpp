@@ -99,12 +99,13 @@ int info(const arguments& a) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{
-        "Shows a model's method, options, its threshold, how it was trained, and the metrics that "
-        "pfad_evaluate --record left in it."};
-    app.add_option("model", a.model, "model.safetensors of pfad_train")->required();
-    app.add_flag("--json", a.json, "as JSON");
-    app.add_option("--preview", a.preview, "write the recorded preview to this file, a PNG");
-    return program::run("pfad_info", app, argc, argv, [&] { return info(a); });
+    return program::run("pfad_info", [&] {
+        arguments a;
+        CLI::App app{"Shows a model's method, options, its threshold, how it was trained, and the "
+                     "metrics that pfad_evaluate --record left in it."};
+        app.add_option("model", a.model, "model.safetensors of pfad_train")->required();
+        app.add_flag("--json", a.json, "as JSON");
+        app.add_option("--preview", a.preview, "write the recorded preview to this file, a PNG");
+        return program::parse_and_run(app, argc, argv, [&] { return info(a); });
+    });
 }

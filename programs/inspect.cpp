@@ -117,21 +117,24 @@ int inspect(const arguments& a) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{"Inspects pictures: prints score and verdict of each, and draws its heat map.\n"
-                 "Exit status 0: no defect; 1: a defect in one of them; 2: an error."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
-    app.add_option("pictures", a.pictures, "PNG, JPEG or BMP; - reads one from standard input");
-    app.add_option(
-        "--watch", a.watch,
-        "inspect the pictures that are or arrive in this folder, until it is gone, with a "
-        "line of JSON each");
-    app.add_option("--out", a.out, "folder for the pictures with heat maps");
-    app.add_option("--threshold", a.threshold, "instead of the model's")
-        ->check(CLI::PositiveNumber);
-    app.add_flag("--json", a.json, "one line of JSON a picture");
-    a.tiles.add_to(app);
-    a.reading.add_to(app);
-    a.device.add_to(app);
-    return program::run("pfad_inspect", app, argc, argv, [&] { return inspect(a); });
+    return program::run("pfad_inspect", [&] {
+        arguments a;
+        CLI::App app{
+            "Inspects pictures: prints score and verdict of each, and draws its heat map.\n"
+            "Exit status 0: no defect; 1: a defect in one of them; 2: an error."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+        app.add_option("pictures", a.pictures, "PNG, JPEG or BMP; - reads one from standard input");
+        app.add_option(
+            "--watch", a.watch,
+            "inspect the pictures that are or arrive in this folder, until it is gone, with a "
+            "line of JSON each");
+        app.add_option("--out", a.out, "folder for the pictures with heat maps");
+        app.add_option("--threshold", a.threshold, "instead of the model's")
+            ->check(CLI::PositiveNumber);
+        app.add_flag("--json", a.json, "one line of JSON a picture");
+        a.tiles.add_to(app);
+        a.reading.add_to(app);
+        a.device.add_to(app);
+        return program::parse_and_run(app, argc, argv, [&] { return inspect(a); });
+    });
 }

@@ -218,21 +218,24 @@ int inspect(const arguments& a) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{"Inspects a folder of pictures, a video or a camera, in a window or into files.\n"
-                 "In the window q or Esc leaves; single pictures stay until a key is pressed.\n"
-                 "Exit status 0: no defect; 1: a defect in one of the pictures; 2: an error."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
-    app.add_option("source", a.source, "folder of pictures, a picture or a video");
-    app.add_option("--camera", a.camera, "in its place, the number of a camera; 0 is the first")
-        ->check(CLI::Range(0, 1023));
-    app.add_option("--out", a.out,
-                   "in place of the window: NAME.avi, NAME.mkv or NAME.mp4 for a video, else a "
-                   "folder for pictures with heat maps");
-    app.add_flag("--window", a.window, "a window, too");
-    app.add_option("--threshold", a.threshold, "instead of the model's")
-        ->check(CLI::PositiveNumber);
-    a.reading.add_to(app);
-    a.device.add_to(app);
-    return program::run("pfad_opencv_inspect", app, argc, argv, [&] { return inspect(a); });
+    return program::run("pfad_opencv_inspect", [&] {
+        arguments a;
+        CLI::App app{
+            "Inspects a folder of pictures, a video or a camera, in a window or into files.\n"
+            "In the window q or Esc leaves; single pictures stay until a key is pressed.\n"
+            "Exit status 0: no defect; 1: a defect in one of the pictures; 2: an error."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train")->required();
+        app.add_option("source", a.source, "folder of pictures, a picture or a video");
+        app.add_option("--camera", a.camera, "in its place, the number of a camera; 0 is the first")
+            ->check(CLI::Range(0, 1023));
+        app.add_option("--out", a.out,
+                       "in place of the window: NAME.avi, NAME.mkv or NAME.mp4 for a video, else a "
+                       "folder for pictures with heat maps");
+        app.add_flag("--window", a.window, "a window, too");
+        app.add_option("--threshold", a.threshold, "instead of the model's")
+            ->check(CLI::PositiveNumber);
+        a.reading.add_to(app);
+        a.device.add_to(app);
+        return program::parse_and_run(app, argc, argv, [&] { return inspect(a); });
+    });
 }

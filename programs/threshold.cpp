@@ -89,21 +89,23 @@ int choose(const arguments& a, const std::string& command) {
 } // namespace
 
 int main(int argc, char** argv) {
-    arguments a;
-    CLI::App app{
-        "Writes a model whose threshold comes from pictures: the lowest that keeps a rate of "
-        "false alarms, or the one with the best F1."};
-    app.add_option("--model", a.model, "model.safetensors of pfad_train; stays as it is")
-        ->required();
-    app.add_option("--good", a.good, "folder of good pictures")->required();
-    app.add_option("--false-alarms", a.false_alarms,
-                   "share of the good pictures that may be called a defect, such as 0.01")
-        ->check(CLI::Range(0.0, 0.999999));
-    app.add_option("--bad", a.bad, "folder of pictures with defects: the best F1 is wanted");
-    app.add_option("--out", a.out, "the new model file")->required();
-    a.tiles.add_to(app);
-    a.reading.add_to(app);
-    a.device.add_to(app);
-    return program::run("pfad_threshold", app, argc, argv,
-                        [&] { return choose(a, program::command_line(argc, argv)); });
+    return program::run("pfad_threshold", [&] {
+        arguments a;
+        CLI::App app{
+            "Writes a model whose threshold comes from pictures: the lowest that keeps a rate of "
+            "false alarms, or the one with the best F1."};
+        app.add_option("--model", a.model, "model.safetensors of pfad_train; stays as it is")
+            ->required();
+        app.add_option("--good", a.good, "folder of good pictures")->required();
+        app.add_option("--false-alarms", a.false_alarms,
+                       "share of the good pictures that may be called a defect, such as 0.01")
+            ->check(CLI::Range(0.0, 0.999999));
+        app.add_option("--bad", a.bad, "folder of pictures with defects: the best F1 is wanted");
+        app.add_option("--out", a.out, "the new model file")->required();
+        a.tiles.add_to(app);
+        a.reading.add_to(app);
+        a.device.add_to(app);
+        return program::parse_and_run(app, argc, argv,
+                                      [&] { return choose(a, program::command_line(argc, argv)); });
+    });
 }

@@ -290,7 +290,7 @@ int main(int argc, char** argv) {
         read_method(argc, argv, a);
         CLI::App app{"Trains a detector on the good pictures of a category (CATEGORY/train/good)."};
         add_options(app, a);
-        return program::run("pfad_train", app, argc, argv, [&] {
+        return program::parse_and_run(app, argc, argv, [&] {
             a.work->reading = a.reading.values;
             for (const auto* const option : app.get_options())
                 if (option->count() > 0)

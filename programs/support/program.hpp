@@ -38,8 +38,8 @@ inline void open_standard_files() {
             static_cast<void>(::open("/dev/null", number == STDIN_FILENO ? O_RDONLY : O_WRONLY));
 }
 
-/// Runs f; prints what it throws as one sentence. The value is main's, 2 after an error: 1 is the
-/// verdict of pfad_inspect.
+/// Runs f, all that a main does; prints what it throws as one sentence. The value is main's, 2 after an error: 1
+/// is the verdict of pfad_inspect.
 template <class F>
 int run(const char* name, F&& f) {
     open_standard_files();
@@ -70,19 +70,16 @@ inline void expect_decimals(CLI::App& app) {
                 "", "decimal");
 }
 
-/// Reads the command line before it runs f. Arguments that are wrong are an error like any other; after
-/// --help f does not run.
+/// Reads the command line before it runs f. Throws for arguments that are wrong; after --help f does not run.
 template <class F>
-int run(const char* name, CLI::App& app, int argc, char** argv, F&& f) {
-    return run(name, [&] {
-        try {
-            expect_decimals(app);
-            app.parse(argc, argv);
-        } catch (const CLI::Success& help) {
-            return app.exit(help);
-        }
-        return f();
-    });
+int parse_and_run(CLI::App& app, int argc, char** argv, F&& f) {
+    try {
+        expect_decimals(app);
+        app.parse(argc, argv);
+    } catch (const CLI::Success& help) {
+        return app.exit(help);
+    }
+    return f();
 }
 
 /// A line on standard output, at once: whoever reads it may wait for it.

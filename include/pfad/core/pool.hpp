@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace pfad {
 
@@ -41,19 +40,24 @@ public:
         const std::lock_guard hold(mutex_);
         const auto found = free_.lower_bound(size);
         if (found != free_.end() && found->first <= size + size / 8) {
-            void* const block = found->second.back();
-            found->second.pop_back();
-            sizes_[block] = found->first;
-            if (found->second.empty())
-                free_.erase(found);
+            void* const block = found->second;
+            auto& kept = used_[block];
+            kept = free_.extract(found);
             return block;
         }
         if (frozen_)
             fail(errc::memory, stem(who) + ": needs " + std::to_string(bytes) + " more bytes " +
                                    place_ + " from a pool that is frozen");
         void* const block = fresh(size, bytes, who);
+        try {
+            std::multimap<std::size_t, void*> one;
+            one.emplace(size, block);
+            used_[block] = one.extract(one.begin());
+        } catch (...) {
+            upstream_->deallocate(block, size, alignment);
+            throw;
+        }
         reserved_ += size;
-        sizes_[block] = size;
         return block;
     }
 
@@ -113,11 +117,10 @@ private:
     }
 
     void give_back() {
-        for (const auto& [size, blocks] : free_)
-            for (void* const block : blocks) {
-                upstream_->deallocate(block, size, alignment);
-                reserved_ -= size;
-            }
+        for (const auto& [size, block] : free_) {
+            upstream_->deallocate(block, size, alignment);
+            reserved_ -= size;
+        }
         free_.clear();
     }
 
@@ -125,9 +128,12 @@ private:
 
     void do_deallocate(void* block, std::size_t, std::size_t) override {
         const std::lock_guard hold(mutex_);
-        const auto found = sizes_.find(block);
-        free_[found->second].push_back(block);
-        sizes_.erase(found);
+        const auto found = used_.find(block);
+        auto& kept = found->second;
+        // In front of those of its size: what was used last is in the caches.
+        const auto place = free_.lower_bound(kept.key());
+        free_.insert(place, std::move(kept));
+        used_.erase(found);
     }
 
     [[nodiscard]] bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
@@ -137,8 +143,10 @@ private:
     std::shared_ptr<memory_resource> upstream_;
     std::string place_;
     mutable std::mutex mutex_;
-    std::map<std::size_t, std::vector<void*>> free_;
-    std::map<void*, std::size_t> sizes_;
+    // Free blocks by size. A used one's entry is kept beside it, since to give a block back must not need
+    // memory: destructors do it.
+    std::multimap<std::size_t, void*> free_;
+    std::map<void*, std::multimap<std::size_t, void*>::node_type> used_;
     std::size_t reserved_ = 0;
     bool frozen_ = false;
 };

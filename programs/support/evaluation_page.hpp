@@ -12,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -57,13 +58,19 @@ read_losses(const std::string& model, const std::vector<pfad::stage_facts>& stag
     }
     std::ifstream log(std::filesystem::path(model).parent_path() / "log.jsonl");
     for (std::string line; std::getline(log, line);) {
+        // Of a line that is cut or no number there is nothing to draw.
         const auto j = nlohmann::json::parse(line, nullptr, false);
-        const auto stage = j.is_object() ? j.value("stage", std::size_t(0)) : 0;
-        if (stage < 1 || stage > charts.size())
-            continue;
-        for (auto& curve : charts[stage - 1].curves)
-            if (j.contains(curve.name) && j[curve.name].is_number())
-                curve.points.push_back({j.value("iteration", 0.0), j[curve.name].get<double>()});
+        const auto number = [&](const std::string& key) -> std::optional<double> {
+            if (!j.is_object() || !j.contains(key) || !j[key].is_number())
+                return {};
+            return j[key].get<double>();
+        };
+        const auto stage = number("stage"), iteration = number("iteration");
+        for (std::size_t i = 0; i < charts.size(); ++i)
+            if (stage == static_cast<double>(i + 1) && iteration)
+                for (auto& curve : charts[i].curves)
+                    if (const auto loss = number(curve.name))
+                        curve.points.push_back({*iteration, *loss});
     }
     std::erase_if(charts, [](const auto& chart) {
         return std::ranges::all_of(chart.curves, [](const auto& c) { return c.points.empty(); });

@@ -1,5 +1,8 @@
 // One reader of files for libFuzzer (scripts/fuzz.sh): READER is its number. Whatever the bytes are, it reads
 // them or throws pfad::error with one sentence.
+#include "support/evaluation_page.hpp"
+#include "support/watch.hpp"
+
 #include <pfad/cpu/context.hpp>
 #include <pfad/data/labelled.hpp>
 #include <pfad/detect/detector_file.hpp>
@@ -9,22 +12,22 @@
 #include <pfad/io/torch_checkpoint.hpp>
 #include <pfad/train/run_file.hpp>
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
-enum reader { picture, mask, weights, model, checkpoint, csv };
+enum reader { picture, mask, weights, model, checkpoint, csv, log };
 
 /// The bytes as a file, for readers that take a path.
 std::string file_of(const std::uint8_t* data, std::size_t size) {
-    static const std::string path = "/tmp/pfad_fuzz_" + std::to_string(::getpid());
+    static const std::string path = std::filesystem::temp_directory_path() / "log.jsonl";
     std::ofstream(path, std::ios::binary | std::ios::trunc)
         .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size));
     return path;
@@ -78,6 +81,16 @@ void read(reader kind, const std::uint8_t* data, std::size_t size) {
              pfad::data::parse_csv("list", pfad::data::text_of("list", {data, size})))
             expect(row.line >= 1 && !row.fields.empty());
         return;
+    case log: { // of a training, and of a watch
+        const auto path = file_of(data, size);
+        std::vector<pfad::stage_facts> stages(2);
+        for (auto& stage : stages)
+            stage.losses = {{.key = "loss"}};
+        for (const auto& chart : program::read_losses(path, stages))
+            expect(chart.curves.size() == 1 && !chart.curves[0].points.empty());
+        static_cast<void>(program::watch_record(path).read());
+        return;
+    }
     }
 }
 

@@ -57,6 +57,13 @@ check "the page is there" grep -q "</html>" report.html
 check "the page loads nothing" test -z "$(grep -Eo '(src|href)="[^#d"][^"]*"|https?://[^ "<]*' report.html |
     grep -v 'www.w3.org')"
 
+# A log that is damaged costs its lines alone.
+mkdir damaged
+cp run/model.safetensors damaged
+printf '{"stage":"one","iteration":0,"cosine":1}\n[1]\n{"stage":1,"iter' >damaged/log.jsonl
+succeeds "evaluate beside a damaged log" pfad_evaluate --model damaged/model.safetensors --data tiny/ --report damaged.html
+check "the page is whole" grep -q "</html>" damaged.html
+
 succeeds "conformance" pfad_conformance --model run/model.safetensors --data tiny/ --plain
 check "fused or not, the scores agree to 1e-5" \
     awk '/^largest difference/ { table = 1 } table && /float/ { ++n; if ($(NF - 6) > 1e-5) bad = 1 } END { exit n != 4 || bad }' stdout.txt

@@ -52,7 +52,7 @@ void read_method(int argc, char** argv, arguments& a) {
     const auto* const method = early.add_option("--method", a.method);
     early.add_option("--from", a.from);
     a.device.add_to(early);
-    program::expect_decimals(early);
+    program::expect_plain_values(early);
     early.parse(argc, argv);
     if (!a.from.empty()) {
         a.start = pfad::load_safetensors(a.from);

@@ -15,13 +15,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -43,6 +47,8 @@ inline void open_standard_files() {
 template <class F>
 int run(const char* name, F&& f) {
     open_standard_files();
+    std::signal(SIGXFSZ,
+                SIG_IGN); // a file that may not grow is an error of the call that writes it
     try {
         return f();
     } catch (const std::bad_alloc&) {
@@ -53,28 +59,42 @@ int run(const char* name, F&& f) {
     return 2;
 }
 
-/// Integers are decimal: CLI11 by itself takes 064 for 52, as C does.
-inline void expect_decimals(CLI::App& app) {
-    for (auto* const option : app.get_options())
-        if (option->get_type_name().find("INT") != std::string::npos)
+/// Every value says something, and integers are decimal: CLI11 by itself takes 064 for 52, as C does, and -1 for
+/// the largest number of a kind without a sign.
+inline void expect_plain_values(CLI::App& app) {
+    for (auto* const option : app.get_options()) {
+        if (option->get_expected_max() > 0)
             option->check(
-                [](const std::string& text) {
-                    const std::size_t first = text.find_first_of("123456789");
-                    const bool zero = text == "0";
-                    return zero || (first == (text.starts_with('-') ? 1 : 0) &&
-                                    text.find_first_not_of("0123456789", first) ==
-                                        std::string::npos)
-                               ? ""
-                               : text + " is not a whole number in decimal digits";
-                },
-                "", "decimal");
+                [](const std::string& text) { return text.empty() ? "the value is empty" : ""; },
+                "", "not empty");
+        const std::string type = option->get_type_name();
+        if (type.find("INT") == std::string::npos)
+            continue;
+        const bool unsigned_one = type.find("UINT") != std::string::npos;
+        option->check(
+            [unsigned_one](const std::string& text) -> std::string {
+                const std::size_t first = text.find_first_of("123456789");
+                const bool zero = text == "0";
+                if (!zero && (first != (text.starts_with('-') ? 1 : 0) ||
+                              text.find_first_not_of("0123456789", first) != std::string::npos))
+                    return text + " is not a whole number in decimal digits";
+                std::uint64_t large = 0;
+                std::int64_t small = 0;
+                const char* const end = text.data() + text.size();
+                if ((unsigned_one ? std::from_chars(text.data(), end, large).ec
+                                  : std::from_chars(text.data(), end, small).ec) != std::errc())
+                    return text + " is out of range";
+                return "";
+            },
+            "", "decimal");
+    }
 }
 
 /// Reads the command line before it runs f. Throws for arguments that are wrong; after --help f does not run.
 template <class F>
 int parse_and_run(CLI::App& app, int argc, char** argv, F&& f) {
     try {
-        expect_decimals(app);
+        expect_plain_values(app);
         app.parse(argc, argv);
     } catch (const CLI::Success& help) {
         return app.exit(help);

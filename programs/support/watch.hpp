@@ -44,7 +44,12 @@ public:
     /// `path` may be empty: nothing is kept then.
     explicit watch_record(std::string path) : path_(std::move(path)) {}
 
-    /// What earlier watches have finished, by name. A line that is not whole is passed over.
+    /// How the record has a name: as JSON, with a replacement for what is no UTF-8.
+    [[nodiscard]] static std::string text_of(const std::string& name) {
+        return nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
+
+    /// What earlier watches have finished, by text_of() their names. A line that is not whole is passed over.
     [[nodiscard]] std::unordered_map<std::string, file_version> read() {
         std::unordered_map<std::string, file_version> result;
         if (path_.empty() || !std::filesystem::exists(path_))
@@ -60,11 +65,10 @@ public:
                 j["picture"].is_string() && j["version"].is_array() && j["version"].size() == 4 &&
                 std::ranges::all_of(j["version"],
                                     [](const auto& v) { return v.is_number_integer(); }))
-                result[j["picture"].template get<std::string>()] = {
-                    j["version"][0].template get<std::uint64_t>(),
-                    j["version"][1].template get<std::int64_t>(),
-                    j["version"][2].template get<std::int64_t>(),
-                    j["version"][3].template get<std::int64_t>()};
+                result[j["picture"].dump()] = {j["version"][0].template get<std::uint64_t>(),
+                                               j["version"][1].template get<std::int64_t>(),
+                                               j["version"][2].template get<std::int64_t>(),
+                                               j["version"][3].template get<std::int64_t>()};
         }
         return result;
     }
@@ -73,6 +77,12 @@ public:
     void add(const std::string& name, const file_version& version) {
         if (path_.empty())
             return;
+        // Somebody may have removed it, or its folder: all of it is due then.
+        struct stat facts = {};
+        if (file_ && ::stat(path_.c_str(), &facts) != 0) {
+            file_.reset();
+            removed_ = true;
+        }
         if (!file_)
             file_.reset(std::fopen(path_.c_str(), "ab"));
         const std::string line = (cut_ ? "\n" : "") + line_of(name, version);
@@ -83,11 +93,13 @@ public:
         ++lines_;
     }
 
-    /// Writes the file anew with what is still there, where most of its lines are of what is gone.
+    /// Writes the file anew with what is still there, where most of its lines are of what is gone, or it was
+    /// removed.
     template <class Files>
     void shrink(const Files& files) {
-        if (path_.empty() || lines_ < 2 * files.size() + 1000)
+        if (path_.empty() || (lines_ < 2 * files.size() + 1000 && !removed_))
             return;
+        removed_ = false;
         std::string text;
         lines_ = 0;
         for (const auto& [name, file] : files)
@@ -113,7 +125,8 @@ private:
     std::string path_;
     std::unique_ptr<std::FILE, closing> file_;
     std::size_t lines_ = 0;
-    bool cut_ = false; ///< the last line has no end: the one who wrote it was killed
+    bool removed_ = false; ///< while it was in use
+    bool cut_ = false;     ///< the last line has no end: the one who wrote it was killed
 };
 
 /// The pictures directly in a folder, each once, and once more where its file has changed. Those that
@@ -197,7 +210,8 @@ private:
             file.seen = true;
             if (!is_new)
                 continue;
-            if (const auto known = earlier_.find(name); known != earlier_.end()) {
+            if (const auto known = earlier_.find(watch_record::text_of(name));
+                known != earlier_.end()) {
                 file.version = known->second;
                 file.finished = true;
                 file.since = file.waits = now;
@@ -269,7 +283,8 @@ private:
     std::filesystem::path folder_;
     pfad::picture_options reading_;
     watch_record record_;
-    std::unordered_map<std::string, file_version> earlier_; ///< until the first listing
+    std::unordered_map<std::string, file_version>
+        earlier_; ///< by text_of(name), until the first listing
     std::unordered_map<std::string, file_state> files_;
     std::vector<entry*> waiting_; ///< those of files_ that are not finished
     std::vector<entry*> entries_; ///< of files_

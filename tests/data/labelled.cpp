@@ -58,6 +58,11 @@ TEST_CASE("labelled: fields of CSV with quotes, line breaks and blanks", "[data]
     CHECK(rows[3].fields == std::vector<std::string>{"", ""});
     CHECK(rows[3].line == 6);
     CHECK(parse_csv("x", "").empty());
+    // Commas within quotes separate nothing, and a carriage return alone ends a line.
+    const auto old = parse_csv("x", "\"a,b,c\";d\re;f\r");
+    REQUIRE(old.size() == 2);
+    CHECK(old[0].fields == std::vector<std::string>{"a,b,c", "d"});
+    CHECK(old[1].fields == std::vector<std::string>{"e", "f"});
     CHECK(contains(sentence_of([] { (void)parse_csv("x", "a\n\"b\n"); }), "x: line 2: a quote"));
 }
 
@@ -130,7 +135,10 @@ TEST_CASE("labelled: what is wrong with a CSV file is said with its line", "[dat
         contains(complaint(folder, "path,label,mask\na.png,bad,b\n"), "line 2: there is no file"));
     CHECK(contains(complaint(folder, "path,label,mask\na.png,good,m.png\n"),
                    "line 2: a good picture has no mask"));
-    for (const char* rest : {"a.png,bad,\na.png,bad,m.png\n", "a.png,bad,m.png\na.png,bad,\n"})
+    CHECK(contains(complaint(folder, "path,label\na.png,bad\nm.png,bad\n./a.png,good\n"),
+                   "line 4: lists the picture of line 2 again"));
+    folder.text("c.png");
+    for (const char* rest : {"a.png,bad,\nc.png,bad,m.png\n", "a.png,bad,m.png\nc.png,bad,\n"})
         CHECK(contains(complaint(folder, std::string("path,label,mask\n") + rest),
                        "line 3: bad pictures with a mask and without"));
 }

@@ -92,6 +92,10 @@ TEST_CASE("read_masks: several of one picture are one", "[data]") {
     CHECK(read_masks(folder.path() / "m/000.png").pixels ==
           std::vector<std::uint8_t>{0, 255, 0, 0});
     folder.picture("m/002.png", {2, 2, 1, {0, 0, 0, 1}});
+    folder.text("m/002.tif");
+    CHECK(contains(sentence_of(errc::io, [&] { (void)read_masks(folder.path() / "m"); }),
+                   "has more than masks, so one may be missing: 1 file that is not PNG"));
+    std::filesystem::remove(folder.path() / "m/002.tif");
     CHECK(contains(sentence_of(errc::value, [&] { (void)read_masks(folder.path() / "m"); }),
                    "002.png: has another size"));
 }

@@ -207,6 +207,11 @@ TEST_CASE("detector_file: what is pretrained is filled, and nothing else", "[det
         load_pretrained(model, named);
         CHECK(copy_of(model.teacher) == copy_of(source));
     }
+    auto larger = to_state_dict(source, "");
+    larger["layer2.2.bn1.weight"] = owned_entry(std::vector<float>(2), {2});
+    save_safetensors(path, larger);
+    CHECK(contains(sentence_of([&] { load_pretrained(model, path); }),
+                   "is not ResNet18: it has `layer2.2.bn1.weight`"));
     auto two = to_state_dict(source, "teacher");
     two.merge(to_state_dict(source, "student"));
     save_safetensors(path, two);

@@ -21,6 +21,17 @@ inline bytes bytes_of(std::string_view text) {
     return {text.begin(), text.end()};
 }
 
+/// CRC-32, a bit at a time.
+inline std::uint32_t crc_of(const bytes& data) {
+    std::uint32_t crc = ~0u;
+    for (const auto byte : data) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; ++bit)
+            crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+    }
+    return ~crc;
+}
+
 /// Plain writing, so that what is tested does not make its own input.
 inline void put_file(const std::string& path, const bytes& content) {
     // Some file systems flush a file that is cut short and written again.

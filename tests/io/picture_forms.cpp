@@ -86,6 +86,17 @@ TEST_CASE("read_picture: EXIF's orientation is applied to pictures, masks and si
     const auto mask = pfad::read_mask(folder / "m");
     CHECK(mask.width == 2);
     CHECK(mask.pixels == bytes{0, 0, 0, 0, 0, 255});
+    // As a long number, behind JPEG's mark, and of two segments the first that says something.
+    bytes wide = exif_of(6, false), marked = bytes_of(std::string_view("Exif\0\0", 6));
+    wide[12] = 4;
+    marked.insert(marked.end(), wide.begin(), wide.end());
+    for (const auto& one : {wide, marked})
+        CHECK(pfad::decode_picture(png_of(3, 8, 0, rows, {{"eXIf", one}}), "p").width == 2);
+    const std::size_t segment = exif.size() + 4;
+    bytes twice(turned.begin(), turned.begin() + 2 + static_cast<std::ptrdiff_t>(segment));
+    twice.insert(twice.end(), turned.begin() + 2, turned.end());
+    twice[2 + segment + 4 + 6] = 'X'; // the second has no structure
+    CHECK(pfad::decode_picture(twice, "p").width == 16);
     // What is damaged or out of range says nothing.
     for (const auto& bad : {bytes{}, bytes_of("MM"), exif_of(9, true), exif_of(0, false),
                             bytes{'I', 'I', 42, 0, 255, 255, 255, 255}})
@@ -100,7 +111,6 @@ TEST_CASE(
     };
     CHECK(first(wide_png({4095}), 12) == 255);
     CHECK(first(wide_png({2048}), 12) == 128);
-    CHECK(first(wide_png({5000}), 12) == 255);
     CHECK(first(wide_png({1023}), 10) == 255);
     CHECK(first(wide_png({4095}), 16) == 15);
     CHECK(first(wide_png({0}), 0) == 0);
@@ -110,6 +120,12 @@ TEST_CASE(
           "many count, such as --bits 12, or --bits 16 for all");
     CHECK(has(sentence_for(wide_png({16383})), "--bits 14"));
     CHECK(has(sentence_for(wide_png({1})), "--bits 10"));
+    // Alpha is no brightness, and values that do not fit are more than an accident.
+    CHECK(has(sentence_for(png_of(1, 16, 4, {{0x0f, 0xff, 0xff, 0xff}})), "--bits 12"));
+    CHECK(has(sentence_for(png_of(1, 16, 6, {{1, 1, 1, 1, 1, 1, 0xff, 0xff}})), "--bits 10"));
+    CHECK(first(wide_png({5000, 17}), 12) == 255);
+    CHECK_THROWS_WITH(first(wide_png({5000, 60000, 17}), 12),
+                      "p: most of its samples are larger than --bits 12 has room for, up to 60000");
 }
 
 TEST_CASE("read_picture: every stored form of a BMP without compression", "[io]") {
@@ -136,7 +152,15 @@ TEST_CASE("read_picture: every stored form of a BMP without compression", "[io]"
           "is a damaged BMP: it has no palette");
     CHECK(sentence_for(bmp_file(2, 1, 8, 1, 3, palette, {{0, 0}})) ==
           "is a compressed BMP, which pfad does not read");
-    CHECK(sentence_for(bmp_file(2, 1, 7, 0, 3, palette, {{0, 0}})) == "has a damaged BMP header");
+    CHECK(sentence_for(bmp_file(2, 1, 7, 0, 3, palette, {{0, 0}})) ==
+          "is a BMP of 7 bits a pixel; pfad reads 1, 4, 8, 16, 24 and 32");
+    CHECK(sentence_for(bmp_file(1, 1, 16, 3, 0, bytes(12), {{0xe0, 0x07}})) ==
+          "is a damaged BMP: its masks leave no colour");
+    for (const bytes& masks : {bytes{0, 0xf8, 0, 0, 0xe0, 0x0f, 0, 0, 0x1f, 0, 0, 0},
+                               bytes{0, 0xa8, 0, 0, 0xe0, 0x07, 0, 0, 0x1f, 0, 0, 0},
+                               bytes{0, 0xf8, 1, 0, 0xe0, 0x07, 0, 0, 0x1f, 0, 0, 0}})
+        CHECK(sentence_for(bmp_file(1, 1, 16, 3, 0, masks, {{0xe0, 0x07}})) ==
+              "is a damaged BMP: its masks overlap, have gaps or are too wide");
 }
 
 TEST_CASE("read_mask: what counts as a defect", "[io]") {
@@ -164,9 +188,38 @@ TEST_CASE("read_mask: what counts as a defect", "[io]") {
     CHECK(mask_of(png_of(3, 8, 6, {{0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0}})) == second);
     CHECK(mask_of(png_of(3, 8, 6, {{0, 0, 0, 255, 8, 0, 0, 255, 0, 0, 0, 255}})) == second);
     CHECK(mask_of(png_of(3, 8, 4, {{0, 255, 1, 255, 0, 255}})) == second);
+    // The same of a palette's colours and of BMP's fourth byte, where they say something.
+    const chunk red{"PLTE", {255, 0, 0, 255, 255, 255}};
+    CHECK(mask_of(png_of(3, 8, 3, {{1, 0, 1}}, {red, {"tRNS", {255, 0}}})) == second);
+    CHECK(mask_of(png_of(3, 8, 3, {{0, 1, 0}}, {red, {"tRNS", {255}}})) == second);
+    CHECK(mask_of(bmp_file(3, 1, 32, 0, 0, {},
+                           {{255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 0}})) == second);
+    CHECK(mask_of(bmp_file(3, 1, 32, 0, 0, {}, {{0, 0, 0, 0, 9, 9, 9, 0, 0, 0, 0, 0}})) == second);
     // JPEG's noise around zero is none.
     pfad::image_u8 drawn{48, 48, 1, bytes(48 * 48)};
     for (int y = 20; y < 31; ++y)
         std::fill_n(drawn.pixels.begin() + 48 * y + 13, 17, std::uint8_t(255));
     CHECK(mask_of(jpeg_of(drawn)) == drawn.pixels);
+}
+
+TEST_CASE("read_picture: a progressive JPEG without all of its scans is damaged", "[io]") {
+    // A frame of one block, a scan of the mean, and one of the other coefficients that leaves a bit out.
+    bytes file = {0xff, 0xd8, 0xff, 0xc2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0};
+    const auto scan = [&](std::uint8_t first, std::uint8_t last, std::uint8_t low) {
+        file.insert(file.end(), {0xff, 0xda, 0, 8, 1, 1, 0, first, last, low, 0x55});
+    };
+    const auto ended = [&] {
+        bytes whole = file;
+        whole.insert(whole.end(), {0xff, 0xd9});
+        return sentence_for(whole);
+    };
+    const std::string missing = "is a damaged JPEG: scans are missing";
+    scan(0, 0, 0);
+    CHECK(ended() == missing);
+    scan(1, 63, 1);
+    CHECK(ended() == missing);
+    scan(1, 5, 0x10);
+    CHECK(ended() == missing);
+    scan(6, 63, 0x10);
+    CHECK(ended() != missing);
 }

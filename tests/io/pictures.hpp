@@ -18,17 +18,6 @@ inline void append(bytes& to, std::uint32_t value, int count, bool big = true) {
         to.push_back(static_cast<std::uint8_t>(value >> 8 * (big ? count - 1 - i : i)));
 }
 
-/// Of type and data.
-inline std::uint32_t crc_of(const bytes& data) {
-    std::uint32_t crc = ~0u;
-    for (const auto byte : data) {
-        crc ^= byte;
-        for (int bit = 0; bit < 8; ++bit)
-            crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
-    }
-    return ~crc;
-}
-
 inline void append_chunk(bytes& png, const std::string& type, const bytes& data) {
     bytes body = bytes_of(type);
     body.insert(body.end(), data.begin(), data.end());

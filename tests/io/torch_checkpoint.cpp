@@ -2,7 +2,9 @@
 
 #include <pfad/io/torch_checkpoint.hpp>
 
+#include <algorithm>
 #include <random>
+#include <string_view>
 
 using namespace io_test;
 using pfad::errc;
@@ -92,6 +94,11 @@ TEST_CASE("torch_checkpoint: the zip container, with 32-bit and 64-bit directori
         put_file(folder / "w.pth", archive(pickle(example), wide));
         check_example(pfad::load_torch_checkpoint(folder / "w.pth"));
     }
+    bytes flipped = archive(pickle(example), true);
+    const std::string_view data = "archive/data.pkl";
+    *(std::search(flipped.begin(), flipped.end(), data.begin(), data.end()) + 40) ^= 1;
+    CHECK(has(sentence_for(flipped, errc::io),
+              "is damaged: the checksum of its entry `archive/data.pkl` does not fit its data"));
 }
 
 TEST_CASE("torch_checkpoint: the format before the zip container", "[io]") {

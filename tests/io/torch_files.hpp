@@ -47,7 +47,7 @@ inline bytes zip(const std::vector<zip_part>& parts, bool wide = false, std::uin
         put(directory, 0x02014b50u);
         for (const int field : {20, 20, 8, int(method), 0, 0})
             put(directory, static_cast<std::uint16_t>(field));
-        put(directory, 0u);
+        put(directory, wide ? crc_of(bytes_of(part.data)) : 0u); // 0: none
         put(directory, wide ? 0xffffffffu : size);
         put(directory, wide ? 0xffffffffu : size);
         put(directory, static_cast<std::uint16_t>(part.name.size()));

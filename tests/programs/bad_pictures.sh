@@ -86,6 +86,10 @@ refuses "an octal number" "064 is not a whole number in decimal digits" out \
 refuses "an octal option of the method" "--batch: 010 is not a whole number" out \
     "${train[@]}" --data tiny --batch 010
 refuses "a hexadecimal number" "0x40 is not a whole number" out "${train[@]}" --data tiny --size 0x40
+refuses "a seed below zero" "-1 is out of range" out "${train[@]}" --data tiny --seed -1
+refuses "a seed that is too large" "18446744073709551616 is out of range" out \
+    "${train[@]}" --data tiny --seed 18446744073709551616
+refuses "an empty option" "--out: the value is empty" seen "${inspect[@]}" one.png --out ""
 mkdir -p Bottle/train
 cp -r tiny/train/good Bottle/train
 ln -s Bottle linked

@@ -76,6 +76,20 @@ settle "${train[@]}" --out closed_all
 check "training with all closed" test $? -eq 0
 check "has a log of lines" test "$(grep -vc '^{"' closed_all/log.jsonl)" -eq 0
 
+# A stream is no file that can be replaced, a limit no reason to leave half of one, and a reader that goes away
+# none to stop.
+refuses "evaluate: into standard output" "/dev/stdout: cannot be written: is a stream" model \
+    "${evaluate[@]}" --json /dev/stdout
+mkdir limited
+settle pfad_threshold --model $model --good tiny/test/good --false-alarms 0.1 --out limited/model.safetensors
+(ulimit -f 1000 && "${command[@]}" >stdout.txt 2>stderr.txt)
+check "a limit of the size of files is an error" test $? -eq 2
+check "that is told" grep -q "limited/model.safetensors: cannot be written: File too large" stderr.txt
+check "and leaves nothing" test -z "$(ls -A limited)"
+settle "${train[@]}" --out piped
+"${command[@]}" 2>stderr.txt | true
+check "a training whose reader has gone goes on" test -s piped/model.safetensors
+
 # Signals: the iteration is finished, a checkpoint written.
 settle "${train[@]}" --out straight --student-iterations 60 --segmentation-iterations 20
 "${command[@]}" >stdout.txt 2>&1

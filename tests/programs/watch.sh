@@ -98,6 +98,22 @@ check "no error" test "$(grep -c '"error"' lines.txt)" -eq 0
 kill $watch
 wait $watch
 
+# A name that is no UTF-8, and a record that somebody removes.
+cp "${pictures[0]}" again/$'\xff.png'
+watch_again
+check "a name that is no UTF-8" prints 1 '"picture":"again/.*png"'
+rm went/watched.jsonl
+cp "${pictures[1]}" again/last.png
+check "without its record it goes on" prints 1 '"picture":"again/last.png"'
+sleep 0.5
+kill $watch
+wait $watch
+watch_again
+sleep 1.5
+check "which is there again, with all" test "$(wc -l <lines.txt)" -eq 0
+kill $watch
+wait $watch
+
 refuses "watch: no such folder" "gone: there is no such folder" seen "${inspect[@]}" --watch gone
 refuses "watch: a file" "lines.txt: this is not a folder" seen \
     "${inspect[@]}" --watch lines.txt

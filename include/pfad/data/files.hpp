@@ -39,11 +39,12 @@ namespace pfad::data {
 
 /// What was in folders of pictures and is none.
 struct passed_over {
-    /// Numbers of files and of links to nothing.
-    int files = 0, links = 0;
+    /// Numbers of files, of links to nothing, and of what is neither, such as folders.
+    int files = 0, links = 0, folders = 0;
     std::string example; ///< the first file's path
 
-    /// "3 files that are not PNG, JPEG or BMP by name (a.tif), 1 dead link"; empty where there is none.
+    /// "3 files that are not PNG, JPEG or BMP by name (a.tif), 1 dead link, 2 folders"; empty where there is
+    /// none.
     [[nodiscard]] std::string text() const {
         std::string result;
         if (files > 0)
@@ -52,6 +53,9 @@ struct passed_over {
         if (links > 0)
             result += (result.empty() ? "" : ", ") + std::to_string(links) +
                       (links == 1 ? " dead link" : " dead links");
+        if (folders > 0)
+            result += (result.empty() ? "" : ", ") + std::to_string(folders) +
+                      (folders == 1 ? " folder" : " folders");
         return result;
     }
 };
@@ -122,6 +126,7 @@ list_pictures(const std::filesystem::path& folder, passed_over* others = nullptr
             return true;
         }
         const bool regular = std::filesystem::is_regular_file(path, ignored);
+        here.folders += !regular;
         if (regular && is_picture_name(path))
             return false;
         if (regular && here.files++ == 0)
@@ -136,6 +141,7 @@ list_pictures(const std::filesystem::path& folder, passed_over* others = nullptr
             others->example = here.example;
         others->files += here.files;
         others->links += here.links;
+        others->folders += here.folders;
     }
     return result;
 }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -97,10 +98,16 @@ struct csv_row {
 }
 
 /// What separates the fields of a CSV text: of comma, semicolon and tab the one that its first line has
-/// most of; a comma where it has none.
+/// most of outside of quotes; a comma where it has none.
 [[nodiscard]] inline char csv_separator(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
-    const auto line = text.substr(0, text.find_first_of("\r\n"));
+    std::string line;
+    bool quoted = false;
+    for (const char c : text.substr(0, text.find_first_of("\r\n"))) {
+        quoted ^= c == '"';
+        if (!quoted)
+            line += c;
+    }
     const auto count = [&](char c) { return std::count(line.begin(), line.end(), c); };
     char most = ',';
     for (const char other : {';', '\t'})
@@ -133,7 +140,9 @@ struct csv_row {
         blank = true;
     };
     for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
+        // A carriage return alone ends a line, too, as old spreadsheets write it.
+        const bool alone = text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n');
+        const char c = alone ? '\n' : text[i];
         line += c == '\n';
         blank &= c == ' ' || c == '\t' || c == '\r' || c == '\n';
         if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"')
@@ -209,6 +218,7 @@ inline int column_of(const std::string& path, const csv_row& header, std::string
                                detail::listed(rows[0].fields) +
                                "; it names path, label and, where there are masks, mask");
     std::vector<test_item> result;
+    std::map<std::filesystem::path, int> lines; // of the pictures
     int bad = 0, masked = 0;
     for (std::size_t i = 1; i < rows.size(); ++i) {
         const auto& [line, fields] = rows[i];
@@ -232,6 +242,9 @@ inline int column_of(const std::string& path, const csv_row& header, std::string
         std::error_code ignored;
         if (!std::filesystem::is_regular_file(item.picture, ignored))
             reject("there is no file " + item.picture.string());
+        if (const auto [first, is_new] = lines.try_emplace(item.picture.lexically_normal(), line);
+            !is_new)
+            reject("lists the picture of line " + std::to_string(first->second) + " again");
         if (!mask_name.empty())
             item.mask = csv.parent_path() / mask_name;
         if (!mask_name.empty() && !std::filesystem::is_regular_file(item.mask, ignored))

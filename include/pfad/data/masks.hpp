@@ -52,7 +52,12 @@ namespace pfad::data {
     if (!std::filesystem::is_directory(path, ignored))
         return read_mask(path.string(), reading);
     image_u8 all;
-    for (const auto& file : list_pictures(path)) {
+    passed_over others;
+    const auto files = list_pictures(path, &others);
+    if (!others.text().empty())
+        fail(errc::io,
+             path.string() + ": has more than masks, so one may be missing: " + others.text());
+    for (const auto& file : files) {
         const auto one = read_mask(file.string(), reading);
         if (all.pixels.empty())
             all = one;

@@ -178,8 +178,16 @@ template <class M>
 template <class M>
 void load_pretrained(M& detector, const std::string& path) {
     const auto file = load_weights(path);
-    for_each_pretrained(
-        detector, [&](auto& part) { from_state_dict(part, file, detail::prefix_of(part, file)); });
+    for_each_pretrained(detector, [&](auto& part) {
+        const std::string prefix = detail::prefix_of(part, file);
+        // ResNet34 has all of ResNet18's names, and more blocks.
+        for (const char* const block : {"layer1.2.", "layer2.2.", "layer3.2."})
+            for (const auto& [name, entry] : file.tensors)
+                if (name.starts_with(prefix + block))
+                    fail(errc::io,
+                         path + ": is not ResNet18: it has `" + name + "`, which that has not");
+        from_state_dict(part, file, prefix);
+    });
 }
 
 } // namespace pfad

@@ -13,7 +13,8 @@
 
 namespace pfad::detail {
 
-/// Reads what bmp_facts() has found to be whole. Alpha is not read: most writers leave it 0.
+/// Reads what bmp_facts() has found to be whole. Alpha is read where it says something: many writers leave
+/// it 0 everywhere, or 255.
 [[nodiscard]] inline raster decode_bmp(const std::string& path, byte_span bytes) {
     bmp_header header;
     const picture_facts facts = bmp_facts(bytes, header);
@@ -26,9 +27,9 @@ namespace pfad::detail {
     const std::size_t headers = 14 + header.header_size;
     const bool old = header.header_size == 12;
     // Blue, green, red: shift and width of each field, by default five bits of 16 or eight of 32.
-    std::array<std::uint32_t, 3> masks{0x1f, 0x3e0, 0x7c00};
+    std::array<std::uint32_t, 4> masks{0x1f, 0x3e0, 0x7c00, 0}; // blue, green, red, alpha
     if (header.bits == 32)
-        masks = {0xff, 0xff00, 0xff0000};
+        masks = {0xff, 0xff00, 0xff0000, 0xff000000};
     if (headers > header.pixels)
         damaged("its pixels begin within its header");
     if (header.packing != 0) {
@@ -38,6 +39,17 @@ namespace pfad::detail {
             damaged("it has masks, which belong to 16 and 32 bits a pixel");
         for (std::size_t i = 0; i < 3; ++i)
             masks[i] = little_endian(bytes, 62 - 4 * i, 4); // red stands first, at 54
+        masks[3] = header.header_size >= 56 && bytes.size() >= 70 ? little_endian(bytes, 66, 4) : 0;
+        std::uint32_t all = 0;
+        for (const std::uint32_t mask : masks) {
+            const std::uint32_t bits = mask >> (mask != 0 ? std::countr_zero(mask) : 0);
+            if ((mask & all) != 0 || (bits & (bits + 1)) != 0 ||
+                (header.bits == 16 && mask > 0xffff))
+                damaged("its masks overlap, have gaps or are too wide");
+            all |= mask;
+        }
+        if ((masks[0] | masks[1] | masks[2]) == 0)
+            damaged("its masks leave no colour");
     }
     if (header.bits <= 8) {
         std::size_t count = std::size_t(1) << header.bits;
@@ -52,10 +64,19 @@ namespace pfad::detail {
             r.palette.push_back({bgr[2], bgr[1], bgr[0]});
         }
     }
-    r.channels = header.bits <= 8 ? 1 : 3;
-    r.samples.resize(r.pixels() * static_cast<std::size_t>(r.channels));
     const std::size_t row =
         (static_cast<std::size_t>(r.width) * static_cast<std::size_t>(header.bits) + 31) / 32 * 4;
+    r.channels = header.bits <= 8 ? 1 : 3;
+    if (header.bits == 32 && masks[3] != 0) {
+        bool clear = false, seen = false;
+        for (std::size_t y = 0; y < static_cast<std::size_t>(r.height); ++y)
+            for (std::size_t x = 0; x < static_cast<std::size_t>(r.width); ++x)
+                ((little_endian(bytes, header.pixels + y * row + 4 * x, 4) & masks[3]) == 0
+                     ? clear
+                     : seen) = true;
+        r.channels = clear && seen ? 4 : 3;
+    }
+    r.samples.resize(r.pixels() * static_cast<std::size_t>(r.channels));
     const auto field = [](std::uint32_t pixel, std::uint32_t mask) {
         if (mask == 0)
             return std::uint8_t(0);
@@ -90,6 +111,8 @@ namespace pfad::detail {
                 const std::uint32_t pixel = little_endian(from, x * size, size);
                 for (std::size_t sample = 3; sample-- > 0;)
                     *to++ = field(pixel, masks[sample]);
+                if (r.channels == 4)
+                    *to++ = field(pixel, masks[3]);
             }
         }
     }

@@ -95,9 +95,6 @@ private:
         case JWRN_HIT_MARKER:
         case JWRN_HUFF_BAD_CODE:
         case JWRN_MUST_RESYNC:
-#ifdef D_ARITH_CODING_SUPPORTED
-        case JWRN_ARITH_BAD_CODE:
-#endif
         case JWRN_BOGUS_PROGRESSION:
             failed(info);
         default: // of versions and profiles, which change no pixel

@@ -83,6 +83,16 @@ public:
         return result;
     }
 
+    /// Alpha of the palette's first colours.
+    [[nodiscard]] std::vector<std::uint8_t> opacity() const {
+        png_bytep alpha = nullptr;
+        int count = 0;
+        if (png_get_color_type(png_, info_) != PNG_COLOR_TYPE_PALETTE ||
+            png_get_tRNS(png_, info_, &alpha, &count, nullptr) == 0 || alpha == nullptr)
+            return {};
+        return {alpha, alpha + count};
+    }
+
 private:
     [[noreturn]] static void failed(png_structp png, png_const_charp what) {
         auto* const self = static_cast<png_reader*>(png_get_error_ptr(png));
@@ -117,6 +127,7 @@ decode_png(const std::string& path, byte_span bytes, const picture_facts& facts)
     r.height = static_cast<int>(facts.height);
     r.channels = reader.channels();
     r.palette = reader.palette();
+    r.opacity = reader.opacity();
     const std::size_t count = r.pixels() * static_cast<std::size_t>(r.channels);
     std::vector<png_bytep> rows(static_cast<std::size_t>(r.height));
     const auto point = [&](auto& samples) {

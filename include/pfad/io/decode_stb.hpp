@@ -2,6 +2,7 @@
 // put right before: it knows no checksum, and decodes damaged data as if it were whole.
 #pragma once
 
+#include <pfad/io/crc32.hpp>
 #include <pfad/io/jpeg_scans.hpp>
 #include <pfad/io/raster.hpp>
 #include <pfad/io/stb.hpp>
@@ -16,39 +17,10 @@
 
 namespace pfad::detail::stb_decoders {
 
-/// The CRC of PNG (ISO 3309).
-[[nodiscard]] inline std::uint32_t crc32(byte_span bytes) {
-    static const auto table = [] {
-        std::array<std::array<std::uint32_t, 256>, 8> t{};
-        for (std::uint32_t i = 0; i < 256; ++i) {
-            std::uint32_t c = i;
-            for (int bit = 0; bit < 8; ++bit)
-                c = c & 1 ? 0xedb88320u ^ c >> 1 : c >> 1;
-            t[0][i] = c;
-        }
-        for (std::size_t step = 1; step < 8; ++step)
-            for (std::size_t i = 0; i < 256; ++i)
-                t[step][i] = t[step - 1][i] >> 8 ^ t[0][t[step - 1][i] & 255];
-        return t;
-    }();
-    std::uint32_t crc = ~0u;
-    std::size_t i = 0;
-    for (; i + 8 <= bytes.size(); i += 8) {
-        const std::uint32_t low = crc ^ little_endian(bytes, i, 4),
-                            high = little_endian(bytes, i + 4, 4);
-        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^
-              table[4][low >> 24] ^ table[3][high & 255] ^ table[2][high >> 8 & 255] ^
-              table[1][high >> 16 & 255] ^ table[0][high >> 24];
-    }
-    for (; i < bytes.size(); ++i)
-        crc = table[0][(crc ^ bytes[i]) & 255] ^ crc >> 8;
-    return ~crc;
-}
-
-/// A PNG's chunks, checked by their checksums. Of one with a palette the colours go to `palette`, and in
-/// their place stand 256 greys that are the indices themselves.
-[[nodiscard]] inline std::vector<std::uint8_t> checked_png(
-    const std::string& path, byte_span bytes, std::vector<std::array<std::uint8_t, 3>>& palette) {
+/// A PNG's chunks, checked by their checksums. Of one with a palette the colours and their opacity go to
+/// `facts`, and in their place stand 256 greys that are the indices themselves.
+[[nodiscard]] inline std::vector<std::uint8_t>
+checked_png(const std::string& path, byte_span bytes, raster& facts) {
     std::vector<std::uint8_t> out(bytes.begin(), bytes.begin() + 8);
     out.reserve(bytes.size() + 1024);
     const bool indexed = bytes.size() > 25 && bytes[25] == 3;
@@ -60,13 +32,19 @@ namespace pfad::detail::stb_decoders {
         const byte_span chunk = bytes.subspan(at, 12 + length);
         if (type == chunk_type("PLTE") && indexed) {
             for (std::size_t i = 0; i + 3 <= length; i += 3)
-                palette.push_back({chunk[8 + i], chunk[9 + i], chunk[10 + i]});
+                facts.palette.push_back({chunk[8 + i], chunk[9 + i], chunk[10 + i]});
             out.insert(out.end(), {0, 0, 3, 0, 'P', 'L', 'T', 'E'});
             for (int i = 0; i < 256; ++i)
                 out.insert(out.end(), 3, static_cast<std::uint8_t>(i));
             out.insert(out.end(), 4, 0);
+        } else if (type == chunk_type("tRNS") && indexed) {
+            if (length > facts.palette.size())
+                fail(errc::io,
+                     path + ": cannot be decoded: it has more transparent colours than colours");
+            facts.opacity.assign(chunk.begin() + 8,
+                                 chunk.begin() + 8 + static_cast<std::ptrdiff_t>(length));
         } else if (type == chunk_type("IHDR") || type == chunk_type("IDAT") ||
-                   type == chunk_type("IEND") || (type == chunk_type("tRNS") && !indexed)) {
+                   type == chunk_type("IEND") || type == chunk_type("tRNS")) {
             out.insert(out.end(), chunk.begin(), chunk.end());
         }
         at += 12 + length;
@@ -108,10 +86,11 @@ decode_by_stb(const std::string& path, byte_span bytes, int wanted, const pictur
 
 [[nodiscard]] inline raster
 decode_png(const std::string& path, byte_span bytes, const picture_facts& facts) {
-    std::vector<std::array<std::uint8_t, 3>> palette;
-    const auto checked = checked_png(path, bytes, palette);
-    raster r = decode_by_stb(path, checked, palette.empty() ? 0 : 1, facts);
-    r.palette = std::move(palette);
+    raster colours;
+    const auto checked = checked_png(path, bytes, colours);
+    raster r = decode_by_stb(path, checked, colours.palette.empty() ? 0 : 1, facts);
+    r.palette = std::move(colours.palette);
+    r.opacity = std::move(colours.opacity);
     return r;
 }
 

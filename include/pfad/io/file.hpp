@@ -120,6 +120,9 @@ namespace detail {
         if (failure)
             fail_system(path, "cannot be written", failure.value());
         at = target.is_absolute() ? target : at.parent_path() / target;
+        // /dev/stdout leads there: a file that is open would be replaced under its writer.
+        if (at.string().starts_with("/proc/"))
+            fail(errc::io, path + ": cannot be written: is a stream, not a file");
     }
     return at.string();
 }

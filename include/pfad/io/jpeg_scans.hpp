@@ -18,7 +18,7 @@ namespace pfad::detail {
 /// A JPEG file as it is walked, and copied: what is not needed for its pixels stays behind.
 class jpeg_walk {
 public:
-    /// Throws errc::io for a file that is damaged, truncated or coded arithmetically.
+    /// Throws errc::io for a file that is damaged or truncated.
     jpeg_walk(const std::string& path, byte_span bytes) : path_(path), in_(bytes) {
         out_ = {0xff, 0xd8};
         out_.reserve(bytes.size() + 512);
@@ -85,10 +85,6 @@ private:
             interval_ = big_endian(content, 0, 2);
         else if (marker == 0xda)
             scan();
-        else if (marker == 0xc9 || marker == 0xca)
-            fail(errc::io, path_ +
-                               ": is coded arithmetically, which this build of pfad cannot read; "
-                               "one with libjpeg can");
         else if (marker >= 0xc0 && marker <= 0xc2)
             read_frame(content, marker == 0xc2);
         return true;

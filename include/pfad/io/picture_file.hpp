@@ -4,10 +4,13 @@
 
 #include <pfad/io/file.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -16,8 +19,9 @@ namespace pfad {
 /// How picture files are read.
 struct picture_options {
     /// Of a file with 16 bits a sample: how many count, 9 to 16, from the lowest; larger values count
-    /// as the largest. 12 suits a camera that stores 0 to 4095. 0: 16, and a picture that uses at most
-    /// 14 of them is refused, since nearly black is seldom what was meant.
+    /// as the largest, and a picture that is mostly larger ones is refused. 12 suits a camera that stores 0
+    /// to 4095. 0: 16, and a picture that uses at most 14 of them is refused, since nearly black is seldom
+    /// what was meant.
     int bits = 0;
     /// Pixels; more are refused from the header, before any memory is taken.
     std::int64_t most_pixels = 100'000'000;
@@ -65,23 +69,27 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
     return value;
 }
 
-/// The orientation (tag 0x112, EXIF 2.32) in a TIFF structure; 1 where it says none that is valid.
+/// The orientation (tag 0x112, EXIF 2.32) in a TIFF structure; 0 where it says none that is valid.
 [[nodiscard]] inline int exif_orientation(byte_span tiff) {
     if (tiff.size() < 8 || (tiff[0] != 'M' && tiff[0] != 'I') || tiff[1] != tiff[0])
-        return 1;
+        return 0;
     const auto number = [&](std::size_t at, std::size_t count) -> std::size_t {
         return tiff[0] == 'M' ? big_endian(tiff, at, count) : little_endian(tiff, at, count);
     };
     const std::size_t directory = number(4, 4);
     if (number(2, 2) != 42 || directory > tiff.size() || tiff.size() - directory < 2)
-        return 1;
+        return 0;
     for (std::size_t left = number(directory, 2), at = directory + 2;
          left > 0 && tiff.size() - at >= 12; --left, at += 12)
         if (number(at, 2) == 0x112) {
-            const std::size_t value = number(at + 2, 2) == 3 ? number(at + 8, 2) : 0;
-            return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+            // Short, as the standard has it, or long.
+            const std::size_t type = number(at + 2, 2);
+            const std::size_t value = type == 3   ? number(at + 8, 2)
+                                      : type == 4 ? number(at + 8, 4)
+                                                  : 0;
+            return value >= 1 && value <= 8 ? static_cast<int>(value) : 0;
         }
-    return 1;
+    return 0;
 }
 
 /// The type of a PNG's chunk as the number that its four letters are.
@@ -108,6 +116,8 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         }
         if (header != (at == 8))
             facts.problem = "is a damaged PNG: its header is not its first chunk";
+        if (header && length != 13)
+            facts.problem = "is a damaged PNG: its header has another length than 13";
         if (length > bytes.size() - at - 12)
             break;
         if (type == chunk_type("IEND")) {
@@ -116,9 +126,13 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         }
         if (type == chunk_type("IDAT"))
             coded += length;
-        else if (type == chunk_type("eXIf"))
-            facts.orientation = exif_orientation(bytes.subspan(at + 8, length));
-        else if (!header && type != chunk_type("PLTE") && (bytes[at + 4] & 0x20) == 0)
+        else if (type == chunk_type("eXIf")) {
+            // Some writers put JPEG's mark in front.
+            const bool marked = length > 6 && std::memcmp(&bytes[at + 8], "Exif\0", 6) == 0;
+            const std::size_t skip = marked ? 6 : 0;
+            facts.orientation =
+                std::max(exif_orientation(bytes.subspan(at + 8 + skip, length - skip)), 1);
+        } else if (!header && type != chunk_type("PLTE") && (bytes[at + 4] & 0x20) == 0)
             facts.problem = "has a chunk `" +
                             std::string(reinterpret_cast<const char*>(&bytes[at + 4]), 4) +
                             "`, without which it cannot be understood and which pfad does not know";
@@ -139,6 +153,9 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
 [[nodiscard]] inline picture_facts jpeg_facts(byte_span bytes) {
     picture_facts facts;
     std::string missing; // components of the frame that no scan has had
+    // Of a progressive file, the lowest bit of each component's coefficients that is there; -1: none.
+    std::map<int, std::array<int, 64>> lowest;
+    bool progressive = false, oriented = false;
     int scans = 0;
     std::size_t at = 2;
     while (bytes.size() - at >= 2) {
@@ -154,6 +171,10 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
         }
         if (marker == 0xd9) {
             facts.complete = true;
+            for (const auto& [component, bits] : lowest)
+                if (facts.problem.empty() &&
+                    std::ranges::any_of(bits, [](int b) { return b != 0; }))
+                    facts.problem = "is a damaged JPEG: scans are missing";
             if (facts.problem.empty() && !missing.empty())
                 facts.problem = "is a damaged JPEG: a colour has no data";
             break;
@@ -172,21 +193,42 @@ little_endian(byte_span bytes, std::size_t at, std::size_t count) {
             facts.width = big_endian(content, 3, 2);
             for (std::size_t i = 6; i < content.size() && i < 6 + 3u * content[5]; i += 3)
                 missing += static_cast<char>(content[i]);
+            progressive = marker == 0xc2;
+            if (facts.height == 0)
+                facts.problem = "gives its height behind its pixels, which pfad does not read";
             if (content[0] != 8)
                 facts.problem =
                     "has " + std::to_string(content[0]) + " bits a sample; of a JPEG pfad reads 8";
-            if (marker > 0xc2 && marker != 0xc9 && marker != 0xca)
+            if (marker == 0xc9 || marker == 0xca)
+                facts.problem =
+                    "is coded arithmetically, where nobody can tell whether data is missing; "
+                    "save it with Huffman codes";
+            else if (marker > 0xc2)
                 facts.problem = "is a lossless or hierarchical JPEG, which pfad does not read";
         }
         if (marker == 0xda) {
             for (std::size_t i = 1; i < content.size() && i < 1 + 2u * content[0]; i += 2)
                 std::erase(missing, static_cast<char>(content[i]));
+            const std::size_t tail = 1 + 2u * (content.empty() ? 0u : content[0]);
+            if (progressive && content.size() >= tail + 3)
+                for (std::size_t i = 1; i < tail; i += 2) {
+                    const auto [place, is_new] = lowest.try_emplace(content[i]);
+                    auto& bits = place->second;
+                    if (is_new)
+                        bits.fill(-1);
+                    for (std::size_t k = content[tail]; k <= content[tail + 1] && k < 64; ++k)
+                        bits[k] = content[tail + 2] & 15;
+                }
             // Each is a pass over all pixels, and a file of a few kilobytes could have thousands.
             if (++scans > 500)
                 facts.problem = "has more than 500 scans";
         }
+        // Of several, the first one that says something.
         if (marker == 0xe1 && content.size() > 6 && std::memcmp(content.data(), "Exif\0", 6) == 0)
-            facts.orientation = exif_orientation(content.subspan(6));
+            if (const int found = exif_orientation(content.subspan(6)); found != 0 && !oriented) {
+                facts.orientation = found;
+                oriented = true;
+            }
         at += 2 + length;
     }
     return facts;
@@ -226,10 +268,16 @@ struct bmp_header {
     const int bits = header.bits;
     const bool known =
         bits == 1 || bits == 4 || bits == 8 || bits == 16 || bits == 24 || bits == 32;
-    if (facts.width < 0 || !known || (header.header_size != 12 && header.header_size < 40))
-        facts.problem = "has a damaged BMP header";
+    if (header.header_size != 12 && header.header_size < 40)
+        facts.problem = "has a BMP header of " + std::to_string(header.header_size) +
+                        " bytes; pfad reads those of 12 and from 40 on";
     else if (header.packing != 0 && header.packing != 3 && header.packing != 6)
         facts.problem = "is a compressed BMP, which pfad does not read";
+    else if (!known)
+        facts.problem = "is a BMP of " + std::to_string(bits) +
+                        " bits a pixel; pfad reads 1, 4, 8, 16, 24 and 32";
+    else if (facts.width < 0)
+        facts.problem = "has a damaged BMP header";
     const std::int64_t row = (facts.width * bits + 31) / 32 * 4;
     facts.complete =
         facts.problem.empty() && header.pixels <= bytes.size() &&

@@ -23,6 +23,7 @@ struct raster {
         samples;                     ///< of 8 bits; fewer are spread over 0 to 255, indices are not
     std::vector<std::uint16_t> wide; ///< of 16 bits; `samples` is empty then
     std::vector<std::array<std::uint8_t, 3>> palette; ///< RGB, where samples are indices into it
+    std::vector<std::uint8_t> opacity; ///< of the palette's first colours; those behind are opaque
 
     [[nodiscard]] std::size_t pixels() const {
         return static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
@@ -43,10 +44,21 @@ inline void expect_in_palette(const raster& r, unsigned highest, const std::stri
 
 /// 16 bits a sample as 8: the upper 8 of those that count.
 [[nodiscard]] inline std::vector<std::uint8_t>
-narrow(const std::vector<std::uint16_t>& wide, int bits, const std::string& path) {
+narrow(const raster& r, int bits, const std::string& path) {
+    const auto& wide = r.wide;
+    unsigned highest = 0;  // of the colours
+    std::size_t above = 0; // those that --bits has no room for
+    for (std::size_t i = 0; i < wide.size(); i += static_cast<std::size_t>(r.channels))
+        for (std::size_t k = 0; k < r.colours(); ++k) {
+            highest = std::max<unsigned>(highest, wide[i + k]);
+            above += bits != 0 && wide[i + k] >> bits != 0;
+        }
+    const int used = static_cast<int>(std::bit_width(highest));
+    if (2 * above > r.pixels() * r.colours())
+        fail(errc::io, path + ": most of its samples are larger than --bits " +
+                           std::to_string(bits) + " has room for, up to " +
+                           std::to_string(highest));
     if (bits == 0) {
-        const unsigned highest = wide.empty() ? 0u : *std::max_element(wide.begin(), wide.end());
-        const int used = static_cast<int>(std::bit_width(highest));
         if (used > 0 && used <= 14)
             fail(errc::io,
                  path + ": uses only the lowest " + std::to_string(used) +
@@ -70,7 +82,7 @@ narrow(const std::vector<std::uint16_t>& wide, int bits, const std::string& path
 [[nodiscard]] inline std::vector<std::uint8_t>
 to_rgb(raster&& r, int bits, const std::string& path) {
     if (!r.wide.empty())
-        r.samples = narrow(r.wide, bits, path);
+        r.samples = narrow(r, bits, path);
     if (r.channels == 3)
         return std::move(r.samples);
     std::vector<std::uint8_t> rgb(3 * r.pixels());
@@ -106,14 +118,33 @@ to_rgb(raster&& r, int bits, const std::string& path) {
            std::ranges::any_of(r.samples, [&](std::uint8_t i) { return r.palette[i] == black; });
 }
 
+/// RGBA of a palette with colours that are transparent and used; anything else as it is.
+[[nodiscard]] inline raster without_clear_palette(const raster& r) {
+    const auto opacity = [&](std::size_t index) {
+        return index < r.opacity.size() ? r.opacity[index] : std::uint8_t(255);
+    };
+    if (std::ranges::none_of(r.samples, [&](std::uint8_t i) { return opacity(i) == 0; }))
+        return r;
+    raster result{r.width, r.height, 4, {}, {}, {}, {}};
+    result.samples.reserve(4 * r.samples.size());
+    for (const std::uint8_t index : r.samples) {
+        const auto& colour = r.palette[index];
+        result.samples.insert(result.samples.end(), colour.begin(), colour.end());
+        result.samples.push_back(opacity(index));
+    }
+    return result;
+}
+
 /// One value a pixel, 255 where the mask has a defect, else 0. A defect has a colour other than black
 /// (of a palette: an index other than 0, or another colour where black is used but is not index 0) and
 /// is not transparent. Where all pixels have the same colour, transparency alone decides. `lossy`: from
 /// half of the range on.
 [[nodiscard]] inline std::vector<std::uint8_t>
-to_mask(const raster& r, bool lossy, const std::string& path) {
-    if (!r.palette.empty())
-        expect_in_palette(r, *std::max_element(r.samples.begin(), r.samples.end()), path);
+to_mask(const raster& stored, bool lossy, const std::string& path) {
+    if (!stored.palette.empty())
+        expect_in_palette(stored, *std::max_element(stored.samples.begin(), stored.samples.end()),
+                          path);
+    const raster r = stored.opacity.empty() ? stored : without_clear_palette(stored);
     std::vector<std::uint8_t> mask(r.pixels());
     const std::size_t colours = r.colours();
     const auto paint = [&](const auto& samples) {

@@ -1,9 +1,10 @@
 // The entries of a zip archive that are stored as they are, which is how PyTorch writes its files.
-// Sizes come from the central directory: a local header may leave them to a later record. Check
-// sums are not looked at, since PyTorch may be told to leave them out.
+// Sizes come from the central directory: a local header may leave them to a later record. A checksum
+// of 0 is none: PyTorch may be told to leave them out.
 //   errors  errc::io for a damaged archive, errc::unsupported for a compressed entry
 #pragma once
 
+#include <pfad/io/crc32.hpp>
 #include <pfad/io/file.hpp>
 
 #include <cstddef>
@@ -74,6 +75,7 @@ struct zip_directory {
 struct zip_entry {
     std::string name;
     std::uint64_t packed = 0, size = 0, header = 0, next = 0;
+    std::uint32_t checksum = 0;
     std::uint16_t flags = 0, method = 0;
 };
 
@@ -85,6 +87,7 @@ read_zip_entry(const byte_reader& file, std::uint64_t at, const std::string& pat
     const std::uint64_t extra = file.number<std::uint16_t>(at + 30);
     zip_entry entry;
     entry.name = file.text(at + 46, name);
+    entry.checksum = file.number<std::uint32_t>(at + 16);
     entry.packed = file.number<std::uint32_t>(at + 20);
     entry.size = file.number<std::uint32_t>(at + 24);
     entry.header = file.number<std::uint32_t>(at + 42);
@@ -123,7 +126,11 @@ read_stored_zip(byte_span bytes, const std::string& path) {
         const std::uint64_t data = entry.header + 30 +
                                    file.number<std::uint16_t>(entry.header + 26) +
                                    file.number<std::uint16_t>(entry.header + 28);
-        entries.emplace(std::move(entry.name), file.piece(data, entry.size));
+        const byte_span content = file.piece(data, entry.size);
+        if (entry.checksum != 0 && crc32(content) != entry.checksum)
+            fail(errc::io, path + ": is damaged: the checksum of its entry `" +
+                               entry.name.substr(0, 200) + "` does not fit its data");
+        entries.emplace(std::move(entry.name), content);
     }
     return entries;
 }

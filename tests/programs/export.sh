@@ -20,7 +20,7 @@ refuses "no model" "by --model or by --import-destseg; give one" out pfad_export
 refuses "no such model" "gone.safetensors: there is no such file" out \
     pfad_export --model gone.safetensors --onnx out/a.onnx
 refuses "no file to write" "by --onnx or by --pfad; give one" out pfad_export --model $model
-refuses "a file without a name" "by --onnx or by --pfad; give one" out pfad_export --model $model --onnx ""
+refuses "a file without a name" "--onnx: the value is empty" out pfad_export --model $model --onnx ""
 refuses "two files" "by --onnx or by --pfad; give one" out pfad_export --model $model --onnx out/a --pfad out/b
 succeeds "a model as a model" pfad_export --model $model --pfad copy.safetensors
 check "of the same weights" cmp <(weights $model) <(weights copy.safetensors)

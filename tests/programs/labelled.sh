@@ -34,7 +34,7 @@ succeeds "without masks" "${folders[@]}" --json out/a.json --maps out/maps --rep
 check "image AUROC alone" test "$(head -n 1 <<<"$expected")" = "$(metrics | head -n 1)"
 check "six metrics" test "$(metrics | wc -l)" -eq 6
 check "the others are undefined" test "$(grep -c " undefined$" stdout.txt)" -eq 5
-check "it says why" grep -q "There is no mask with an anomalous pixel: pixel AUROC" stdout.txt
+check "it says why" grep -q "There is no mask with an anomalous pixel at the size of the maps: pixel AUROC" stdout.txt
 check "the JSON has null" grep -q '"pixel_auroc": null' out/a.json
 check "maps of both" test "$(ls out/maps/good out/maps/bad | grep -c png)" -eq 4
 check "the page claims no truth for bad pictures" \

@@ -35,9 +35,8 @@ inline std::string undefined_reason(const metrics_result& r, pixel_counts total)
     if (r.good == 0)
         add("There are no good test pictures: image AUROC is undefined.");
     if (total.anomalous == 0)
-        add("There is no mask with an anomalous pixel: pixel AUROC, pixel AP, AUPRO, IAP and "
-            "IAP@90 are "
-            "undefined.");
+        add("There is no mask with an anomalous pixel at the size of the maps: pixel AUROC, "
+            "pixel AP, AUPRO, IAP and IAP@90 are undefined.");
     if (total.normal == 0)
         add("No mask has a normal pixel: pixel AUROC and AUPRO are undefined.");
     return text;

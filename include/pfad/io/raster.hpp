@@ -48,11 +48,17 @@ narrow(const raster& r, int bits, const std::string& path) {
     const auto& wide = r.wide;
     unsigned highest = 0;  // of the colours
     std::size_t above = 0; // those that --bits has no room for
-    for (std::size_t i = 0; i < wide.size(); i += static_cast<std::size_t>(r.channels))
-        for (std::size_t k = 0; k < r.colours(); ++k) {
-            highest = std::max<unsigned>(highest, wide[i + k]);
-            above += bits != 0 && wide[i + k] >> bits != 0;
-        }
+    const unsigned most = bits == 0 ? 0xffffu : (1u << bits) - 1;
+    const auto look = [&](unsigned value) {
+        highest = std::max(highest, value);
+        above += value > most;
+    };
+    if (!r.has_alpha())
+        std::for_each(wide.begin(), wide.end(), look);
+    else
+        for (std::size_t i = 0; i < wide.size(); ++i)
+            if ((i + 1) % static_cast<std::size_t>(r.channels) != 0)
+                look(wide[i]);
     const int used = static_cast<int>(std::bit_width(highest));
     if (2 * above > r.pixels() * r.colours())
         fail(errc::io, path + ": most of its samples are larger than --bits " +

@@ -37,7 +37,8 @@ printf "\\x$(printf %x ${#header})\\0\\0\\0\\0\\0\\0\\0%s\\0\\0\\0\\0" "$header"
 
 clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -DREADER=$number -Iinclude -Iprograms \
     -isystem /usr/include/stb tests/fuzz/readers.cpp -lstb ${codecs[@]+"${codecs[@]}"} -o "build/fuzz/read_$1"
-scratch=$(mktemp -d)
+# In memory where that can be: on a disk the writing takes most of the time.
+scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 TMPDIR=$scratch "build/fuzz/read_$1" -max_total_time=$(($2 * 60)) -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/$1-" "$folder" build/fuzz/seeds 2>"build/fuzz/$1.log" || {

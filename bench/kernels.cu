@@ -20,6 +20,7 @@
 #include "ops/focal_loss.cpp"
 #include "ops/global_average_pool.cpp"
 #include "ops/l1_loss.cpp"
+#include "ops/layer_norm.cpp"
 #include "ops/layer_scale_add.cpp"
 #include "ops/max_pool2d.cpp"
 #include "ops/multiply.cpp"

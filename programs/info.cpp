@@ -31,9 +31,16 @@ model_facts read_facts(const pfad::state_dict& file) {
         facts.description = pfad::describe_model<D>(file);
         auto options = pfad::read_options<D>(file);
         for (const auto& o : options.list())
-            if (file.metadata.contains(o.name))
-                std::visit([&](const auto* value) { facts.options[std::string(o.name)] = *value; },
-                           o.value);
+            if (o.kind == pfad::option_kind::network || file.metadata.contains(o.name))
+                std::visit(
+                    [&]<class V>(const V& value) {
+                        auto& to = facts.options[std::string(o.name)];
+                        if constexpr (std::is_same_v<V, pfad::choice>)
+                            to = value.name();
+                        else
+                            to = *value;
+                    },
+                    o.value);
     });
     facts.description.notes["method"] = method; // files from before there were several have none
     return facts;

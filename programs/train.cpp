@@ -69,10 +69,14 @@ void read_method(int argc, char** argv, arguments& a) {
 
 void add_method_options(CLI::App& app, program::session& work) {
     for (const auto& o : work.options()) {
-        const bool flag = std::holds_alternative<bool*>(o.value);
-        const std::string kind = flag                                    ? "on|off"
-                                 : std::holds_alternative<int*>(o.value) ? "INT"
-                                                                         : "FLOAT";
+        std::string kind = std::holds_alternative<bool*>(o.value)  ? "on|off"
+                           : std::holds_alternative<int*>(o.value) ? "INT"
+                                                                   : "FLOAT";
+        if (const auto* const choice = std::get_if<pfad::choice>(&o.value)) {
+            kind.clear();
+            for (const auto& name : choice->names())
+                kind += (kind.empty() ? "" : "|") + std::string(name);
+        }
         app.add_option_function<std::string>(
                flag_of(o.name),
                [o](const std::string& text) {

@@ -16,9 +16,11 @@ void sgd_update(benchmark::State& state) {
     using A = accumulator_t<T>;
     const auto w = bench::draw<A>(ctx, dims), g = bench::draw<A>(ctx, dims),
                v = bench::draw<A>(ctx, dims);
+    const auto scale = full(ctx, shape<1>{{1}}, A(1));
     const auto rounded = std::is_same_v<T, A> ? bench::array<T, 1>() : empty<T>(ctx, dims);
-    bench::measure(ctx, state, bench::operations(6, w), bench::bytes(w, g, v, w, v, rounded),
-                   [&] { sgd_update(ctx, w.view(), g, v.view(), rounded.view(), 1e-3, {}); });
+    bench::measure(ctx, state, bench::operations(6, w), bench::bytes(w, g, v, w, v, rounded), [&] {
+        sgd_update(ctx, w.view(), g, v.view(), rounded.view(), 1e-3, scale, {});
+    });
 }
 void networks(benchmark::internal::Benchmark* b) {
     b->ArgName("values")->Arg(51680304)->Arg(5462816)->Arg(863489);

@@ -15,6 +15,7 @@ class Options:
     plain_decoder: bool = False  # ResNet18's own blocks in the student's decoder
     rcm_band: int = 11  # length of RCM's strips, odd
     rcm_mlp_ratio: int = 2
+    pooled_norm: str = "batch"  # where AFF and ASPP see one vector a picture: batch, layer, none or pixel
 
 
 def conv(inputs, outputs, kernel=3, stride=1, dilation=1, bias=False):
@@ -58,7 +59,22 @@ class PCAR(nn.Module):
         return (weights * branches).sum(0)
 
 
-class AFFBranch(nn.Module):
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm of every position over its channels."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def pooled(x, layer, bn, ln, norm):
+    """The mean over the picture through a 1x1 convolution, a norm and ReLU; `pixel` has the statistics of pixels."""
+    if norm == "pixel":
+        return F.relu(F.adaptive_avg_pool2d(bn(layer(x)), 1))
+    y = layer(F.adaptive_avg_pool2d(x, 1))
+    return F.relu(bn(y) if bn else ln(y) if ln else y)
+
+
+class AFFLocal(nn.Module):
     """1x1 to a quarter of the channels, batch norm, ReLU, 1x1 back, batch norm."""
 
     def __init__(self, channels):
@@ -71,29 +87,46 @@ class AFFBranch(nn.Module):
         return self.expand_bn(self.expand(F.relu(self.reduce_bn(self.reduce(x)))))
 
 
+class AFFGlobal(nn.Module):
+    """The mean over the picture, 1x1 to a quarter of the channels, a norm, ReLU, 1x1 back; batch norm as published."""
+
+    def __init__(self, channels, norm):
+        super().__init__()
+        self.norm, hidden = norm, max(1, channels // 4)
+        self.reduce = conv(channels, hidden, 1, bias=True)
+        self.reduce_bn = nn.BatchNorm2d(hidden) if norm in ("batch", "pixel") else None
+        self.reduce_ln = ChannelNorm(hidden) if norm == "layer" else None
+        self.expand = conv(hidden, channels, 1, bias=True)
+        self.expand_bn = nn.BatchNorm2d(channels) if norm == "batch" else None
+
+    def forward(self, x):
+        y = self.expand(pooled(x, self.reduce, self.reduce_bn, self.reduce_ln, self.norm))
+        return self.expand_bn(y) if self.expand_bn else y
+
+
 class AFF(nn.Module):
     """Attentional feature fusion of the main path x and the shortcut r: 2 x w + 2 r (1 - w)."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, norm):
         super().__init__()
-        self.local_branch, self.global_branch = AFFBranch(channels), AFFBranch(channels)
+        self.local_branch, self.global_branch = AFFLocal(channels), AFFGlobal(channels, norm)
 
     def forward(self, x, r):
         s = x + r
-        w = torch.sigmoid(self.local_branch(s) + self.global_branch(F.adaptive_avg_pool2d(s, 1)))
+        w = torch.sigmoid(self.local_branch(s) + self.global_branch(s))
         return 2 * x * w + 2 * r * (1 - w)
 
 
 class Block(nn.Module):
     """3x3, batch norm, ReLU, PCAR or 3x3, batch norm, joined to the shortcut by AFF or addition, ReLU."""
 
-    def __init__(self, inputs, outputs, stride, pcar, aff):
+    def __init__(self, inputs, outputs, stride, pcar, aff, norm):
         super().__init__()
         self.conv1, self.bn1 = conv(inputs, outputs, 3, stride), nn.BatchNorm2d(outputs)
         self.pcar = PCAR(outputs) if pcar else None
         self.conv2 = None if pcar else conv(outputs, outputs)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.aff = AFF(outputs) if aff else None
+        self.aff = AFF(outputs, norm) if aff else None
         self.downsample = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
@@ -105,8 +138,8 @@ class Block(nn.Module):
         return F.relu(self.aff(y, r) if self.aff else y + r)
 
 
-def stage(inputs, outputs, stride, pcar=False, aff=False):
-    return nn.Sequential(Block(inputs, outputs, stride, pcar, aff), Block(outputs, outputs, 1, pcar, aff))
+def stage(inputs, outputs, stride, pcar=False, aff=False, norm="batch"):
+    return nn.Sequential(Block(inputs, outputs, stride, pcar, aff, norm), Block(outputs, outputs, 1, pcar, aff, norm))
 
 
 class ResNet18(nn.Module):
@@ -134,7 +167,7 @@ class Student(nn.Module):
 
     def __init__(self, options):
         super().__init__()
-        kind = {"pcar": options.pcar, "aff": options.aff}
+        kind = {"pcar": options.pcar, "aff": options.aff, "norm": options.pooled_norm}
         decoder = {} if options.plain_decoder else kind
         self.encoder = ResNet18(4, **kind)
         self.decoder4 = stage(512, 512, 1, **decoder)
@@ -179,17 +212,31 @@ class ConvBNReLU(nn.Module):
         return F.relu(self.bn(self.conv(x)))
 
 
+class ASPPPool(nn.Module):
+    """The mean over the picture, 1x1, a norm, ReLU; without a norm the convolution has a bias."""
+
+    def __init__(self, channels, norm):
+        super().__init__()
+        self.norm = norm
+        self.conv = conv(channels, channels, 1, bias=norm == "none")
+        self.bn = nn.BatchNorm2d(channels) if norm in ("batch", "pixel") else None
+        self.ln = ChannelNorm(channels) if norm == "layer" else None
+
+    def forward(self, x):
+        return pooled(x, self.conv, self.bn, self.ln, self.norm)
+
+
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: the mean over the picture and three dilations, fused."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, norm):
         super().__init__()
-        self.pool = ConvBNReLU(channels, channels, 1)
+        self.pool = ASPPPool(channels, norm)
         self.atrous = nn.ModuleList(ConvBNReLU(channels, channels, dilation=d) for d in (6, 12, 18))
         self.fuse = ConvBNReLU(4 * channels, channels)
 
     def forward(self, x):
-        mean = self.pool(F.adaptive_avg_pool2d(x, 1)).expand_as(x)
+        mean = self.pool(x).expand_as(x)
         return self.fuse(torch.cat([mean, *(branch(x) for branch in self.atrous)], 1))
 
 
@@ -198,8 +245,9 @@ class Segmentation(nn.Module):
 
     def __init__(self, options):
         super().__init__()
-        self.res = stage(448, 256, 1, options.pcar, options.aff)
-        self.context = RCM(256, options.rcm_band, options.rcm_mlp_ratio) if options.rcm else ASPP(256)
+        self.res = stage(448, 256, 1, options.pcar, options.aff, options.pooled_norm)
+        self.context = (RCM(256, options.rcm_band, options.rcm_mlp_ratio) if options.rcm
+                        else ASPP(256, options.pooled_norm))
         self.head, self.head_bn = conv(256, 256), nn.BatchNorm2d(256)
         self.out = conv(256, 1, 1, bias=True)
 

@@ -72,6 +72,7 @@ TEST_CASE("detector_file: each option is kept", "[detect]") {
         pfadseg_options options{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
         options.rcm_detail.band = 7;
         options.rcm_detail.mlp_ratio = 3;
+        options.pooled_norm = static_cast<nn::pooled_norm>(bits % 4);
         auto back = read_options<pfadseg>(described({"pfadseg"}, options));
         const auto want = options.list(), got = back.list();
         REQUIRE(got.size() == want.size());
@@ -102,7 +103,9 @@ TEST_CASE("detector_file: what a file must not say is told in one sentence", "[d
         const bool training = std::ranges::any_of(options, [&, name = key](const option& o) {
             return o.name == name && o.kind == option_kind::training;
         });
-        if (training || key == "preprocessing") // a default is as good, or nobody reads it
+        const bool published = key == "pooled_norm"; // what files have that do not say it
+        if (training || published ||
+            key == "preprocessing") // a default will do, or nobody reads it
             CHECK(said.empty());
         else
             CHECK(contains(said, "its metadata has no `" + key + "`"));
@@ -130,6 +133,7 @@ TEST_CASE("detector_file: a file from before there were several methods is PFADS
     CHECK(options.rcm);
     CHECK_FALSE(options.aff);
     CHECK(options.batch == 16); // what the file does not say
+    CHECK(options.pooled_norm == nn::pooled_norm::batch);
     file.metadata.erase("aff");
     CHECK(contains(sentence_of([&] { read(file); }), "its metadata has no `aff`"));
 }

@@ -3,6 +3,7 @@
 
 #include <pfad/detectors/pfadseg.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -79,4 +80,30 @@ TEST_CASE("option: a value as text and back, or refused", "[detectors]") {
     CHECK(set_value(named("student_rate"), text));
     CHECK(o.student_rate == 0.1 + 0.2);
     CHECK_FALSE(set_value(named("student_rate"), "inf"));
+}
+
+TEST_CASE("option: one of several names", "[detectors]") {
+    pfadseg_options o;
+    option_list all = o.list();
+    const auto& norm = *std::ranges::find(all, "pooled_norm", &option::name);
+    for (const char* const name : {"layer", "none", "pixel", "batch"}) {
+        CHECK(set_value(norm, name));
+        CHECK(value_text(norm) == name);
+    }
+    CHECK(o.pooled_norm == nn::pooled_norm::batch);
+    for (const char* const no : {"", "0", "Layer", "layer "})
+        CHECK_FALSE(set_value(norm, no));
+    CHECK(o.pooled_norm == nn::pooled_norm::batch);
+    CHECK(range_text(norm) == "batch, layer, none or pixel");
+}
+
+TEST_CASE("rate_schedule: rises in equal steps to one", "[detectors]") {
+    const rate_schedule none{}, four{4};
+    CHECK(none.at(0) == 1);
+    CHECK(four.at(0) == 0.25);
+    CHECK(four.at(2) == 0.75);
+    CHECK(four.at(3) == 1);
+    CHECK(four.at(1000) == 1);
+    for (const auto& stage : facts_of(pfadseg<float>::stages({.warmup = 7})))
+        CHECK(stage.schedule.warmup == 7);
 }

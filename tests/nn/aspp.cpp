@@ -18,6 +18,25 @@ TEMPLATE_LIST_TEST_CASE("aspp: gradients", "[nn]", backends) {
                                     random_array(shape<4>{{3, 7, 8, 2}}, "x"));
 }
 
+TEMPLATE_LIST_TEST_CASE("aspp: gradients of each pooled norm", "[nn]", backends) {
+    using enum nn::pooled_norm;
+    for (const auto kind : {layer, none, pixel})
+        check_block<TestType, nn::aspp>(std::tuple(2, 3, kind), run_block,
+                                        random_array(shape<4>{{3, 7, 8, 2}}, "x"));
+}
+
+TEST_CASE("aspp: the pooled branch has a bias where it has no norm", "[nn]") {
+    using enum nn::pooled_norm;
+    cpu::context ctx(1);
+    const auto count = [&](nn::pooled_norm kind) {
+        nn::aspp<float> m(ctx, 8, 8, kind);
+        return parameter_count(m);
+    };
+    CHECK(count(layer) == count(batch));
+    CHECK(count(pixel) == count(batch));
+    CHECK(count(none) == count(batch) - 8);
+}
+
 TEST_CASE("aspp: the pooled branch is the same everywhere in the picture", "[nn]") {
     // The fusion looks at the first channels alone, and at the centre of its kernel.
     cpu::context ctx(1);
@@ -52,6 +71,9 @@ TEST_CASE("aspp: a batch of one is refused in training and served in evaluation"
     nn::aspp<double> m(ctx, 2, 3);
     fill(m);
     const auto x = random_array(shape<4>{{1, 5, 6, 2}}, "x");
+    nn::aspp<double> single(ctx, 2, 3, nn::pooled_norm::layer);
+    fill(single);
+    CHECK_FALSE(error_code([&] { value_of(ctx, single, mode::train, x); }));
     CHECK_FALSE(error_code([&] { value_of(ctx, m, mode::eval, x); }));
     CHECK(message_of([&] { value_of(ctx, m, mode::train, x); }).find("a batch of two or more") !=
           std::string::npos);

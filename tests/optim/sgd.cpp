@@ -98,6 +98,24 @@ TEST_CASE("sgd: gradients of several uses add up within a step and start anew af
     }
 }
 
+TEST_CASE("sgd: rates are scaled from one update to the next", "[optim]") {
+    cpu::context ctx(1);
+    toy_network m(ctx);
+    initialise(m, "m", initialiser::kaiming_fan_out, 1);
+    sgd<double> optimiser(ctx, {.momentum = 0, .weight_decay = 0},
+                          std::tuple(parameter_group(m, 0.5)));
+    const auto g = numbers(values_of(m).size(), "g");
+    auto wanted = values_of(m);
+    for (const double factor : {0.25, 1.0, 0.0}) {
+        optimiser.scale_rates(ctx, factor);
+        set_gradients(ctx, m, g);
+        optimiser.step(ctx);
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            wanted[i] -= 0.5 * factor * g[i];
+        CHECK(values_of(m) == wanted);
+    }
+}
+
 TEST_CASE("sgd: an update marks the parameters as changed", "[optim]") {
     cpu::context ctx(1);
     toy_network m(ctx);

@@ -95,6 +95,9 @@ def random_model(options=Options(), size=64, seed=0):
         norm.weight.data.uniform_(0.75, 1.25)
         norm.bias.data.normal_(0, 0.2)
         norm.momentum = 1
+    for norm in [module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)]:
+        norm.weight.data.uniform_(0.75, 1.25)
+        norm.bias.data.normal_(0, 0.2)
     if options.rcm:
         model.segmentation.context.layer_scale.data.normal_(0, 5)
         model.segmentation.context.fc1.weight.data.mul_(4)

@@ -63,6 +63,11 @@ class Rows(InFolder):
     def test_rcm(self):
         self.agree(True, False, False, size=50)
 
+    def test_each_pooled_norm(self):
+        for norm in ("layer", "none", "pixel"):
+            with self.subTest(norm=norm):
+                self.agree(False, True, False, pooled_norm=norm)
+
     def test_aff(self):
         self.agree(False, True, False)
 

@@ -89,6 +89,7 @@ TEST_CASE("trainer: a run that is told to stop has a checkpoint, and goes on to 
     const small_pictures pictures;
     const temporary_folder folder;
     const auto start = snapshot(net.model);
+    net.model.options.warmup = 2; // where a run goes on must not matter to it
     const auto steps = run(net, pictures, 3, 2);
     const auto expected = snapshot(net.model);
     auto options = small_run(net.model, 3, 2);
@@ -119,7 +120,37 @@ TEST_CASE("trainer: a run that is told to stop has a checkpoint, and goes on to 
         CHECK(snapshot(net.model) == expected);
         std::filesystem::remove(file);
     }
+    net.model.options.warmup = 0;
     restore(net.model, start);
+}
+
+TEST_CASE("trainer: the rates of each stage rise over the warm-up", "[train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    const std::string first[] = {"student.encoder.conv1.weight", "segmentation.head.weight"};
+    // The first step of a stage is its rate times a direction that the rate does not change.
+    const auto step_of = [&](int stage, int warmup) {
+        net.model.options.warmup = warmup;
+        static_cast<void>(run(net, pictures, stage == 0 ? 1 : 0, stage == 1 ? 1 : 0));
+        auto step = snapshot(net.model).at(first[stage]);
+        for (std::size_t i = 0; i < step.size(); ++i)
+            step[i] -= start.at(first[stage])[i];
+        restore(net.model, start);
+        return step;
+    };
+    for (const int stage : {0, 1}) {
+        const auto whole = step_of(stage, 0), quarter = step_of(stage, 4);
+        double gap = 0, size = 0;
+        for (std::size_t i = 0; i < whole.size(); ++i) {
+            const double w = static_cast<double>(whole[i]), q = static_cast<double>(quarter[i]);
+            gap += (q - w / 4) * (q - w / 4);
+            size += w * w;
+        }
+        CHECK(size > 0);
+        CHECK(gap < 1e-6 * size);
+    }
+    net.model.options.warmup = 0;
 }
 
 TEST_CASE("trainer: a checkpoint between the stages resumes to the same bits", "[train]") {

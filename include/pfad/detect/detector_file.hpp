@@ -94,12 +94,15 @@ template <template <class, class> class D>
 }
 
 /// The options of the network in a model file. Throws as describe_model(), and errc::io for a value out
-/// of its range. Options of training may be absent, those of the network must be there.
+/// of its range. Options of training may be absent, those of the network must be there, but for those
+/// that older files cannot have.
 template <template <class, class> class D>
 [[nodiscard]] auto read_options(const state_dict& file) {
     auto options = options_of<D>(method_of(file), file.path);
     for (const auto& o : options.list()) {
-        if (o.kind == option_kind::network || file.metadata.contains(o.name))
+        if (!o.before.empty() && !file.metadata.contains(o.name))
+            static_cast<void>(set_value(o, o.before));
+        else if (o.kind == option_kind::network || file.metadata.contains(o.name))
             detail::read_value(file, o);
     }
     return options;

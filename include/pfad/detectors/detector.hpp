@@ -73,6 +73,16 @@ struct loss_name {
     loss_scale scale = loss_scale::pixel; ///< what it is a mean or a sum over
 };
 
+/// How the learning rates of a stage change over its iterations.
+struct rate_schedule {
+    int warmup = 0; ///< iterations over which they rise from 0, in equal steps
+
+    /// What the rates are multiplied by at iteration i of the stage, from 0.
+    [[nodiscard]] double at(std::int64_t i) const {
+        return i < warmup ? static_cast<double>(i + 1) / warmup : 1.0;
+    }
+};
+
 /// What a stage of training is called, and how long and by which rule it trains.
 struct stage_facts {
     std::string_view name;         ///< one word
@@ -80,6 +90,7 @@ struct stage_facts {
     std::vector<loss_name> losses; ///< in the order of stage_losses::parts
     int iterations = 0;            ///< updates
     sgd_options rule = {};         ///< momentum and weight decay
+    rate_schedule schedule = {};   ///< of the learning rates
 };
 
 /// What a stage computes for one batch.

@@ -4,12 +4,16 @@
 
 #include <pfad/core/error.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -18,14 +22,46 @@ namespace pfad {
 /// What an option decides: which arrays a network has, or how they are trained.
 enum class option_kind { network, training };
 
+/// An enumeration as an option: its values from 0 on, by name.
+class choice {
+public:
+    /// Of the value and the names of all that it may have.
+    template <class E>
+    requires std::is_enum_v<E> choice(E* value, std::span<const std::string_view> names)
+        : value_(value), names_(names), read_([](const void* from) {
+              return static_cast<std::size_t>(*static_cast<const E*>(from));
+          }),
+          write_([](void* to, std::size_t i) { *static_cast<E*>(to) = static_cast<E>(i); }) {}
+
+    /// The name of the value.
+    [[nodiscard]] std::string_view name() const { return names_[read_(value_)]; }
+    /// Every name, in order.
+    [[nodiscard]] std::span<const std::string_view> names() const { return names_; }
+    /// The value of this name. False, and no change, where none has it.
+    [[nodiscard]] bool set(std::string_view name) const {
+        const auto found = std::ranges::find(names_, name);
+        if (found != names_.end())
+            write_(value_, static_cast<std::size_t>(found - names_.begin()));
+        return found != names_.end();
+    }
+
+private:
+    void* value_;
+    std::span<const std::string_view> names_;
+    std::size_t (*read_)(const void*);
+    void (*write_)(void*, std::size_t);
+};
+
 /// One option of a detector and where its value is.
 struct option {
-    std::string_view name;                         ///< in files; a command line has - in place of _
-    std::variant<bool*, int*, double*> value;      ///< of the struct that listed it
-    std::string_view meaning;                      ///< for --help
-    option_kind kind = option_kind::training;      ///< a network's must be in a model file
-    double low = 0;                                ///< smallest value
-    double high = std::numeric_limits<int>::max(); ///< largest value
+    std::string_view name; ///< in files; a command line has - in place of _
+    std::variant<bool*, int*, double*, choice> value; ///< of the struct that listed it
+    std::string_view meaning;                         ///< for --help
+    option_kind kind = option_kind::training;         ///< a network's must be in a model file
+    double low = 0;                                   ///< smallest value
+    double high = std::numeric_limits<int>::max();    ///< largest value
+    std::string_view before =
+        {}; ///< of a network: what it was in files from before there was a choice
 };
 
 /// The options of a detector, in the order of files and of --help.
@@ -54,8 +90,10 @@ inline constexpr double most_iterations = 1e9;
     return problem == std::errc() && end == last ? value : std::nan("");
 }
 
-/// The value as files have it: on or off, or a number.
+/// The value as files have it: on or off, a number, or a name.
 [[nodiscard]] inline std::string value_text(const option& o) {
+    if (const auto* const names = std::get_if<choice>(&o.value))
+        return std::string(names->name());
     if (bool* const* const flag = std::get_if<bool*>(&o.value))
         return **flag ? "on" : "off";
     if (int* const* const number = std::get_if<int*>(&o.value))
@@ -71,6 +109,8 @@ inline constexpr double most_iterations = 1e9;
             **flag = text == "on";
         return text == "on" || text == "off";
     }
+    if (const auto* const names = std::get_if<choice>(&o.value))
+        return names->set(text);
     const double value = number_of(text);
     if (!(value >= o.low && value <= o.high))
         return false;
@@ -87,6 +127,15 @@ inline constexpr double most_iterations = 1e9;
 [[nodiscard]] inline std::string range_text(const option& o) {
     if (std::holds_alternative<bool*>(o.value))
         return "on or off";
+    if (const auto* const names = std::get_if<choice>(&o.value)) {
+        std::string all;
+        for (const auto& name : names->names())
+            all += (all.empty()                       ? ""
+                    : &name == &names->names().back() ? " or "
+                                                      : ", ") +
+                   std::string(name);
+        return all;
+    }
     const std::string what = std::holds_alternative<int*>(o.value) ? "a whole number" : "a number";
     const std::string from = o.low == above_zero  ? " above 0"
                              : o.low == -any_size ? ""

@@ -31,6 +31,8 @@ struct pfadseg_options {
     bool aff = true;            ///< AFF instead of addition in the residual blocks
     bool pcar = true;           ///< PCAR instead of the second 3x3 in the residual blocks
     bool plain_decoder = false; ///< ResNet18's own blocks in the student's decoder
+    /// Of the branches of AFF and ASPP that see one vector a picture; published: batch.
+    nn::pooled_norm pooled_norm = nn::pooled_norm::batch;
     /// RCM's strip length, MLP ratio and layer scale.
     nn::rcm_options rcm_detail = {};
     nn::pcar_path pcar_path = nn::pcar_path::measured; ///< how it is computed; not in model files
@@ -41,10 +43,11 @@ struct pfadseg_options {
     double student_rate = 0.5;          ///< learning rate of stage one
     double residual_rate = 0.1;         ///< of the segmentation network's residual blocks
     double head_rate = 0.01;            ///< of RCM (or ASPP) and what follows
-    double momentum = 0.9;              ///< what stays of the velocity
-    double weight_decay = 1e-4;         ///< of every parameter
-    double focal_gamma = 4;             ///< exponent of the focal loss
-    data::opacity_range opacity = {};   ///< of textures in anomalies
+    int warmup = 0;        ///< iterations over which a stage's learning rates rise to their values
+    double momentum = 0.9; ///< what stays of the velocity
+    double weight_decay = 1e-4;       ///< of every parameter
+    double focal_gamma = 4;           ///< exponent of the focal loss
+    data::opacity_range opacity = {}; ///< of textures in anomalies
 
     /// All of them but pcar_path.
     option_list list() {
@@ -54,6 +57,11 @@ struct pfadseg_options {
             {"aff", &aff, "AFF (off: addition)", network},
             {"pcar", &pcar, "PCAR (off: one 3x3 convolution)", network},
             {"plain_decoder", &plain_decoder, "plain blocks in the student's decoder", network},
+            {.name = "pooled_norm",
+             .value = choice(&pooled_norm, nn::pooled_norm_names),
+             .meaning = "norm where AFF and ASPP see one vector a picture",
+             .kind = network,
+             .before = "batch"},
             {"rcm_band", &rcm_detail.band, "length of RCM's strips, odd", network, 1, 1023},
             {"rcm_mlp_ratio", &rcm_detail.mlp_ratio, "width of RCM's MLP", network, 1, 64},
             {"layer_scale", &rcm_detail.layer_scale, "start of RCM's layer scale", training,
@@ -67,6 +75,8 @@ struct pfadseg_options {
             {"residual_rate", &residual_rate, "of the residual blocks in stage two", training,
              above_zero, any_size},
             {"head_rate", &head_rate, "of what follows them", training, above_zero, any_size},
+            {"warmup", &warmup, "iterations over which the rates rise in each stage", training, 0,
+             most_iterations},
             {"momentum", &momentum, "what stays of the velocity", training, 0, 0.999999},
             {"weight_decay", &weight_decay, "of every parameter", training, 0, any_size},
             {"focal_gamma", &focal_gamma, "exponent of the focal loss", training, 0, any_size},
@@ -147,7 +157,7 @@ struct segmentation {
         if (with_rcm)
             rcm.emplace(ctx, width, o);
         else
-            aspp.emplace(ctx, width, width);
+            aspp.emplace(ctx, width, width, kind.pooled);
     }
 
     auto fields() {
@@ -250,7 +260,8 @@ struct pfadseg {
                             "levels, a picture.",
                  .losses = {{"cosine", loss_scale::picture}},
                  .iterations = o.student_iterations,
-                 .rule = rule},
+                 .rule = rule,
+                 .schedule = {o.warmup}},
                 data::perlin{o.opacity},
                 [o](auto& m) { return std::tuple(parameter_group(m.student, o.student_rate)); },
                 [](const auto& m, auto& t, const auto& x) { return m.student_losses(t, x); }),
@@ -259,7 +270,8 @@ struct pfadseg {
                  .meaning = "Against the masks of the synthetic anomalies.",
                  .losses = {{"focal"}, {"l1"}},
                  .iterations = o.segmentation_iterations,
-                 .rule = rule},
+                 .rule = rule,
+                 .schedule = {o.warmup}},
                 data::perlin{o.opacity},
                 [o](auto& m) {
                     return std::tuple(
@@ -297,7 +309,9 @@ struct pfadseg {
     }
 
 private:
-    static nn::block_kind kind(const pfadseg_options& o) { return {o.pcar, o.aff, o.pcar_path}; }
+    static nn::block_kind kind(const pfadseg_options& o) {
+        return {o.pcar, o.aff, o.pcar_path, o.pooled_norm};
+    }
 };
 
 } // namespace pfad

@@ -5,6 +5,7 @@
 #include <pfad/nn/module.hpp>
 #include <pfad/ops/conv2d_batch_norm.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -19,6 +20,7 @@ struct conv2d_options {
     int dilation = 1;  ///< pixels from one tap to the next
     bool bias = false; ///< whether one is added
     int parts = 1;     ///< that many convolutions of out / parts channels side by side
+    bool zero = false; ///< whether training starts at zero
 };
 
 /// (n, h, w, in) to (n, oh, ow, out); at stride 1 the size stays.
@@ -27,10 +29,11 @@ struct conv2d {
     parameter<T, 4, S> weight;                             ///< (k, r, s, c)
     std::optional<parameter<accumulator_t<T>, 1, S>> bias; ///< (k), where wanted
     conv2d_geometry geometry;                              ///< stride, padding, dilation
+    bool zero;                                             ///< whether training starts at zero
 
     template <memory_source C>
     conv2d(C& ctx, conv2d_options o)
-        : geometry{o.stride, o.dilation * (o.kernel - 1) / 2, o.dilation} {
+        : geometry{o.stride, o.dilation * (o.kernel - 1) / 2, o.dilation}, zero(o.zero) {
         weight.value = full(ctx, shape<4>{{o.out, o.kernel, o.kernel, o.in}}, T(0));
         weight.parts = o.parts;
         if (o.bias)
@@ -56,6 +59,12 @@ struct conv2d {
     }
 
     void initialise(initialiser rule, random_stream& random) {
+        if (zero) {
+            std::ranges::fill(elements(weight), T(0));
+            if (bias)
+                std::ranges::fill(elements(*bias), accumulator_t<T>(0));
+            return;
+        }
         const auto [k, r, s, c] = weight.dims().extent;
         const double bound = 1 / std::sqrt(static_cast<double>(r * s * c));
         const double deviation = std::sqrt(2.0 * weight.parts / static_cast<double>(k * r * s));

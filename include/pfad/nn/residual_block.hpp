@@ -12,9 +12,10 @@ namespace pfad::nn {
 
 /// ResNet18's block by default; both on is the paper's.
 struct block_kind {
-    bool pcar = false;                    ///< PCAR instead of the second 3x3
-    bool aff = false;                     ///< AFF instead of the addition
-    pcar_path path = pcar_path::measured; ///< how PCAR is computed
+    bool pcar = false;                       ///< PCAR instead of the second 3x3
+    bool aff = false;                        ///< AFF instead of the addition
+    pcar_path path = pcar_path::measured;    ///< how PCAR is computed
+    pooled_norm pooled = pooled_norm::batch; ///< of AFF's global branch
 };
 
 /// conv3x3, BN, ReLU, [PCAR | conv3x3], BN, fused with the shortcut by [AFF | +], ReLU.
@@ -45,7 +46,7 @@ struct residual_block {
             downsample_bn.emplace(ctx, out);
         }
         if (kind.aff)
-            aff.emplace(ctx, out);
+            aff.emplace(ctx, out, kind.pooled);
     }
 
     auto fields() {

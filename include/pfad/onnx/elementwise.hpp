@@ -6,6 +6,7 @@
 #include <pfad/ops/add.hpp>
 #include <pfad/ops/attention_fuse.hpp>
 #include <pfad/ops/batch_norm.hpp>
+#include <pfad/ops/layer_norm.hpp>
 #include <pfad/ops/layer_scale_add.hpp>
 #include <pfad/ops/multiply.hpp>
 #include <pfad/ops/normalise_image.hpp>
@@ -83,6 +84,21 @@ inline void batch_norm_forward(context& ctx,
     if (residual.data)
         result = ctx.graph.node("Add", {result, ctx.name(residual)});
     ctx.set(y, detail::relu_where(ctx, norm.after, result));
+}
+
+/// Over the channels, which are axis 1 of (n, c, h, w): LayerNormalization has them last.
+inline void layer_norm_forward(context& ctx,
+                               in<float, 4> x,
+                               in<float, 1> weight,
+                               in<float, 1> bias,
+                               double epsilon,
+                               out<float, 2>,
+                               out<float, 4> y) {
+    const auto last = ctx.graph.node("Transpose", {ctx.name(x)}, {{"perm", extents{0, 2, 3, 1}}});
+    const auto result =
+        ctx.graph.node("LayerNormalization", {last, ctx.array(weight), ctx.array(bias)},
+                       {{"epsilon", static_cast<float>(epsilon)}});
+    ctx.set(y, ctx.graph.node("Transpose", {result}, {{"perm", extents{0, 3, 1, 2}}}));
 }
 
 /// x + gamma z.

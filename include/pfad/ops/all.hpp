@@ -20,6 +20,7 @@
 #include <pfad/ops/focal_loss.hpp>
 #include <pfad/ops/global_average_pool.hpp>
 #include <pfad/ops/l1_loss.hpp>
+#include <pfad/ops/layer_norm.hpp>
 #include <pfad/ops/layer_scale_add.hpp>
 #include <pfad/ops/max_pool2d.hpp>
 #include <pfad/ops/multiply.hpp>

@@ -1,7 +1,8 @@
 // sgd: stochastic gradient descent with momentum and weight decay over a flat block, in place.
-//   d = g + decay w;  v = momentum v + d;  w = w - rate v        (v starts at 0)
+//   d = g + decay w;  v = momentum v + d;  w = w - rate scale v  (v starts at 0)
 // A network of bf16 reads the weights rounded, while w keeps their digits: an update is often less
 // than half a step of bf16, and would be lost.
+// `scale`, one value, is in memory: a captured step repeats its other arguments.
 // requires  equal sizes
 // cost      3 reads 2 writes, and the rounded weights
 #pragma once
@@ -30,9 +31,10 @@ void sgd_update(context& ctx,
                 out<accumulator_t<T>, 1> v,
                 out<T, 1> rounded,
                 double rate,
+                in<accumulator_t<T>, 1> scale,
                 sgd_options options) {
     using A = accumulator_t<T>;
-    const A lr = static_cast<A>(rate), momentum = static_cast<A>(options.momentum);
+    const A lr = static_cast<A>(rate) * scale.data[0], momentum = static_cast<A>(options.momentum);
     const A decay = static_cast<A>(options.weight_decay);
     parallel_for(ctx, w.size(), 3, [=](std::int64_t begin, std::int64_t end) {
         A* const values = w.data;

@@ -15,7 +15,14 @@ public:
     /// exact network behind, see flat_parameters.
     template <any_context C, class... Groups>
     sgd(C& ctx, sgd_options options, const Groups&... groups)
-        : flat_(ctx, groups...), options_(options) {}
+        : flat_(ctx, groups...), options_(options),
+          scale_(full(ctx, shape<1>{{1}}, accumulator_t<T>(1))) {}
+
+    /// From now on every group's rate times `factor`.
+    template <any_context C>
+    void scale_rates(C& ctx, double factor) {
+        fill_forward(ctx, static_cast<accumulator_t<T>>(factor), scale_.view());
+    }
 
     /// One update from the gradients that the last backward pass left.
     template <any_context C>
@@ -27,7 +34,7 @@ public:
                 return block ? block.slice(group.offset, dims).view() : block.view();
             };
             sgd_update<T>(ctx, part(flat_.values), part(flat_.gradients), part(flat_.velocities),
-                          part(flat_.rounded), group.rate, options_);
+                          part(flat_.rounded), group.rate, scale_, options_);
         }
         flat_.finish();
     }
@@ -40,6 +47,7 @@ public:
 private:
     flat_parameters<T, S> flat_;
     sgd_options options_;
+    tensor<accumulator_t<T>, 1, S> scale_; // of the rates
 };
 
 } // namespace pfad

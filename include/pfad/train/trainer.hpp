@@ -201,6 +201,8 @@ private:
         while (iteration_ < end && !stopping_) {
             auto batch = batches.next();
             data::copy_batch(ctx_, batch, input);
+            if (iteration_ <= begins_[I] + stage.facts.schedule.warmup)
+                optimiser->scale_rates(ctx_, stage.facts.schedule.at(iteration_ - begins_[I]));
             step();
             ++iteration_;
             read.push(ctx_, losses);

@@ -20,6 +20,7 @@
 #include <pfad/ops/focal_loss.cuh>
 #include <pfad/ops/global_average_pool.cuh>
 #include <pfad/ops/l1_loss.cuh>
+#include <pfad/ops/layer_norm.cuh>
 #include <pfad/ops/layer_scale_add.cuh>
 #include <pfad/ops/max_pool2d.cuh>
 #include <pfad/ops/multiply.cuh>

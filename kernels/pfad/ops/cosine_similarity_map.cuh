@@ -3,6 +3,7 @@
 // when adding); where the level is resized, 1 x more and those of resize_bilinear instead of y.
 #pragma once
 
+#include <pfad/device/row.cuh>
 #include <pfad/ops/cosine_similarity_map.hpp>
 #include <pfad/ops/resize_bilinear.cuh>
 
@@ -11,15 +12,6 @@
 namespace pfad::cuda {
 
 namespace kernels {
-
-/// The sum over a warp, the same bits in every lane.
-template <class A>
-__device__ __forceinline__ A cosine_sum(A v) {
-#pragma unroll
-    for (int lane = 16; lane > 0; lane /= 2)
-        v += __shfl_xor_sync(0xffffffffu, v, lane);
-    return v;
-}
 
 /// The sums of squares of two vectors of c elements, over a warp.
 template <int N, class T>
@@ -35,8 +27,8 @@ cosine_squares(const T* t, const T* s, std::int64_t c, accumulator_t<T>& tt, acc
             ss += b[k] * b[k];
         }
     }
-    tt = cosine_sum(tt);
-    ss = cosine_sum(ss);
+    tt = device::warp_sum(tt);
+    ss = device::warp_sum(ss);
 }
 
 /// Geometry: 32 x 8 threads, a warp (threadIdx.y) a pixel, in strides of the grid.
@@ -100,7 +92,7 @@ __global__ void __launch_bounds__(256) cosine_gradient_kernel(std::int64_t pixel
                 ub += g[k] * (a[k] * scale_a) * b[k];
         }
         // (u . s) / (|s| (|s|+e)^2) by small steps: the square of a tiny norm is zero in float.
-        ub = cosine_sum(ub);
+        ub = device::warp_sum(ub);
         const A along = norm > A(0) ? ub * scale_b / norm * scale_b : A(0);
 #pragma unroll 1
         for (std::int64_t i = first; i < c; i += 32 * N) {

@@ -11,22 +11,24 @@ namespace kernels {
 
 template <class T>
 struct sgd_step {
-    accumulator_t<T>* w;       // (n)
-    const accumulator_t<T>* g; // (n)
-    accumulator_t<T>* v;       // (n)
-    T* rounded;                // (n) or null
+    accumulator_t<T>* w;           // (n)
+    const accumulator_t<T>* g;     // (n)
+    accumulator_t<T>* v;           // (n)
+    T* rounded;                    // (n) or null
+    const accumulator_t<T>* scale; // of the rate
     accumulator_t<T> rate, momentum, decay;
 
     template <int N>
     __device__ void operator()(device::width<N>, std::int64_t i) const {
         accumulator_t<T> weight[N], gradient[N], velocity[N];
+        const accumulator_t<T> lr = rate * *scale;
         device::load<N>(w + i, weight);
         device::load<N>(g + i, gradient);
         device::load<N>(v + i, velocity);
 #pragma unroll
         for (int k = 0; k < N; ++k) {
             velocity[k] = momentum * velocity[k] + (gradient[k] + decay * weight[k]);
-            weight[k] -= rate * velocity[k];
+            weight[k] -= lr * velocity[k];
         }
         device::save<N>(v + i, velocity, store::set);
         device::save<N>(w + i, weight, store::set);
@@ -44,12 +46,13 @@ void sgd_update(context& ctx,
                 out<accumulator_t<T>, 1> v,
                 out<T, 1> rounded,
                 double rate,
+                in<accumulator_t<T>, 1> scale,
                 sgd_options options) {
     using A = accumulator_t<T>;
     constexpr int n = device::full_pack<A>;
     map<n>(ctx, "sgd_update", w.size(), device::aligned<n>(w.data, g.data, v.data, rounded.data),
-           kernels::sgd_step<T>{w.data, g.data, v.data, rounded.data, static_cast<A>(rate),
-                                static_cast<A>(options.momentum),
+           kernels::sgd_step<T>{w.data, g.data, v.data, rounded.data, scale.data,
+                                static_cast<A>(rate), static_cast<A>(options.momentum),
                                 static_cast<A>(options.weight_decay)});
 }
 

@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(256) unit_distance_kernel(std::int64_t pixels,
                 sum += gap * gap;
             }
         }
-        sum = cosine_sum(sum);
+        sum = device::warp_sum(sum);
         if (threadIdx.x == 0)
             y[pixel] = sum / 2;
     }

@@ -19,6 +19,7 @@
 #include "ops/focal_l1_loss.cpp"
 #include "ops/focal_loss.cpp"
 #include "ops/global_average_pool.cpp"
+#include "ops/jitter_image.cpp"
 #include "ops/l1_loss.cpp"
 #include "ops/layer_norm.cpp"
 #include "ops/layer_scale_add.cpp"

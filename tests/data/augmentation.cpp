@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <tuple>
 #include <vector>
 
 using namespace pfad;
@@ -45,6 +46,36 @@ TEST_CASE("draw_rotation: quarter turns only in full, small angles in both", "[d
         CHECK((count > 400 && count < 600));
     CHECK((low >= -5 && low < -4.9));
     CHECK((high < 5 && high > 4.9));
+}
+
+TEST_CASE("draw_jitter: nothing is drawn for none, slight and strong keep to their ranges",
+          "[data]") {
+    random_stream random(5, "test"), other(5, "test");
+    CHECK(draw_jitter(jitter::none, random).brightness == 1);
+    CHECK(random.uniform() == other.uniform());
+    for (const auto& [kind, light, place] :
+         {std::tuple(jitter::slight, 0.1, 0.02), {jitter::strong, 0.25, 0.05}}) {
+        double most[5] = {}, least[5] = {};
+        int brighter = 0;
+        for (int i = 0; i < 2000; ++i) {
+            const auto d = draw_jitter(kind, random);
+            brighter += d.brightness > 1;
+            const double drawn[5] = {
+                std::log(static_cast<double>(d.brightness)) / std::log1p(light),
+                std::log(static_cast<double>(d.contrast)) / std::log1p(light),
+                static_cast<double>(d.down) / place, static_cast<double>(d.across) / place,
+                std::log(static_cast<double>(d.zoom)) / std::log1p(place)};
+            for (int k = 0; k < 5; ++k) {
+                most[k] = std::max(most[k], drawn[k]);
+                least[k] = std::min(least[k], drawn[k]);
+            }
+        }
+        for (int k = 0; k < 5; ++k) {
+            CHECK((most[k] > 0.98 && most[k] < 1 + 1e-5));
+            CHECK((least[k] < -0.98 && least[k] > -1 - 1e-5));
+        }
+        CHECK((brighter > 900 && brighter < 1100));
+    }
 }
 
 TEST_CASE("draw_anomaly: every lattice occurs, opacities keep to their range", "[data]") {

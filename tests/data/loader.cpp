@@ -36,8 +36,8 @@ using batch = training_batch<data::perlin>;
 
 bool same(const batch& a, const batch& b) {
     cpu::context ctx(1);
-    const auto x = data::perlin::pictures<float>(ctx, a.arrays),
-               y = data::perlin::pictures<float>(ctx, b.arrays);
+    const auto x = data::perlin{}.pictures<float>(ctx, a.arrays),
+               y = data::perlin{}.pictures<float>(ctx, b.arrays);
     return a.iteration == b.iteration && same(a.arrays.good, b.arrays.good) &&
            same(a.arrays.texture, b.arrays.texture) && same(x.clean, y.clean) &&
            same(x.corrupted, y.corrupted) && same(x.mask, y.mask);

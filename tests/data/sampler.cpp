@@ -34,17 +34,21 @@ struct small_set {
 
 // Sample `index` of a batch, alone.
 struct made_sample : corrupted_pictures<float> {
-    made_sample(const sampler& from, sampler::scratch& work, std::int64_t iteration, int index) {
+    made_sample(const sampler& from,
+                sampler::scratch& work,
+                std::int64_t iteration,
+                int index,
+                const data::perlin& recipe = {}) {
         cpu::context ctx(1);
         const std::int64_t n = from.options().batch, size = from.options().size;
         const auto batch = data::perlin::empty(ctx, n, size);
-        data::perlin().make(from, iteration, index, work, batch);
+        recipe.make(from, iteration, index, work, batch);
         const shape<4> picture = {1, size, size, 3};
         const std::int64_t at = index * picture.size();
-        static_cast<corrupted_pictures&>(*this) = data::perlin::pictures<float>(
+        static_cast<corrupted_pictures&>(*this) = recipe.pictures<float>(
             ctx, data::perlin::arrays<>{
                      batch.good.slice(at, picture), batch.texture.slice(at, picture),
-                     batch.draws.slice(index, shape<1>{1}),
+                     batch.jitters.slice(index, shape<1>{1}), batch.draws.slice(index, shape<1>{1}),
                      batch.angles.slice(index * lattice_capacity, shape<2>{1, lattice_capacity})});
     }
     bool operator==(const made_sample& other) const {
@@ -97,6 +101,29 @@ TEST_CASE("epoch_order: places may be asked for in any order", "[data]") {
     std::reverse(b.begin(), b.end());
     CHECK(a == b);
     CHECK(a != c);
+}
+
+TEST_CASE("sampler: light and place vary in front of the anomaly, which stays as it is", "[data]") {
+    const small_set set;
+    const sampler from(set.pictures, set.textures, {.size = 24, .batch = 2, .seed = 11});
+    sampler::scratch work(from);
+    const made_sample plain(from, work, 3, 1);
+    for (const auto kind : {jitter::slight, jitter::strong}) {
+        const made_sample varied(from, work, 3, 1, {.jitter = kind});
+        CHECK(varied == made_sample(from, work, 3, 1, {.jitter = kind}));
+        CHECK_FALSE(std::equal(plain.clean.data(), plain.clean.data() + plain.clean.size(),
+                               varied.clean.data()));
+        CHECK(std::equal(plain.mask.data(), plain.mask.data() + plain.mask.size(),
+                         varied.mask.data()));
+        // Both networks see the varied picture.
+        std::int64_t outside = 0;
+        for (std::int64_t i = 0; i < varied.mask.size(); ++i)
+            if (varied.mask.data()[i] == 0) {
+                ++outside;
+                CHECK(varied.corrupted.data()[3 * i] == varied.clean.data()[3 * i]);
+            }
+        CHECK((outside > 0 && outside < varied.mask.size()));
+    }
 }
 
 TEST_CASE("sampler: a sample depends on seed, iteration and index alone", "[data]") {
@@ -188,7 +215,7 @@ TEST_CASE("clean: a sample is the good picture, turned; textures are not needed"
                          want.data() + index * 768));
     }
     CHECK(std::equal(batch.good.data(), batch.good.data() + batch.good.size(), other.good.data()));
-    const auto pictures = clean::pictures<float>(ctx, batch);
+    const auto pictures = clean{}.pictures<float>(ctx, batch);
     const auto want = normalise_image<float>(ctx, batch.good);
     CHECK(std::equal(want.data(), want.data() + want.size(), pictures.clean.data()));
 }

@@ -1,12 +1,15 @@
 // What is drawn at random about a training sample, and the masks that training needs: plain numbers
-// from a stream of draws. The work itself is in rotate.hpp and ops/synthesise_anomaly.hpp.
+// from a stream of draws. The work itself is in rotate.hpp, ops/jitter_image.hpp and
+// ops/synthesise_anomaly.hpp.
 #pragma once
 
 #include <pfad/core/philox.hpp>
+#include <pfad/ops/jitter_image.hpp>
 #include <pfad/ops/synthesise_anomaly.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numbers>
 #include <string_view>
 
@@ -47,6 +50,32 @@ struct rotation_draw {
         result.quarters = static_cast<int>(random.below(4));
     if (kind != rotation::none)
         result.degrees = random.uniform(-5, 5);
+    return result;
+}
+
+/// How the light and the place of good pictures vary: not at all, by what one station sees over a shift, or
+/// by what lies between stations.
+enum class jitter { none, slight, strong };
+/// Their names in files and on command lines.
+inline constexpr std::string_view jitter_names[] = {"none", "slight", "strong"};
+
+/// Brightness and contrast by up to 10 or 25 per cent either way, each equally likely up as down; moved and
+/// zoomed by up to 2 or 5 per cent of the size. Nothing is drawn for none.
+[[nodiscard]] inline jitter_draw draw_jitter(jitter kind, random_stream& random) {
+    jitter_draw result;
+    if (kind == jitter::none)
+        return result;
+    const double light = kind == jitter::slight ? 0.1 : 0.25;
+    const double place = kind == jitter::slight ? 0.02 : 0.05;
+    const auto factor = [&](double most) {
+        const double by = std::log1p(most);
+        return static_cast<float>(std::exp(random.uniform(-by, by)));
+    };
+    result.brightness = factor(light);
+    result.contrast = factor(light);
+    result.down = static_cast<float>(random.uniform(-place, place));
+    result.across = static_cast<float>(random.uniform(-place, place));
+    result.zoom = factor(place);
     return result;
 }
 

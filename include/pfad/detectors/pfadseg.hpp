@@ -45,9 +45,10 @@ struct pfadseg_options {
     double head_rate = 0.01;            ///< of RCM (or ASPP) and what follows
     int warmup = 0;        ///< iterations over which a stage's learning rates rise to their values
     double momentum = 0.9; ///< what stays of the velocity
-    double weight_decay = 1e-4;       ///< of every parameter
-    double focal_gamma = 4;           ///< exponent of the focal loss
-    data::opacity_range opacity = {}; ///< of textures in anomalies
+    double weight_decay = 1e-4;               ///< of every parameter
+    double focal_gamma = 4;                   ///< exponent of the focal loss
+    data::opacity_range opacity = {};         ///< of textures in anomalies
+    data::jitter jitter = data::jitter::none; ///< of the light and place of good pictures
 
     /// All of them but pcar_path.
     option_list list() {
@@ -82,6 +83,8 @@ struct pfadseg_options {
             {"focal_gamma", &focal_gamma, "exponent of the focal loss", training, 0, any_size},
             {"opacity_low", &opacity.low, "of painted anomalies", training, 0, 1},
             {"opacity_high", &opacity.high, "of painted anomalies", training, 0, 1},
+            {"jitter", choice(&jitter, data::jitter_names), "of light and place of good pictures",
+             training},
         };
     }
 
@@ -262,7 +265,7 @@ struct pfadseg {
                  .iterations = o.student_iterations,
                  .rule = rule,
                  .schedule = {o.warmup}},
-                data::perlin{o.opacity},
+                data::perlin{o.opacity, o.jitter},
                 [o](auto& m) { return std::tuple(parameter_group(m.student, o.student_rate)); },
                 [](const auto& m, auto& t, const auto& x) { return m.student_losses(t, x); }),
             stage(
@@ -272,7 +275,7 @@ struct pfadseg {
                  .iterations = o.segmentation_iterations,
                  .rule = rule,
                  .schedule = {o.warmup}},
-                data::perlin{o.opacity},
+                data::perlin{o.opacity, o.jitter},
                 [o](auto& m) {
                     return std::tuple(
                         parameter_group(m.segmentation.res, o.residual_rate),

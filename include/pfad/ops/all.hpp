@@ -19,6 +19,7 @@
 #include <pfad/ops/focal_l1_loss.hpp>
 #include <pfad/ops/focal_loss.hpp>
 #include <pfad/ops/global_average_pool.hpp>
+#include <pfad/ops/jitter_image.hpp>
 #include <pfad/ops/l1_loss.hpp>
 #include <pfad/ops/layer_norm.hpp>
 #include <pfad/ops/layer_scale_add.hpp>

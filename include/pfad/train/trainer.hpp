@@ -178,7 +178,7 @@ private:
         const auto losses = full(ctx_, shape<1>{{parts}}, 0.0f);
         recorded_step<Context> step =
             repeated(ctx_, work([&] {
-                         const auto x = recipe::template pictures<T>(ctx_, input.arrays);
+                         const auto x = stage.recipe.template pictures<T>(ctx_, input.arrays);
                          tape<Context> t(ctx_, mode::train);
                          const auto found = stage.losses(network_->get(), t, x);
                          backward(t, found);

@@ -19,6 +19,7 @@
 #include <pfad/ops/focal_l1_loss.cuh>
 #include <pfad/ops/focal_loss.cuh>
 #include <pfad/ops/global_average_pool.cuh>
+#include <pfad/ops/jitter_image.cuh>
 #include <pfad/ops/l1_loss.cuh>
 #include <pfad/ops/layer_norm.cuh>
 #include <pfad/ops/layer_scale_add.cuh>

@@ -4,7 +4,7 @@
 //       template <class S> struct arrays;                        // tensors, listed by all()
 //       static auto empty(ctx, n, size);                         // arrays for n samples
 //       void make(sampler, iteration, index, scratch, arrays) const; // one sample, on the host
-//       static auto pictures<T>(ctx, arrays);                    // by the device's ops, in T
+//       auto pictures<T>(ctx, arrays) const;                     // by the device's ops, in T
 //   };
 #pragma once
 

@@ -52,7 +52,7 @@ struct clean {
 
     /// The pictures of a batch, by the context's ops.
     template <class T, class C, class S>
-    [[nodiscard]] static clean_pictures<T, S> pictures(C& ctx, const arrays<S>& batch) {
+    [[nodiscard]] clean_pictures<T, S> pictures(C& ctx, const arrays<S>& batch) const {
         return {normalise_image<T>(ctx, batch.good)};
     }
 };

@@ -1,4 +1,4 @@
-// Good pictures beside copies with anomalies painted in by Perlin noise (equation (1) of the paper):
+// Good pictures, in light and places that vary, beside copies with anomalies painted in by Perlin noise (equation (1) of the paper):
 // what the host reads and draws, and the pictures that the device makes of it.
 #pragma once
 
@@ -27,7 +27,8 @@ struct corrupted_pictures {
 
 /// The recipe of such batches.
 struct perlin {
-    opacity_range opacity = {}; ///< of textures in anomalies
+    opacity_range opacity = {};               ///< of textures in anomalies
+    data::jitter jitter = data::jitter::none; ///< of the good pictures
 
     /// Whether anomalies are painted with pictures of textures.
     static constexpr bool needs_textures = true;
@@ -37,11 +38,12 @@ struct perlin {
     struct arrays {
         tensor<std::uint8_t, 4, S> good;    ///< (n, size, size, 3), turned
         tensor<std::uint8_t, 4, S> texture; ///< (n, size, size, 3)
+        tensor<jitter_draw, 1, S> jitters;  ///< (n)
         tensor<anomaly_draw, 1, S> draws;   ///< (n)
         tensor<float, 2, S> angles;         ///< (n, lattice_capacity), see synthesise_anomaly
 
         /// Every array, for those who copy them.
-        auto all() const { return std::tie(good, texture, draws, angles); }
+        auto all() const { return std::tie(good, texture, jitters, draws, angles); }
     };
 
     /// Memory for n samples.
@@ -50,6 +52,7 @@ struct perlin {
     empty(C& ctx, std::int64_t n, std::int64_t size) {
         const shape<4> pictures = {{n, size, size, 3}};
         return {pfad::empty<std::uint8_t>(ctx, pictures), pfad::empty<std::uint8_t>(ctx, pictures),
+                pfad::empty<jitter_draw>(ctx, shape<1>{{n}}),
                 pfad::empty<anomaly_draw>(ctx, shape<1>{{n}}),
                 pfad::empty<float>(ctx, shape<2>{{n, lattice_capacity}})};
     }
@@ -68,17 +71,20 @@ struct perlin {
         float* const angles = to.angles.data() + index * lattice_capacity;
         std::fill_n(angles, lattice_capacity, 0.0f);
         to.draws.data()[index] = draw_anomaly(opacity, random, angles);
+        to.jitters.data()[index] = draw_jitter(jitter, random);
         from.good_into(work.order.picture(iteration, index), turn, work, index, to.good);
         from.texture_into(texture, work, index, to.texture);
     }
 
     /// The pictures of a batch, by the context's ops. In bf16 only the results are rounded.
     template <class T, class C, class S>
-    [[nodiscard]] static corrupted_pictures<T, S> pictures(C& ctx, const arrays<S>& batch) {
+    [[nodiscard]] corrupted_pictures<T, S> pictures(C& ctx, const arrays<S>& batch) const {
         using A = accumulator_t<T>;
         static_assert(std::is_same_v<A, float>, "lattices are float");
         constexpr image_statistics none = {{0, 0, 0}, {1, 1, 1}}; // pixels in [0, 1]
-        const auto clean = normalise_image<A>(ctx, batch.good, none);
+        auto clean = normalise_image<A>(ctx, batch.good, none);
+        if (jitter != data::jitter::none)
+            clean = jitter_image(ctx, clean, batch.jitters);
         const auto made = synthesise_anomaly(
             ctx, clean, normalise_image<A>(ctx, batch.texture, none), batch.draws, batch.angles);
         const auto normalise = [&](const tensor<A, 4, S>& x) {

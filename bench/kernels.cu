@@ -33,6 +33,7 @@
 #include "ops/synthesise_anomaly.cpp"
 #include "ops/top_k_mean.cpp"
 #include "ops/unit_distance_map.cpp"
+#include "ops/weigh_by_distance.cpp"
 
 #include <cstdio>
 

@@ -15,6 +15,7 @@ class Options:
     plain_decoder: bool = False  # ResNet18's own blocks in the student's decoder
     rcm_band: int = 11  # length of RCM's strips, odd
     rcm_mlp_ratio: int = 2
+    map: str = "segmentation"  # or product: that times the mean cosine distance of teacher and student
     pooled_norm: str = "batch"  # where AFF and ASPP see one vector a picture: batch, layer, none or pixel
 
 
@@ -280,6 +281,10 @@ class PFADSeg(nn.Module):
 
     def forward(self, x):
         """Maps (n, 1, h, w) of the pictures' size and scores (n), the means of their 100 highest pixels."""
-        maps = resize(torch.sigmoid(self.segmentation(self.similarity(x))), x.shape[2:])
+        similarity = self.similarity(x)
+        maps = torch.sigmoid(self.segmentation(similarity))
+        if self.options.map == "product":
+            maps = maps * (1 - similarity.sum(1, keepdim=True) / 3).clamp(0, 1)
+        maps = resize(maps, x.shape[2:])
         pixels = maps.flatten(1)
         return maps, pixels.topk(min(100, pixels.shape[1])).values.mean(1)

@@ -28,8 +28,8 @@ PREPROCESSING = ("RGB, antialiased bilinear to size x size, / 255, ImageNet mean
 # Methods whose network this is.
 METHODS = ("pfadseg", "destseg")
 SWITCHES = ("rcm", "aff", "pcar", "plain_decoder")
-# Where AFF and ASPP see one vector a picture; files from before there was a choice have the first.
-POOLED_NORMS = ("batch", "layer", "none", "pixel")
+# Options of several names; files from before there was a choice have the first.
+CHOICES = {"map": ("segmentation", "product"), "pooled_norm": ("batch", "layer", "none", "pixel")}
 # The numbers in a model's metadata with their ranges.
 NUMBERS = {"rcm_band": (int, 1, 1023), "rcm_mlp_ratio": (int, 1, 64), "size": (int, 32, 4096),
            "threshold": (float, 0, 1)}
@@ -65,9 +65,10 @@ def describe(path, metadata):
         if text(key) not in ("on", "off"):
             raise ProblemError(f"{path}: `{key}` is neither on nor off")
         values[key] = text(key) == "on"
-    values["pooled_norm"] = metadata.get("pooled_norm", POOLED_NORMS[0])
-    if values["pooled_norm"] not in POOLED_NORMS:
-        raise ProblemError(f"{path}: `pooled_norm` is `{values['pooled_norm']}`, not {', '.join(POOLED_NORMS)}")
+    for key, names in CHOICES.items():
+        values[key] = metadata.get(key, names[0])
+        if values[key] not in names:
+            raise ProblemError(f"{path}: `{key}` is `{values[key]}`, not {' or '.join(names)}")
     for key, (kind, low, high) in NUMBERS.items():
         try:
             values[key] = kind(text(key))
@@ -113,7 +114,7 @@ def save(model, path):
     for key in SWITCHES:
         metadata[key] = "on" if getattr(model.options, key) else "off"
     metadata |= {"rcm_band": str(model.options.rcm_band), "rcm_mlp_ratio": str(model.options.rcm_mlp_ratio),
-                 "pooled_norm": model.options.pooled_norm, "size": str(model.size),
+                 "map": model.options.map, "pooled_norm": model.options.pooled_norm, "size": str(model.size),
                  "threshold": repr(float(model.threshold))}
     describe(path, metadata)
     arrays = {}

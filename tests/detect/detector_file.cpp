@@ -73,6 +73,7 @@ TEST_CASE("detector_file: each option is kept", "[detect]") {
         options.rcm_detail.band = 7;
         options.rcm_detail.mlp_ratio = 3;
         options.pooled_norm = static_cast<nn::pooled_norm>(bits % 4);
+        options.map = static_cast<pfadseg_map>(bits % 2);
         auto back = read_options<pfadseg>(described({"pfadseg"}, options));
         const auto want = options.list(), got = back.list();
         REQUIRE(got.size() == want.size());
@@ -103,7 +104,8 @@ TEST_CASE("detector_file: what a file must not say is told in one sentence", "[d
         const bool training = std::ranges::any_of(options, [&, name = key](const option& o) {
             return o.name == name && o.kind == option_kind::training;
         });
-        const bool published = key == "pooled_norm"; // what files have that do not say it
+        const bool published =
+            key == "pooled_norm" || key == "map"; // what files have that do not say it
         if (training || published ||
             key == "preprocessing") // a default will do, or nobody reads it
             CHECK(said.empty());
@@ -134,6 +136,7 @@ TEST_CASE("detector_file: a file from before there were several methods is PFADS
     CHECK_FALSE(options.aff);
     CHECK(options.batch == 16); // what the file does not say
     CHECK(options.pooled_norm == nn::pooled_norm::batch);
+    CHECK(options.map == pfadseg_map::segmentation);
     file.metadata.erase("aff");
     CHECK(contains(sentence_of([&] { read(file); }), "its metadata has no `aff`"));
 }

@@ -63,6 +63,9 @@ class Rows(InFolder):
     def test_rcm(self):
         self.agree(True, False, False, size=50)
 
+    def test_product_map(self):
+        self.agree(True, False, False, map="product")
+
     def test_each_pooled_norm(self):
         for norm in ("layer", "none", "pixel"):
             with self.subTest(norm=norm):

@@ -50,6 +50,9 @@ class Rows(InFolder):
                 with self.subTest(norm=norm, aff=aff):
                     self.agree(False, aff, False, size=96, pooled_norm=norm)
 
+    def test_product_map(self):
+        self.agree(True, True, False, map="product")
+
     def test_plain_decoder_and_another_rcm(self):
         self.agree(True, True, True, plain_decoder=True, rcm_band=7, rcm_mlp_ratio=1)
 
@@ -123,7 +126,7 @@ class Refusals(InFolder):
                      self.GOOD | {"format": "pfad", "method": "stpm"})
         self.refuses("is a model of version 2, and this reads version 1", self.GOOD | {"version": "2"})
         self.refuses("`aff` is neither on nor off", self.GOOD | {"aff": "yes"})
-        self.refuses("`pooled_norm` is `group`, not batch, layer, none, pixel", self.GOOD | {"pooled_norm": "group"})
+        self.refuses("`pooled_norm` is `group`, not batch or layer or none or pixel", self.GOOD | {"pooled_norm": "group"})
         for key, value in (("size", "16"), ("size", "64.5"), ("rcm_band", "10"), ("threshold", "nan")):
             self.refuses(f"`{key}` is `{value}`, which is no number in its range", self.GOOD | {key: value})
         self.refuses("has no tensor `segmentation.context.fc1.bias`", self.GOOD)

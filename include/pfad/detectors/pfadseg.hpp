@@ -15,6 +15,7 @@
 #include <pfad/ops/cosine_similarity_map.hpp>
 #include <pfad/ops/focal_l1_loss.hpp>
 #include <pfad/ops/resize_bilinear.hpp>
+#include <pfad/ops/weigh_by_distance.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,14 @@
 #include <vector>
 
 namespace pfad {
+
+/// What PFADSeg's anomaly map is.
+enum class pfadseg_map {
+    segmentation, ///< what the segmentation network says, as published
+    product       ///< that times the mean cosine distance of teacher and student
+};
+/// Their names in files and on command lines.
+inline constexpr std::string_view pfadseg_map_names[] = {"segmentation", "product"};
 
 /// The defaults are the paper's (section 4.3); what it leaves open follows its baseline, DeSTSeg. The
 /// modules are those of Table 4. The rows, top to bottom: {.rcm = 0, .aff = 0, .pcar = 0}, {1, 0, 0},
@@ -33,6 +42,7 @@ struct pfadseg_options {
     bool plain_decoder = false; ///< ResNet18's own blocks in the student's decoder
     /// Of the branches of AFF and ASPP that see one vector a picture; published: batch.
     nn::pooled_norm pooled_norm = nn::pooled_norm::batch;
+    pfadseg_map map = pfadseg_map::segmentation; ///< what scores and outlines come from
     /// RCM's strip length, MLP ratio and layer scale.
     nn::rcm_options rcm_detail = {};
     nn::pcar_path pcar_path = nn::pcar_path::measured; ///< how it is computed; not in model files
@@ -63,6 +73,11 @@ struct pfadseg_options {
              .meaning = "norm where AFF and ASPP see one vector a picture",
              .kind = network,
              .before = "batch"},
+            {.name = "map",
+             .value = choice(&map, pfadseg_map_names),
+             .meaning = "the anomaly map",
+             .kind = network,
+             .before = "segmentation"},
             {"rcm_band", &rcm_detail.band, "length of RCM's strips, odd", network, 1, 1023},
             {"rcm_mlp_ratio", &rcm_detail.mlp_ratio, "width of RCM's MLP", network, 1, 64},
             {"layer_scale", &rcm_detail.layer_scale, "start of RCM's layer scale", training,
@@ -246,10 +261,16 @@ struct pfadseg {
         return segmentation(t, similarity(t, x));
     }
 
-    /// The anomaly map: the probability of a defect, a quarter of the picture's size.
+    /// The anomaly map, a quarter of the picture's size: the probability of a defect, or what
+    /// options.map makes of it. Only the former has a gradient.
     template <class C>
     maps<T, S> operator()(tape<C>& t, const maps<T, S>& x) const {
-        return activate(t, sigmoid{}, logits(t, x));
+        const auto found = similarity(t, x);
+        const auto map = activate(t, sigmoid{}, segmentation(t, found));
+        if (options.map == pfadseg_map::segmentation)
+            return map;
+        const int levels = 3;
+        return constant(weigh_by_distance(t.context, found.value, map.value, levels));
     }
 
     /// Section 3: first the student learns the teacher's features of the clean picture from the

@@ -10,6 +10,7 @@
 #include <pfad/ops/spatial_pyramid_pool.hpp>
 #include <pfad/ops/top_k_mean.hpp>
 #include <pfad/ops/unit_distance_map.hpp>
+#include <pfad/ops/weigh_by_distance.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -71,6 +72,18 @@ inline void cosine_similarity_map_forward(
     ctx.add_channels(
         y, offset, t.extent(3),
         detail::resized(ctx, product, t.extent(1), t.extent(2), y.extent(1), y.extent(2)));
+}
+
+/// The map times the mean distance of the levels.
+inline void weigh_by_distance_forward(
+    context& ctx, in<float, 4> x, in<float, 4> m, int levels, out<float, 4> y) {
+    const auto cosines = ctx.graph.node("ReduceSum", {ctx.name(x), ctx.graph.integers({1})});
+    const auto mean =
+        ctx.graph.node("Div", {cosines, ctx.graph.numbers({static_cast<float>(levels)})});
+    const auto distance = ctx.graph.node("Sub", {ctx.graph.numbers({1}), mean});
+    const auto kept =
+        ctx.graph.node("Clip", {distance, ctx.graph.numbers({0}, {}), ctx.graph.numbers({1}, {})});
+    ctx.set(y, ctx.graph.node("Mul", {ctx.name(m), kept}));
 }
 
 /// The mean over the image.

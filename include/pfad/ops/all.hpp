@@ -33,3 +33,4 @@
 #include <pfad/ops/synthesise_anomaly.hpp>
 #include <pfad/ops/top_k_mean.hpp>
 #include <pfad/ops/unit_distance_map.hpp>
+#include <pfad/ops/weigh_by_distance.hpp>

@@ -33,3 +33,4 @@
 #include <pfad/ops/synthesise_anomaly.cuh>
 #include <pfad/ops/top_k_mean.cuh>
 #include <pfad/ops/unit_distance_map.cuh>
+#include <pfad/ops/weigh_by_distance.cuh>

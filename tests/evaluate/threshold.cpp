@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/compare.hpp"
 
 #include <pfad/evaluate/threshold.hpp>
 
@@ -89,4 +90,28 @@ TEST_CASE("threshold: another range has its own ends", "[evaluate]") {
     CHECK(threshold_of_false_alarms({1e-9, 3e-9}, 0.5, range) == Approx(1e-9).epsilon(1e-6));
     CHECK(threshold_of_false_alarms({1.5, 1}, 0, range) > 1.5);
     CHECK(threshold_of_best_f1({1e-9}, {3e-9}, range) == Approx(2e-9));
+}
+
+TEST_CASE("threshold: the limit of false alarms is Clopper and Pearson's", "[evaluate]") {
+    // None of n: 1 - 0.05^(1/n).
+    for (const std::size_t n : {1, 7, 35, 59, 299, 3000})
+        CHECK(false_alarm_limit(0, n) ==
+              Approx(1 - std::pow(0.05, 1 / static_cast<double>(n))).epsilon(1e-9));
+    CHECK(false_alarm_limit(0, 299) < 0.01);
+    CHECK(false_alarm_limit(0, 298) > 0.01);
+    // From tables of the beta distribution: quantiles of Beta(k + 1, n - k).
+    CHECK(false_alarm_limit(1, 10) == Approx(0.394163).epsilon(1e-5));
+    CHECK(false_alarm_limit(5, 100) == Approx(0.102253).epsilon(1e-4));
+    CHECK(false_alarm_limit(2, 50, 0.9) == Approx(0.102957).epsilon(1e-3));
+    CHECK(false_alarm_limit(4, 4) == 1);
+    double before = 0;
+    for (std::size_t k = 0; k <= 20; ++k) {
+        const double limit = false_alarm_limit(k, 20);
+        CHECK(limit > before);
+        CHECK(limit >= static_cast<double>(k) / 20);
+        before = limit;
+    }
+    CHECK(error_code([] { static_cast<void>(false_alarm_limit(0, 0)); }) == errc::value);
+    CHECK(error_code([] { static_cast<void>(false_alarm_limit(3, 2)); }) == errc::value);
+    CHECK(error_code([] { static_cast<void>(false_alarm_limit(0, 5, 1)); }) == errc::value);
 }

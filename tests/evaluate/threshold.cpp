@@ -8,6 +8,7 @@
 #include <vector>
 
 using namespace pfad;
+using namespace pfad::test;
 
 TEST_CASE("threshold: three deviations above the mean of good scores", "[evaluate]") {
     // Mean 0.3, deviation 0.1.

@@ -15,6 +15,7 @@ struct arguments {
     std::string model, out, watch;
     std::vector<std::string> pictures;
     double threshold = 0;
+    std::optional<double> unsure;
     bool json = false;
     program::tiles_option tiles;
     program::reading_options reading;
@@ -33,6 +34,8 @@ public:
         work_ = program::open_session(a.device, a.model, a.reading);
         if (a.threshold != 0)
             work_->set_threshold(a.threshold);
+        if (a.unsure)
+            work_->set_unsure_threshold(*a.unsure);
         if (!out_.empty())
             pfad::data::make_folder(out_);
     }
@@ -131,6 +134,10 @@ int main(int argc, char** argv) {
         app.add_option("--out", a.out, "folder for the pictures with heat maps");
         app.add_option("--threshold", a.threshold, "instead of the model's")
             ->check(CLI::PositiveNumber);
+        app.add_option("--unsure", a.unsure,
+                       "scores from here up to the threshold are unsure, instead of the model's; "
+                       "0: none")
+            ->check(CLI::NonNegativeNumber);
         app.add_flag("--json", a.json, "one line of JSON a picture");
         a.tiles.add_to(app);
         a.reading.add_to(app);

@@ -155,7 +155,7 @@ bool inspect_all(program::session& work,
                                                        range.brightest(threshold));
         char caption[96];
         const int length = std::snprintf(caption, sizeof caption, "%s  score %s  threshold %s",
-                                         found.defect ? "DEFECT" : "good",
+                                         program::verdict_text(found),
                                          program::score_text(found.score, range).c_str(),
                                          program::score_text(threshold, range).c_str());
         const auto path = out.add(f, overlay, caption, found.defect, source.rate());

@@ -11,6 +11,7 @@ namespace {
 struct arguments {
     std::string model, good, bad, out;
     double false_alarms = -1; // not given
+    std::optional<double> unsure;
     program::tiles_option tiles;
     program::reading_options reading;
     program::device_options device;
@@ -74,6 +75,17 @@ int choose(const arguments& a, const std::string& command) {
     file.metadata["threshold"] = pfad::exact_text(threshold);
     file.metadata["threshold_command"] = command;
     file.metadata.erase("preview"); // it shows outlines at the threshold before
+    file.metadata.erase("unsure_threshold"); // it goes with the threshold before
+    file.metadata.erase("false_alarms");
+    double unsure = threshold;
+    if (a.unsure) {
+        unsure = pfad::threshold_of_false_alarms(good_scores, *a.unsure, range);
+        if (unsure < threshold)
+            file.metadata["unsure_threshold"] = pfad::exact_text(unsure);
+    }
+    const auto flagged = pfad::defects_from(threshold, good_scores);
+    if (a.tiles.side == std::nullopt)
+        file.metadata["false_alarms"] = program::false_alarms_text(flagged, good_scores.size());
     pfad::save_safetensors(a.out, file.tensors, file.metadata);
     print_range("good", good_scores, threshold, range);
     if (!bad.empty()) {
@@ -82,6 +94,10 @@ int choose(const arguments& a, const std::string& command) {
     }
     std::printf("%-10s %s, before %s\n", "threshold", text(threshold, range).c_str(),
                 text(before, range).c_str());
+    if (a.unsure)
+        std::printf("%-10s from %s, with the defects %zu of the good pictures\n", "unsure",
+                    text(unsure, range).c_str(), pfad::defects_from(unsure, good_scores));
+    std::printf("%s\n", program::false_alarms_text(flagged, good_scores.size()).c_str());
     program::print_line(a.out + " written");
     return 0;
 }
@@ -99,6 +115,10 @@ int main(int argc, char** argv) {
         app.add_option("--good", a.good, "folder of good pictures")->required();
         app.add_option("--false-alarms", a.false_alarms,
                        "share of the good pictures that may be called a defect, such as 0.01")
+            ->check(CLI::Range(0.0, 0.999999));
+        app.add_option("--unsure", a.unsure,
+                       "share of the good pictures that may be unsure or a defect, such as 0.1: "
+                       "scores from there up to the threshold are unsure")
             ->check(CLI::Range(0.0, 0.999999));
         app.add_option("--bad", a.bad, "folder of pictures with defects: the best F1 is wanted");
         app.add_option("--out", a.out, "the new model file")->required();

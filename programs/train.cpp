@@ -1,8 +1,10 @@
 // pfad_train: trains a detector on the good pictures of a category.
 #include "session/options.hpp"
+#include "support/runs.hpp"
 #include "support/stop_signals.hpp"
 
 #include <pfad/core/philox.hpp>
+#include <pfad/data/keep_out.hpp>
 #include <pfad/data/mvtec.hpp>
 #include <pfad/data/textures.hpp>
 #include <pfad/detectors/all.hpp>
@@ -27,6 +29,10 @@ struct arguments {
     std::string method = "pfadseg";
     std::string data, textures, teacher, from, out;
     program::training_input input;
+    pfad::data::good_pictures good;
+    int keep_out = 8;
+    double false_alarms = -1; // not given
+    int runs = 1;
     program::device_options device;
     program::reading_options reading;
     std::string rotate = "auto";
@@ -116,6 +122,22 @@ void add_options(CLI::App& app, arguments& a) {
            "category, else none)")
         ->check(CLI::IsMember({"none", "slight", "full", "auto"}))
         ->capture_default_str();
+    app.add_option("--keep-out", a.keep_out,
+                   "every N-th good picture is kept out of training, for the threshold; 0: none")
+        ->check([](const std::string& text) {
+            const double value = pfad::number_of(text); // what is none is told by CLI11
+            return value == 1 || value < 0 ? "it is 0, or 2 and more" : "";
+        })
+        ->capture_default_str();
+    app.add_option("--false-alarms", a.false_alarms,
+                   "share of the kept-out pictures that may be called a defect, such as 0.01; "
+                   "without it the threshold lies well above their scores")
+        ->check(CLI::Range(0.0, 0.999999));
+    app.add_option("--runs", a.runs,
+                   "train as many times, with SEED, SEED + 1, ..., each into a folder of OUT, test "
+                   "each on DATA and print mean, worst and spread")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
     app.add_option("--seed", run.seed, "of weights and samples")->capture_default_str();
     a.device.add_to(app);
     a.reading.add_to(app);
@@ -203,26 +225,51 @@ std::string losses(const std::vector<pfad::stage_facts>& stages,
     return text;
 }
 
-int train(arguments& a, const std::string& command) {
-    if (!a.start && a.teacher.empty())
-        pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
+/// Fewer kept-out pictures than these say too little of new ones.
+constexpr std::size_t fewest_kept_out = 8;
+
+/// The threshold, and what changed pictures do to it, into the description. Throws errc::value for a rate that
+/// no threshold keeps.
+void choose_threshold(arguments& a, pfad::model_description& d) {
+    const bool unseen = a.good.kept_out.size() >= fewest_kept_out;
+    const auto& from = unseen ? a.good.kept_out : a.input.good;
+    const auto scores = a.work->image_scores(d.size, from);
+    const auto range = a.work->scores;
+    d.threshold = a.false_alarms < 0
+                      ? pfad::threshold_of_good(scores, range)
+                      : pfad::threshold_of_false_alarms(scores, a.false_alarms, range);
+    const std::string text = program::score_text(d.threshold, range);
+    d.notes["kept_out_pictures"] = std::to_string(a.good.kept_out.size());
+    if (unseen) {
+        const auto flagged = pfad::defects_from(d.threshold, scores);
+        d.notes["false_alarms"] = program::false_alarms_text(flagged, scores.size());
+        std::printf("Threshold %s from %zu good pictures that were kept out of training.\n%s.\n",
+                    text.c_str(), scores.size(), d.notes["false_alarms"].c_str());
+    } else {
+        std::printf("Threshold %s from the %zu training pictures, since fewer than %zu were kept "
+                    "out: new good pictures score higher.\n",
+                    text.c_str(), scores.size(), fewest_kept_out);
+    }
+    d.notes["gauge"] = pfad::gauge_text(a.work->measure_gauge(d.size, d.threshold, from));
+    std::printf("Gauge: %s.\n", d.notes["gauge"].c_str());
+}
+
+int batch_of(program::session& work) {
+    for (const auto& o : work.options())
+        if (o.name == "batch")
+            return *std::get<int*>(o.value);
+    return 1;
+}
+
+/// One training into a.out. Returns the exit status.
+int train_once(arguments& a, const std::string& command) {
     auto& input = a.input;
     auto& run = input.run;
-    run.rotate = rotation_of(a);
-    run.reading = a.work->reading;
-    run.check();
     input.checkpoint = a.out + "/checkpoint.safetensors";
     if (!input.resume && std::filesystem::exists(input.checkpoint))
         pfad::fail(pfad::errc::io, input.checkpoint + ": is of a run that was stopped; go on with "
                                                       "--resume, or remove it to begin again");
-    pfad::data::passed_over others;
-    input.good = pfad::data::list_training_pictures(a.data, &others);
-    program::note_passed_over(others);
     const std::string model = a.out + "/model.safetensors";
-    if (a.work->needs_textures)
-        input.textures = pfad::data::list_textures(a.textures);
-    if (!a.start)
-        a.work->check(run.size);
     make_network(a);
     a.work->check(run.size);
 
@@ -230,6 +277,7 @@ int train(arguments& a, const std::string& command) {
     files.reads(a.from);
     files.reads(a.teacher);
     files.reads_all(input.good);
+    files.reads_all(a.good.kept_out);
     files.reads_all(input.textures);
     pfad::data::make_folder(a.out);
     for (const auto& path : {model, input.checkpoint, a.out + "/log.jsonl"})
@@ -240,14 +288,11 @@ int train(arguments& a, const std::string& command) {
     const auto stages = a.work->stages();
     std::optional<program::run_log> log; // made once every picture has been opened
     program::progress progress(static_cast<int>(pfad::iterations_of(stages)));
-    int batch = 0;
-    for (const auto& o : a.work->options())
-        if (o.name == "batch")
-            batch = *std::get<int*>(o.value);
-    std::printf("%zu good pictures, %zu textures, %dx%d, batch %d, rotation %s, %lld parameters to "
-                "train\n",
-                input.good.size(), input.textures.size(), run.size, run.size, batch,
-                std::string(pfad::data::name_of(run.rotate)).c_str(),
+    const int batch = batch_of(*a.work);
+    std::printf("%zu good pictures, %zu more kept out, %zu textures, %dx%d, batch %d, rotation %s, "
+                "%lld parameters to train\n",
+                input.good.size(), a.good.kept_out.size(), input.textures.size(), run.size,
+                run.size, batch, std::string(pfad::data::name_of(run.rotate)).c_str(),
                 static_cast<long long>(a.work->trained_values()));
     const program::stop_signals signals;
     const int next = a.work->train(input, [&](const pfad::train::training_step& step) {
@@ -268,7 +313,7 @@ int train(arguments& a, const std::string& command) {
     }
 
     pfad::model_description description{a.method, run.size, 0, {}, run.reading.bits};
-    description.threshold = a.work->calibrate_threshold(run.size, input.good);
+    choose_threshold(a, description);
     description.notes["command"] = command;
     description.notes["teacher"] =
         a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
@@ -279,11 +324,61 @@ int train(arguments& a, const std::string& command) {
     a.work->save(model, description);
     std::error_code ignored;
     std::filesystem::remove(input.checkpoint, ignored);
-    std::printf("%s/model.safetensors written after %.0f s; threshold %s from %zu good pictures\n",
-                a.out.c_str(), progress.seconds(),
-                program::score_text(description.threshold, a.work->scores).c_str(),
-                input.good.size());
+    std::printf("%s/model.safetensors written after %.0f s\n", a.out.c_str(), progress.seconds());
     return 0;
+}
+
+/// A training for each of several seeds, tested on the category. What is finished in OUT stays.
+int train_runs(arguments& a, const std::string& command) {
+    const auto items = pfad::data::list_test_items(a.data);
+    const std::string folder = a.out;
+    const std::uint64_t first = a.input.run.seed;
+    const bool resume = a.input.resume;
+    program::run_table table;
+    for (int i = 0; i < a.runs; ++i) {
+        const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
+        a.input.run.seed = seed;
+        a.out = folder + "/seed-" + std::to_string(seed);
+        const std::string model = a.out + "/model.safetensors";
+        double threshold = 0;
+        if (!resume || !std::filesystem::exists(model)) {
+            a.input.resume = resume && std::filesystem::exists(a.out + "/checkpoint.safetensors");
+            if (const int status = train_once(a, command))
+                return status;
+        }
+        const auto description = a.work->load(pfad::load_safetensors(model));
+        threshold = description.threshold;
+        const auto found = a.work->evaluate(description.size, items, [](int, int) {});
+        program::print_line(table.add(seed, found, threshold));
+    }
+    program::print_line(table.summary());
+    return 0;
+}
+
+int train(arguments& a, const std::string& command) {
+    if (!a.start && a.teacher.empty())
+        pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
+    if (a.runs > 1 && a.start)
+        pfad::fail(pfad::errc::value, "--runs: they begin anew, and --from goes on with a model");
+    auto& run = a.input.run;
+    run.rotate = rotation_of(a);
+    run.reading = a.work->reading;
+    run.check();
+    pfad::data::passed_over others;
+    a.good = pfad::data::keep_out(pfad::data::list_training_pictures(a.data, &others), a.keep_out);
+    a.input.good = a.good.training;
+    program::note_passed_over(others);
+    if (a.false_alarms >= 0 && a.good.kept_out.size() < fewest_kept_out)
+        pfad::fail(pfad::errc::value,
+                   "--false-alarms: of " + std::to_string(a.input.good.size()) +
+                       " good pictures, " + std::to_string(a.good.kept_out.size()) +
+                       " are kept out by --keep-out, and it takes " +
+                       std::to_string(fewest_kept_out));
+    if (a.work->needs_textures)
+        a.input.textures = pfad::data::list_textures(a.textures);
+    if (!a.start)
+        a.work->check(run.size);
+    return a.runs > 1 ? train_runs(a, command) : train_once(a, command);
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 #include <pfad/detect/inspector.hpp>
 #include <pfad/detectors/detector.hpp>
 #include <pfad/evaluate/evaluator.hpp>
+#include <pfad/evaluate/gauge.hpp>
+#include <pfad/train/adapt.hpp>
 #include <pfad/train/trainer.hpp>
 
 #include <cstdint>
@@ -59,7 +61,14 @@ struct session {
     /// the next iteration.
     virtual int train(const training_input& input,
                       const std::function<bool(const pfad::train::training_step&)>& report) = 0;
-    virtual double calibrate_threshold(int size, const pictures& good) = 0;
+    /// Adapts the network to input.good; returns their scores.
+    virtual std::vector<double>
+    adapt(const training_input& input,
+          const pfad::train::adapt_options& options,
+          const std::function<bool(const pfad::train::training_step&)>& report) = 0;
+    /// Of picture files, in their order.
+    virtual std::vector<double> image_scores(int size, const pictures& files) = 0;
+    virtual pfad::gauge measure_gauge(int size, double threshold, const pictures& good) = 0;
     virtual pfad::evaluation evaluate(int size,
                                       std::vector<pfad::data::test_item> items,
                                       const std::function<void(int, int)>& report) = 0;
@@ -68,6 +77,7 @@ struct session {
     virtual void open(const pfad::state_dict& file) = 0;
     [[nodiscard]] virtual double threshold() const = 0;
     virtual void set_threshold(double threshold) = 0;
+    virtual void set_unsure_threshold(double threshold) = 0;
     /// Inspects a whole picture, or in tiles of a side as inspector::inspect_tiles takes it.
     virtual pfad::detect::inspection inspect(const pfad::picture_view& picture,
                                              std::optional<int> tiles = {}) = 0;

@@ -75,9 +75,20 @@ public:
         trainer.run(report);
         return trainer.iteration();
     }
-    double calibrate_threshold(int size, const pictures& good) override {
+    std::vector<double>
+    adapt(const training_input& input,
+          const pfad::train::adapt_options& options,
+          const std::function<bool(const pfad::train::training_step&)>& report) override {
+        return pfad::train::adapt<T>(context(), *model_, options, input.run, input.good,
+                                     input.textures, report);
+    }
+    std::vector<double> image_scores(int size, const pictures& files) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);
-        return pfad::calibrate_threshold(context(), predict, size, good, reading);
+        return pfad::image_scores(context(), predict, size, files, reading);
+    }
+    pfad::gauge measure_gauge(int size, double threshold, const pictures& good) override {
+        pfad::predictor<Context, D, T> predict(context(), *model_);
+        return pfad::measure_gauge(context(), predict, size, threshold, good, reading);
     }
     pfad::evaluation evaluate(int size,
                               std::vector<pfad::data::test_item> items,
@@ -92,6 +103,9 @@ public:
     }
     [[nodiscard]] double threshold() const override { return inspector_->threshold(); }
     void set_threshold(double threshold) override { inspector_->set_threshold(threshold); }
+    void set_unsure_threshold(double threshold) override {
+        inspector_->set_unsure_threshold(threshold);
+    }
     pfad::detect::inspection inspect(const pfad::picture_view& picture,
                                      std::optional<int> tiles) override {
         return tiles ? inspector_->inspect_tiles(picture, *tiles) : inspector_->inspect(picture);

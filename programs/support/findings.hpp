@@ -32,6 +32,10 @@ inline std::string regions_text(const std::vector<pfad::detect::region>& regions
                                : std::to_string(regions.size()) + " regions, the largest " + box;
 }
 
+inline const char* verdict_text(const pfad::detect::inspection& found) {
+    return found.defect ? "DEFECT" : found.unsure ? "UNSURE" : "good";
+}
+
 /// Name, score, threshold and verdict; of a defect the regions, too; last, where it is written the
 /// file with the heat map.
 inline std::string text_line(const std::string& name,
@@ -40,7 +44,7 @@ inline std::string text_line(const std::string& name,
                              const pfad::score_range& range,
                              const std::string& heat_map) {
     return name + "  score " + score_text(found.score, range) + "  threshold " +
-           score_text(threshold, range) + (found.defect ? "  DEFECT" : "  good") +
+           score_text(threshold, range) + "  " + verdict_text(found) +
            (found.defect ? "  " + regions_text(found.regions) : "") +
            (heat_map.empty() ? "" : "  " + heat_map);
 }
@@ -53,7 +57,8 @@ inline nlohmann::json json_line(const std::string& name,
     nlohmann::json line = {{"picture", name},
                            {"score", found.score},
                            {"threshold", threshold},
-                           {"defect", found.defect}};
+                           {"defect", found.defect},
+                           {"unsure", found.unsure}};
     line["heat_map"] = heat_map.empty() ? nlohmann::json(nullptr) : nlohmann::json(heat_map);
     line["regions"] = found.regions;
     return line;

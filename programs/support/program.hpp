@@ -122,6 +122,16 @@ inline std::string score_text(double score, const pfad::score_range& range) {
     return text;
 }
 
+/// What so many false alarms among so many good pictures say of new ones.
+inline std::string false_alarms_text(std::size_t flagged, std::size_t pictures) {
+    char text[160];
+    std::snprintf(text, sizeof text,
+                  "%zu of %zu good pictures are flagged: of new ones like them at most %.3g %%, "
+                  "with a confidence of 95 %%",
+                  flagged, pictures, 100 * pfad::false_alarm_limit(flagged, pictures, 0.95));
+    return text;
+}
+
 /// JSON as text, on one line or indented. A path that is no UTF-8 has replacement characters.
 inline std::string to_text(const nlohmann::json& j, int indent = -1) {
     return j.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);

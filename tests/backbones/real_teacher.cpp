@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/compare.hpp"
 
+#include <pfad/backbones/resnet18.hpp>
 #include <pfad/cpu/context.hpp>
 #include <pfad/detect/detector_file.hpp>
 

@@ -192,6 +192,32 @@ TEST_CASE("inspector: the threshold can be overridden within its range", "[detec
         contains(sentence_of([&] { (void)inspector::load(path + "x"); }), "there is no such file"));
 }
 
+TEST_CASE("inspector: scores between two thresholds are unsure", "[detect]") {
+    auto& net = small_network::get();
+    const temporary_folder folder;
+    const auto path = (folder.path() / "model.safetensors").string();
+    const auto picture = some_picture(32, 32, 3);
+    const double score = loaded_inspector::get().inspect(picture).score;
+    REQUIRE(score > 0);
+    save_model(path, net.model,
+               {.method = "pfadseg", .size = 64, .threshold = 1, .unsure_threshold = score});
+    auto own = inspector::load(path, {.threads = 1});
+    CHECK(own.unsure_threshold() == score);
+    CHECK(own.inspect(picture).unsure);
+    CHECK_FALSE(own.inspect(picture).defect);
+    own.set_threshold(score); // a defect, and so not unsure
+    CHECK(own.inspect(picture).defect);
+    CHECK_FALSE(own.inspect(picture).unsure);
+    own.set_threshold(1);
+    own.set_unsure_threshold(std::nextafter(score, 1.0));
+    CHECK_FALSE(own.inspect(picture).unsure);
+    own.set_unsure_threshold(0);
+    CHECK_FALSE(own.inspect(picture).unsure);
+    for (const double bad : {-0.5, 1.5, std::nan("")})
+        CHECK_THROWS_AS(own.set_unsure_threshold(bad), error);
+    CHECK_FALSE(loaded_inspector::get().inspect(picture).unsure); // there is none in its file
+}
+
 TEST_CASE("inspector: a file from before there were several methods keeps its scores", "[detect]") {
     auto& net = small_network::get();
     const temporary_folder folder;

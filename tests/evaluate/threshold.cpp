@@ -93,6 +93,19 @@ TEST_CASE("threshold: another range has its own ends", "[evaluate]") {
     CHECK(threshold_of_best_f1({1e-9}, {3e-9}, range) == Approx(2e-9));
 }
 
+TEST_CASE("threshold: how many pictures show a rate", "[evaluate]") {
+    CHECK(pictures_for_limit(0.01) == 299);
+    CHECK(pictures_for_limit(0.05) == 59);
+    CHECK(pictures_for_limit(0.5, 0.75) == 2); // 1 - 0.5^2 exactly
+    for (const double rate : {0.3, 0.02, 0.004}) {
+        const auto n = pictures_for_limit(rate);
+        CHECK(false_alarm_limit(0, n) <= rate);
+        CHECK(false_alarm_limit(0, n - 1) > rate);
+    }
+    CHECK(error_code([] { static_cast<void>(pictures_for_limit(0)); }) == errc::value);
+    CHECK(error_code([] { static_cast<void>(pictures_for_limit(1)); }) == errc::value);
+}
+
 TEST_CASE("threshold: the limit of false alarms is Clopper and Pearson's", "[evaluate]") {
     // None of n: 1 - 0.05^(1/n).
     for (const std::size_t n : {1, 7, 35, 59, 299, 3000})

@@ -22,6 +22,8 @@ struct model_description {
     /// Anything else, such as the command.
     std::map<std::string, std::string, std::less<>> notes = {};
     int bits = 0; ///< picture_options::bits of its training
+    /// Image scores from here up to the threshold are neither good nor a defect; 0: there are none such.
+    double unsure_threshold = 0;
 };
 
 /// `format` in the metadata of a model file.
@@ -87,6 +89,9 @@ template <template <class, class> class D>
     const double highest = D<float, host>::scores.highest;
     detail::read_value(file, {"size", &d.size, "", network, 32, 4096});
     detail::read_value(file, {"threshold", &d.threshold, "", network, 0, highest});
+    if (file.metadata.contains("unsure_threshold"))
+        detail::read_value(file,
+                           {"unsure_threshold", &d.unsure_threshold, "", network, 0, highest});
     if (file.metadata.contains("bits"))
         detail::read_value(file, {"bits", &d.bits, "", network, 9, 16});
     d.notes = file.metadata;
@@ -123,6 +128,8 @@ to_metadata(const model_description& d, const option_list& options) {
     metadata["preprocessing"] = "RGB, antialiased bilinear to size x size, / 255, ImageNet mean "
                                 "0.485 0.456 0.406 and deviation 0.229 0.224 0.225";
     metadata["threshold"] = exact_text(d.threshold);
+    if (d.unsure_threshold != 0)
+        metadata["unsure_threshold"] = exact_text(d.unsure_threshold);
     return metadata;
 }
 

@@ -29,6 +29,7 @@ namespace pfad::detect {
 struct inspection {
     double score = 0;    ///< of the network's map, see score_range
     bool defect = false; ///< score >= threshold
+    bool unsure = false; ///< the score is from the model's unsure_threshold up to the threshold
     tensor<float, 2>
         map; ///< (height, width) of the picture: of PFADSeg the probability of a defect
     tensor<std::uint8_t, 2> mask; ///< (height, width): 1 where map >= threshold, else 0
@@ -74,6 +75,16 @@ public:
             fail(errc::value,
                  "threshold: it lies above 0 and is at most " + exact_text(range.highest));
         description_.threshold = threshold;
+    }
+
+    /// Scores from here up to the threshold are unsure; 0 where none is.
+    [[nodiscard]] double unsure_threshold() const { return description_.unsure_threshold; }
+    /// Overrides the one of the model file, in [0, the detector's highest score]; 0: no score is unsure.
+    void set_unsure_threshold(double threshold) {
+        if (!(threshold >= 0 && threshold <= range.highest))
+            fail(errc::value,
+                 "unsure: it is at least 0 and at most " + exact_text(range.highest));
+        description_.unsure_threshold = threshold;
     }
 
     /// Inspects a picture of any size and format. Throws errc::value for what expect_pixels refuses,
@@ -242,6 +253,8 @@ private:
             fail(errc::value, "inspect: the network's map is not finite");
         auto memory = host_memory::beside(*context_);
         result.defect = result.score >= description_.threshold;
+        result.unsure = !result.defect && description_.unsure_threshold != 0 &&
+                        result.score >= description_.unsure_threshold;
         result.mask = empty<std::uint8_t>(memory, result.map.dims());
         threshold_map(result.map, description_.threshold, result.mask.view());
         result.regions = find_regions(result.map, result.mask);

@@ -73,20 +73,32 @@ template <class Context, class Predict, class F>
     return e;
 }
 
-/// The threshold from the good pictures of a folder.
-template <class Context, template <class, class> class D, class T>
-[[nodiscard]] double calibrate_threshold(Context& ctx,
-                                         predictor<Context, D, T>& predict,
-                                         int size,
-                                         const std::vector<std::filesystem::path>& pictures,
-                                         const picture_options& reading = {}) {
+/// The scores of picture files, in their order.
+template <class Context, class Predict>
+[[nodiscard]] std::vector<double> image_scores(Context& ctx,
+                                               Predict&& predict,
+                                               int size,
+                                               const std::vector<std::filesystem::path>& pictures,
+                                               const picture_options& reading = {}) {
     auto memory = host_memory::beside(ctx);
     std::vector<double> scores;
     for (const auto& path : pictures) {
         const auto found = predict(detect::model_pixels(memory, read_picture(path, reading), size));
         scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
     }
-    return threshold_of_good(scores, D<float, host>::scores);
+    return scores;
+}
+
+/// The threshold from good pictures, which the network has best not been trained with: see
+/// data::keep_out.
+template <class Context, template <class, class> class D, class T>
+[[nodiscard]] double calibrate_threshold(Context& ctx,
+                                         predictor<Context, D, T>& predict,
+                                         int size,
+                                         const std::vector<std::filesystem::path>& pictures,
+                                         const picture_options& reading = {}) {
+    return threshold_of_good(image_scores(ctx, predict, size, pictures, reading),
+                             D<float, host>::scores);
 }
 
 } // namespace pfad

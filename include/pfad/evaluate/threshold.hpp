@@ -45,12 +45,16 @@ inline void check_scores(const std::vector<double>& scores, const char* kind) {
     return std::clamp(std::max(highest, mean + 3 * std::sqrt(square)), range.lowest, range.highest);
 }
 
+/// The confidence that pfad's statements have where none is named.
+inline constexpr double usual_confidence = 0.95;
+
 /// How many false alarms to expect at most: the share of new good pictures that are called a defect is,
 /// with this confidence, no larger where `flagged` of `pictures` good ones were that the network had not
-/// seen. The upper limit of Clopper and Pearson (Biometrika 1934): the share at which so few would have a
+/// seen. It holds, too, where the threshold was put right above the other `pictures - flagged` scores.
+/// The upper limit of Clopper and Pearson (Biometrika 1934): the share at which so few would have a
 /// probability of 1 - confidence. 35 pictures without an alarm allow 8.2 %, 299 pictures 1 %.
 [[nodiscard]] inline double
-false_alarm_limit(std::size_t flagged, std::size_t pictures, double confidence = 0.95) {
+false_alarm_limit(std::size_t flagged, std::size_t pictures, double confidence = usual_confidence) {
     expect(pictures > 0 && flagged <= pictures && confidence > 0 && confidence < 1, "threshold",
            "of one picture or more no more are flagged, and a confidence is between 0 and 1");
     if (flagged == pictures)
@@ -72,6 +76,16 @@ false_alarm_limit(std::size_t flagged, std::size_t pictures, double confidence =
         (so_few(middle) > 1 - confidence ? low : high) = middle;
     }
     return high;
+}
+
+/// How many good pictures without an alarm it takes to say, with this confidence, that no more than `rate`
+/// of new ones are called a defect; both lie between 0 and 1.
+[[nodiscard]] inline std::size_t pictures_for_limit(double rate,
+                                                    double confidence = usual_confidence) {
+    expect(rate > 0 && rate < 1 && confidence > 0 && confidence < 1, "threshold",
+           "a rate and a confidence are between 0 and 1");
+    return static_cast<std::size_t>(
+        std::ceil(std::log1p(-confidence) / std::log1p(-rate) - 1e-9));
 }
 
 /// The lowest threshold at which no more than `rate` of the good pictures are defects: the next

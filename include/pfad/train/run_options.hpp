@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace pfad::train {
 
@@ -20,6 +21,10 @@ struct run_options {
     int loader_threads = 1;                       ///< prepare batches beside the training
     int checkpoint_every = 500;                   ///< iterations; 0 writes none
     picture_options reading = {};                 ///< of picture files
+    /// Iterations of each stage, in place of the detector's own where there are any.
+    std::vector<int> iterations = {};
+    /// Every learning rate times this. At 0 only the running statistics of batch norm follow the pictures.
+    double rates = 1;
     /// Names the weights that the network has at the start; empty: initial ones.
     std::string start = {};
 
@@ -28,6 +33,7 @@ struct run_options {
         expect(size >= 32 && size <= 4096, "training", "the size is 32 to 4096 pixels");
         expect(checkpoint_every >= 0, "training", "checkpoint_every is not negative");
         expect(loader_threads >= 1, "training", "there is at least one loader thread");
+        expect(rates >= 0 && rates <= 1, "training", "rates are multiplied by 0 to 1");
     }
 };
 
@@ -45,6 +51,9 @@ using fingerprint = std::map<std::string, std::string, std::less<>>;
     result["seed"] = std::to_string(run.seed);
     result["bits"] = std::to_string(run.reading.bits);
     result["start"] = run.start;
+    result["rates"] = exact_text(run.rates);
+    for (const int of_stage : run.iterations)
+        result["iterations"] += std::to_string(of_stage) + "/";
     return result;
 }
 

@@ -75,6 +75,14 @@ public:
           textures_(std::move(textures)), checkpoint_(std::move(checkpoint)) {
         options_.check();
         model.options.check(options.size);
+        if (!options_.iterations.empty()) {
+            expect(options_.iterations.size() == facts_.size(), "training",
+                   "a number of iterations for each stage");
+            for (std::size_t i = 0; i < facts_.size(); ++i) {
+                expect(options_.iterations[i] >= 0, "training", "iterations are not negative");
+                facts_[i].iterations = options_.iterations[i];
+            }
+        }
         expect(iterations_of(facts_) <= static_cast<std::int64_t>(most_iterations), "training",
                "the iterations of all stages are at most 1000000000");
         for (const auto& one : facts_)
@@ -201,8 +209,9 @@ private:
         while (iteration_ < end && !stopping_) {
             auto batch = batches.next();
             data::copy_batch(ctx_, batch, input);
-            if (iteration_ <= begins_[I] + stage.facts.schedule.warmup)
-                optimiser->scale_rates(ctx_, stage.facts.schedule.at(iteration_ - begins_[I]));
+            const auto& schedule = stage.facts.schedule;
+            if (options_.rates != 1 || iteration_ <= begins_[I] + schedule.warmup)
+                optimiser->scale_rates(ctx_, options_.rates * schedule.at(iteration_ - begins_[I]));
             step();
             ++iteration_;
             read.push(ctx_, losses);

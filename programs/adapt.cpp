@@ -52,10 +52,11 @@ int adapt(const arguments& a, const std::string& command) {
     const int stages = static_cast<int>(work->stages().size());
     program::progress progress(stages * a.how.statistics + a.how.iterations);
     int done = 0;
-    const auto scores = work->adapt(input, a.how, [&](const pfad::train::training_step&) {
+    work->adapt(input, a.how, [&](const pfad::train::training_step&) {
         progress.show(++done, 1, "adapting");
         return true;
     });
+    const auto scores = work->image_scores(description.size, input.good);
     const double before = description.threshold;
     description.threshold = pfad::threshold_of_good(scores, work->scores);
     description.unsure_threshold = 0; // it goes with the threshold before
@@ -90,8 +91,7 @@ int main(int argc, char** argv) {
                        "stay")
             ->check(CLI::Range(0, 100000))
             ->capture_default_str();
-        app.add_option("--iterations", a.how.iterations,
-                       "of the last stage of training besides")
+        app.add_option("--iterations", a.how.iterations, "of the last stage of training besides")
             ->check(CLI::Range(0, 1000000))
             ->capture_default_str();
         app.add_option("--seed", a.seed, "of samples")->capture_default_str();

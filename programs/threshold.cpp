@@ -74,7 +74,7 @@ int choose(const arguments& a, const std::string& command) {
 
     file.metadata["threshold"] = pfad::exact_text(threshold);
     file.metadata["threshold_command"] = command;
-    file.metadata.erase("preview"); // it shows outlines at the threshold before
+    file.metadata.erase("preview");          // it shows outlines at the threshold before
     file.metadata.erase("unsure_threshold"); // it goes with the threshold before
     file.metadata.erase("false_alarms");
     double unsure = threshold;

@@ -369,11 +369,11 @@ int train(arguments& a, const std::string& command) {
     a.input.good = a.good.training;
     program::note_passed_over(others);
     if (a.false_alarms >= 0 && a.good.kept_out.size() < fewest_kept_out)
-        pfad::fail(pfad::errc::value,
-                   "--false-alarms: of " + std::to_string(a.input.good.size()) +
-                       " good pictures, " + std::to_string(a.good.kept_out.size()) +
-                       " are kept out by --keep-out, and it takes " +
-                       std::to_string(fewest_kept_out));
+        pfad::fail(pfad::errc::value, "--false-alarms: of " + std::to_string(a.input.good.size()) +
+                                          " good pictures, " +
+                                          std::to_string(a.good.kept_out.size()) +
+                                          " are kept out by --keep-out, and it takes " +
+                                          std::to_string(fewest_kept_out));
     if (a.work->needs_textures)
         a.input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)

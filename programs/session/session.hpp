@@ -61,11 +61,10 @@ struct session {
     /// the next iteration.
     virtual int train(const training_input& input,
                       const std::function<bool(const pfad::train::training_step&)>& report) = 0;
-    /// Adapts the network to input.good; returns their scores.
-    virtual std::vector<double>
-    adapt(const training_input& input,
-          const pfad::train::adapt_options& options,
-          const std::function<bool(const pfad::train::training_step&)>& report) = 0;
+    /// Adapts the network to input.good.
+    virtual void adapt(const training_input& input,
+                       const pfad::train::adapt_options& options,
+                       const std::function<bool(const pfad::train::training_step&)>& report) = 0;
     /// Of picture files, in their order.
     virtual std::vector<double> image_scores(int size, const pictures& files) = 0;
     virtual pfad::gauge measure_gauge(int size, double threshold, const pictures& good) = 0;

@@ -75,12 +75,11 @@ public:
         trainer.run(report);
         return trainer.iteration();
     }
-    std::vector<double>
-    adapt(const training_input& input,
-          const pfad::train::adapt_options& options,
-          const std::function<bool(const pfad::train::training_step&)>& report) override {
-        return pfad::train::adapt<T>(context(), *model_, options, input.run, input.good,
-                                     input.textures, report);
+    void adapt(const training_input& input,
+               const pfad::train::adapt_options& options,
+               const std::function<bool(const pfad::train::training_step&)>& report) override {
+        pfad::train::adapt<T>(context(), *model_, options, input.run, input.good, input.textures,
+                              report);
     }
     std::vector<double> image_scores(int size, const pictures& files) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);

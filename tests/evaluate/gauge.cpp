@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/sentence.hpp"
 
+#include <pfad/cpu/queue.hpp>
 #include <pfad/evaluate/gauge.hpp>
 
 #include <map>
@@ -62,9 +63,9 @@ TEST_CASE("gauge: nothing to say of a detector that is content", "[evaluate]") {
     CHECK(gauge_text(found) ==
           "good pictures stay good in the light and at the places that were tried");
     CHECK(contains(sentence_of([&] {
-                       (void)measure_gauge(
-                           ctx, [&](const auto& pixels) { return mean_of(ctx, pixels); }, 32, 0.5,
-                           {});
+                       (void)measure_gauge(ctx,
+                                           [&](const auto& pixels) { return mean_of(ctx, pixels); },
+                                           32, 0.5, {});
                    }),
                    "there is a good picture"));
 }

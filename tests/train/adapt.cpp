@@ -33,18 +33,15 @@ TEST_CASE("adapt: statistics alone follow new pictures, but for the teacher's", 
     const auto start = snapshot(net.model);
     const auto options = small_run(net.model, 1, 1);
     std::vector<int> stages;
-    const auto scores = train::adapt(
-        net.ctx, net.model, {.statistics = 2, .iterations = 0}, options, pictures.good,
-        pictures.textures, [&](const train::training_step& step) { stages.push_back(step.stage); });
+    train::adapt(net.ctx, net.model, {.statistics = 2, .iterations = 0}, options, pictures.good,
+                 pictures.textures,
+                 [&](const train::training_step& step) { stages.push_back(step.stage); });
     const auto d = between(start, snapshot(net.model));
     CHECK(stages == std::vector{1, 1, 2, 2});
     CHECK(d.statistics_alone);
     for (const char* const part : {"student.", "segmentation."})
         CHECK(std::ranges::any_of(d.names, [&](const auto& n) { return n.starts_with(part); }));
     CHECK(std::ranges::none_of(d.names, [](const auto& n) { return n.starts_with("teacher."); }));
-    REQUIRE(scores.size() == pictures.good.size());
-    pfad::predictor<pfad::context, pfadseg> predict(net.ctx, net.model);
-    CHECK(scores == image_scores(net.ctx, predict, 64, pictures.good));
     restore(net.model, start);
 }
 
@@ -54,14 +51,14 @@ TEST_CASE("adapt: iterations train the last stage alone; none change nothing", "
     const auto start = snapshot(net.model);
     const auto options = small_run(net.model, 1, 1);
     const auto adapt = [&](const train::adapt_options& how) {
-        (void)train::adapt(net.ctx, net.model, how, options, pictures.good, pictures.textures,
-                           [](const train::training_step&) {});
+        train::adapt(net.ctx, net.model, how, options, pictures.good, pictures.textures,
+                     [](const train::training_step&) {});
         return between(start, snapshot(net.model));
     };
     CHECK(adapt({.statistics = 0, .iterations = 0}).names.empty());
     const auto d = adapt({.statistics = 0, .iterations = 1});
     CHECK_FALSE(d.statistics_alone);
-    CHECK(std::ranges::all_of(d.names,
-                              [](const auto& n) { return n.starts_with("segmentation."); }));
+    CHECK(
+        std::ranges::all_of(d.names, [](const auto& n) { return n.starts_with("segmentation."); }));
     restore(net.model, start);
 }

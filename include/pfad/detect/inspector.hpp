@@ -82,8 +82,7 @@ public:
     /// Overrides the one of the model file, in [0, the detector's highest score]; 0: no score is unsure.
     void set_unsure_threshold(double threshold) {
         if (!(threshold >= 0 && threshold <= range.highest))
-            fail(errc::value,
-                 "unsure: it is at least 0 and at most " + exact_text(range.highest));
+            fail(errc::value, "unsure: it is at least 0 and at most " + exact_text(range.highest));
         description_.unsure_threshold = threshold;
     }
 

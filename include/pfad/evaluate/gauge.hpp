@@ -4,7 +4,6 @@
 
 #include <pfad/core/host_memory.hpp>
 #include <pfad/core/tensor.hpp>
-#include <pfad/cpu/context.hpp>
 #include <pfad/detect/model_pixels.hpp>
 #include <pfad/evaluate/threshold.hpp>
 #include <pfad/io/image.hpp>
@@ -68,16 +67,23 @@ template <class Context, class Predict>
                                   const picture_options& reading = {}) {
     expect(!good.empty(), "gauge", "there is a good picture");
     constexpr image_statistics none = {{0, 0, 0}, {1, 1, 1}}; // pixels in [0, 1]
-    cpu::context host(1);
+    auto memory = host_memory::beside(ctx);
+    // On the context's device.
+    const auto there = [&]<class V, int R>(const tensor<V, R>& from) {
+        auto to = empty<V>(ctx, from.dims());
+        copy(ctx, view<const V, R>(from), to.view());
+        return to;
+    };
     const std::size_t n = std::min(good.size(), gauge_pictures);
     std::array<std::vector<double>, gauge_changes.size()> scores;
     for (std::size_t i = 0; i < n; ++i) {
-        const auto pixels = detect::model_pixels(
-            host, read_picture(good[i * good.size() / n].string(), reading), size);
-        const auto picture = normalise_image<float>(host, pixels, none);
+        const auto pixels =
+            detect::model_pixels(memory, read_picture(good[i * good.size() / n], reading), size);
+        const auto picture = normalise_image<float>(ctx, there(pixels), none);
         for (std::size_t k = 0; k < gauge_changes.size(); ++k) {
-            const auto draws = full(host, shape<1>{{1}}, gauge_changes[k].change);
-            const auto changed = jitter_image(host, picture, draws);
+            const auto draw = empty<jitter_draw>(memory, shape<1>{{1}});
+            draw.data()[0] = gauge_changes[k].change;
+            const auto changed = on_host(ctx, jitter_image(ctx, picture, there(draw)));
             std::transform(changed.data(), changed.data() + changed.size(), pixels.data(),
                            [](float v) { return static_cast<std::uint8_t>(v * 255 + 0.5f); });
             const auto found = predict(pixels);
@@ -89,10 +95,10 @@ template <class Context, class Predict>
         auto& of = scores[k];
         check_scores(of, "changed");
         std::sort(of.begin(), of.end());
-        result.push_back({gauge_changes[k].text,
-                          static_cast<double>(defects_from(threshold, of)) /
-                              static_cast<double>(of.size()),
-                          (of[(of.size() - 1) / 2] + of[of.size() / 2]) / 2});
+        result.push_back(
+            {gauge_changes[k].text,
+             static_cast<double>(defects_from(threshold, of)) / static_cast<double>(of.size()),
+             (of[(of.size() - 1) / 2] + of[of.size() / 2]) / 2});
     }
     return result;
 }

@@ -84,8 +84,7 @@ false_alarm_limit(std::size_t flagged, std::size_t pictures, double confidence =
                                                     double confidence = usual_confidence) {
     expect(rate > 0 && rate < 1 && confidence > 0 && confidence < 1, "threshold",
            "a rate and a confidence are between 0 and 1");
-    return static_cast<std::size_t>(
-        std::ceil(std::log1p(-confidence) / std::log1p(-rate) - 1e-9));
+    return static_cast<std::size_t>(std::ceil(std::log1p(-confidence) / std::log1p(-rate) - 1e-9));
 }
 
 /// The lowest threshold at which no more than `rate` of the good pictures are defects: the next

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <pfad/core/context.hpp>
-#include <pfad/detect/predictor.hpp>
 #include <pfad/detectors/detector.hpp>
-#include <pfad/evaluate/evaluator.hpp>
 #include <pfad/train/trainer.hpp>
 
 #include <cstddef>
@@ -16,22 +14,22 @@ namespace pfad::train {
 
 /// How a detector adapts.
 struct adapt_options {
-    int statistics = 20; ///< batches of each stage from which batch norm takes its running statistics
-    int iterations = 0;  ///< of the last stage besides, at the learning rates of its training
+    int statistics =
+        20; ///< batches of each stage from which batch norm takes its running statistics
+    int iterations = 0; ///< of the last stage besides, at the learning rates of its training
 };
 
 /// Adapts a network on the host to good pictures that it has not seen, which are trained with as `run` says.
-/// Returns their scores, of which the threshold comes: see threshold_of_good. Textures are needed where the
-/// detector's stages need them. report(step) after each iteration, as in trainer::run. Throws as a trainer
-/// and image_scores() do.
+/// It needs a new threshold then: see calibrate_threshold. Textures are needed where the detector's stages
+/// need them. report(step) after each iteration, as in trainer::run. Throws as a trainer does.
 template <class T = float, queued_context Context, template <class, class> class D, class F>
-std::vector<double> adapt(Context& ctx,
-                          D<float, host>& model,
-                          const adapt_options& options,
-                          run_options run,
-                          const std::vector<std::filesystem::path>& good,
-                          const std::vector<std::filesystem::path>& textures,
-                          F&& report) {
+void adapt(Context& ctx,
+           D<float, host>& model,
+           const adapt_options& options,
+           run_options run,
+           const std::vector<std::filesystem::path>& good,
+           const std::vector<std::filesystem::path>& textures,
+           F&& report) {
     const auto stages = facts_of(D<float, host>::stages(model.options)).size();
     run.checkpoint_every = 0;
     const auto train = [&](double rates, const std::vector<int>& iterations) {
@@ -43,8 +41,6 @@ std::vector<double> adapt(Context& ctx,
     std::vector<int> last(stages, 0);
     last.back() = options.iterations;
     train(1, last);
-    predictor<Context, D, T> predict(ctx, model);
-    return image_scores(ctx, predict, run.size, good, run.reading);
 }
 
 } // namespace pfad::train

@@ -33,8 +33,9 @@ struct jitter_image_rule {
     /// Two neighbours along an axis of `size` elements.
     template <class A>
     struct pair {
-        std::int64_t first, second; ///< within the axis
-        A share;                    ///< of the second
+        std::int64_t first;  ///< within the axis
+        std::int64_t second; ///< within the axis
+        A share;             ///< of the second
     };
 
     /// What lies at `at` after the picture moved by `move` of its size and grew by `zoom`.

@@ -7,6 +7,7 @@
 #include <pfad/core/error.hpp>
 #include <pfad/data/files.hpp>
 #include <pfad/detectors/detector.hpp>
+#include <pfad/evaluate/threshold.hpp>
 #include <pfad/io/file.hpp>
 
 #include <CLI/CLI.hpp>
@@ -123,12 +124,12 @@ inline std::string score_text(double score, const pfad::score_range& range) {
 }
 
 /// What so many false alarms among so many good pictures say of new ones.
-inline std::string false_alarms_text(std::size_t flagged, std::size_t pictures) {
+inline std::string false_alarms_text(std::size_t flagged, std::size_t of) {
     char text[160];
     std::snprintf(text, sizeof text,
                   "%zu of %zu good pictures are flagged: of new ones like them at most %.3g %%, "
                   "with a confidence of 95 %%",
-                  flagged, pictures, 100 * pfad::false_alarm_limit(flagged, pictures, 0.95));
+                  flagged, of, 100 * pfad::false_alarm_limit(flagged, of, 0.95));
     return text;
 }
 

@@ -49,6 +49,7 @@ struct test_options {
 struct arguments {
     std::string model, json, maps, report;
     bool record = false;
+    double brightness = 1, shift = 0; // of the test pictures
     test_options test;
     program::reading_options reading;
     program::device_options device;
@@ -110,14 +111,28 @@ int evaluate(const arguments& a, const std::string& command) {
     files.writes(a.json);
     files.writes(a.report);
     files.writes_into(a.maps);
+    const bool changes = a.brightness != 1 || a.shift != 0;
+    if (a.record && changes)
+        pfad::fail(pfad::errc::value,
+                   "--record keeps what is found in the pictures as they are; leave out "
+                   "--brightness and --shift");
     if (a.record)
         pfad::expect_writable(a.model);
     const auto file = pfad::load_safetensors(a.model);
     const auto work = program::make_session(a.device, pfad::method_of(file), a.reading);
     program::evaluation_run run{*work, work->load(file), a.test.name(), a.model, command};
+    const pfad::jitter_draw change = {.brightness = static_cast<float>(a.brightness),
+                                      .down = static_cast<float>(a.shift),
+                                      .across = static_cast<float>(a.shift)};
+    if (changes)
+        run.changed = " Every picture was changed: " + pfad::exact_text(a.brightness) +
+                      " times as bright, moved down and to the right by " +
+                      pfad::exact_text(a.shift) + " of its size.";
     program::progress progress(static_cast<int>(items.size()));
-    run.found = work->evaluate(run.description.size, std::move(items),
-                               [&](int done, int) { progress.show(done, 1, "evaluating"); });
+    run.found = work->evaluate(
+        run.description.size, std::move(items),
+        [&](int done, int) { progress.show(done, 1, "evaluating"); },
+        changes ? std::optional(change) : std::nullopt);
     run.seconds = progress.seconds();
     const auto& result = run.found.result;
     for (const auto& m : pfad::metrics::list)
@@ -153,6 +168,14 @@ int main(int argc, char** argv) {
         app.add_option("--maps", a.maps, "write every picture with its heat map into this folder");
         app.add_option("--report", a.report,
                        "write a page (HTML) with metrics, losses and pictures");
+        app.add_option("--brightness", a.brightness,
+                       "test the pictures at so many times their brightness")
+            ->check(CLI::Range(0.1, 10.0))
+            ->capture_default_str();
+        app.add_option("--shift", a.shift,
+                       "test them moved down and to the right by this share of their size")
+            ->check(CLI::Range(-0.5, 0.5))
+            ->capture_default_str();
         app.add_flag("--record", a.record,
                      "keep the metrics and a preview in the model file, for pfad_info");
         a.reading.add_to(app);

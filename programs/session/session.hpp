@@ -70,7 +70,8 @@ struct session {
     virtual pfad::gauge measure_gauge(int size, double threshold, const pictures& good) = 0;
     virtual pfad::evaluation evaluate(int size,
                                       std::vector<pfad::data::test_item> items,
-                                      const std::function<void(int, int)>& report) = 0;
+                                      const std::function<void(int, int)>& report,
+                                      const std::optional<pfad::jitter_draw>& change = {}) = 0;
 
     /// Loads the model file that inspect() and the threshold are of.
     virtual void open(const pfad::state_dict& file) = 0;

@@ -91,9 +91,10 @@ public:
     }
     pfad::evaluation evaluate(int size,
                               std::vector<pfad::data::test_item> items,
-                              const std::function<void(int, int)>& report) override {
+                              const std::function<void(int, int)>& report,
+                              const std::optional<pfad::jitter_draw>& change) override {
         pfad::predictor<Context, D, T> predict(context(), *model_);
-        return pfad::evaluate(context(), predict, size, std::move(items), report, reading);
+        return pfad::evaluate(context(), predict, size, std::move(items), report, reading, change);
     }
 
     void open(const pfad::state_dict& file) override {

@@ -26,11 +26,12 @@ struct evaluation_run {
     std::string category;                ///< its name
     std::string model;                   ///< its file
     std::string command;
+    std::string changed = {}; ///< what was done to the pictures, a sentence; empty: nothing
     pfad::evaluation found = {};
     double seconds = 0;
 
     [[nodiscard]] std::string protocol() const {
-        return pfad::evaluation_protocol(description.size, work.scores);
+        return pfad::evaluation_protocol(description.size, work.scores) + changed;
     }
     /// See score_range.
     [[nodiscard]] double brightest() const { return work.scores.brightest(description.threshold); }

@@ -3,6 +3,7 @@
 
 #include <pfad/core/host_memory.hpp>
 #include <pfad/detect/predictor.hpp>
+#include <pfad/evaluate/change.hpp>
 #include <pfad/evaluate/test_sample.hpp>
 #include <pfad/evaluate/threshold.hpp>
 #include <pfad/metrics/evaluation.hpp>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,14 +41,16 @@ struct evaluation {
 
 /// Tests a predictor, or what is called like one, on pictures. Where those with a defect have no
 /// mask, the metrics of pixels and instances are undefined; errc::value where only some have.
-/// report(done, total) after each picture.
+/// report(done, total) after each picture. Where there is a change, pictures are changed at their
+/// size of size x size, and their masks with them.
 template <class Context, class Predict, class F>
 [[nodiscard]] evaluation evaluate(Context& ctx,
                                   Predict&& predict,
                                   int size,
                                   std::vector<data::test_item> items,
                                   F&& report,
-                                  const picture_options& reading = {}) {
+                                  const picture_options& reading = {},
+                                  const std::optional<jitter_draw>& change = {}) {
     evaluation e;
     e.items = std::move(items);
     const auto count = [&](auto&& wanted) { return std::ranges::count_if(e.items, wanted); };
@@ -58,8 +62,11 @@ template <class Context, class Predict, class F>
     auto memory = host_memory::beside(ctx);
     e.maps = empty<float>(memory, shape<3>{{n, s, s}});
     for (std::int64_t i = 0; i < n; ++i) {
-        const auto sample =
-            load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size, reading);
+        auto sample = load_test_sample(memory, e.items[static_cast<std::size_t>(i)], size, reading);
+        if (change) {
+            sample.pixels = changed_pixels(ctx, sample.pixels, *change);
+            sample.mask = changed_mask(ctx, sample.mask, size, *change);
+        }
         const auto found = predict(sample.pixels);
         std::copy_n(on_host(ctx, found.maps).data(), area, e.maps.data() + i * area);
         e.masks.insert(e.masks.end(), sample.mask.begin(), sample.mask.end());

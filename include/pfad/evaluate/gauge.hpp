@@ -3,12 +3,10 @@
 #pragma once
 
 #include <pfad/core/host_memory.hpp>
-#include <pfad/core/tensor.hpp>
 #include <pfad/detect/model_pixels.hpp>
+#include <pfad/evaluate/change.hpp>
 #include <pfad/evaluate/threshold.hpp>
 #include <pfad/io/image.hpp>
-#include <pfad/ops/jitter_image.hpp>
-#include <pfad/ops/normalise_image.hpp>
 
 #include <algorithm>
 #include <array>
@@ -66,27 +64,14 @@ template <class Context, class Predict>
                                   const std::vector<std::filesystem::path>& good,
                                   const picture_options& reading = {}) {
     expect(!good.empty(), "gauge", "there is a good picture");
-    constexpr image_statistics none = {{0, 0, 0}, {1, 1, 1}}; // pixels in [0, 1]
     auto memory = host_memory::beside(ctx);
-    // On the context's device.
-    const auto there = [&]<class V, int R>(const tensor<V, R>& from) {
-        auto to = empty<V>(ctx, from.dims());
-        copy(ctx, view<const V, R>(from), to.view());
-        return to;
-    };
     const std::size_t n = std::min(good.size(), gauge_pictures);
     std::array<std::vector<double>, gauge_changes.size()> scores;
     for (std::size_t i = 0; i < n; ++i) {
         const auto pixels =
             detect::model_pixels(memory, read_picture(good[i * good.size() / n], reading), size);
-        const auto picture = normalise_image<float>(ctx, there(pixels), none);
         for (std::size_t k = 0; k < gauge_changes.size(); ++k) {
-            const auto draw = empty<jitter_draw>(memory, shape<1>{{1}});
-            draw.data()[0] = gauge_changes[k].change;
-            const auto changed = on_host(ctx, jitter_image(ctx, picture, there(draw)));
-            std::transform(changed.data(), changed.data() + changed.size(), pixels.data(),
-                           [](float v) { return static_cast<std::uint8_t>(v * 255 + 0.5f); });
-            const auto found = predict(pixels);
+            const auto found = predict(changed_pixels(ctx, pixels, gauge_changes[k].change));
             scores[k].push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
         }
     }

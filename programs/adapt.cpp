@@ -3,6 +3,7 @@
 
 #include <pfad/data/files.hpp>
 #include <pfad/data/textures.hpp>
+#include <pfad/metrics/list.hpp>
 
 #include <string>
 #include <vector>
@@ -60,9 +61,13 @@ int adapt(const arguments& a, const std::string& command) {
     const double before = description.threshold;
     description.threshold = pfad::threshold_of_good(scores, work->scores);
     description.unsure_threshold = 0; // it goes with the threshold before
+    description.bits = work->reading.bits;
     for (const char* const of_before :
-         {"unsure_threshold", "preview", "false_alarms", "kept_out_pictures", "gauge"})
+         {"preview", "false_alarms", "kept_out_pictures", "kept_out_hash", "gauge",
+          "threshold_command", "evaluation_command", "evaluation_pictures"})
         description.notes.erase(of_before);
+    for (const auto& m : pfad::metrics::list)
+        description.notes.erase(m.key);
     description.notes["adapt_command"] = command;
     description.notes["adapt_pictures"] = std::to_string(input.good.size());
     work->save(a.out, description);

@@ -112,9 +112,9 @@ int evaluate(const arguments& a, const std::string& command) {
     files.writes(a.report);
     files.writes_into(a.maps);
     const bool changes = a.brightness != 1 || a.shift != 0;
-    if (a.record && changes)
+    if (changes && (a.record || !a.maps.empty() || !a.report.empty()))
         pfad::fail(pfad::errc::value,
-                   "--record keeps what is found in the pictures as they are; leave out "
+                   "--record, --maps and --report are of the pictures as they are; leave out "
                    "--brightness and --shift");
     if (a.record)
         pfad::expect_writable(a.model);

@@ -55,6 +55,8 @@ nlohmann::json to_json(const model_facts& facts) {
     j.update(facts.options);
     j["size"] = d.size;
     j["threshold"] = d.threshold;
+    if (d.unsure_threshold != 0)
+        j["unsure_threshold"] = d.unsure_threshold;
     for (const auto& m : pfad::metrics::list)
         if (const auto found = d.notes.find(m.key); found != d.notes.end())
             j[m.key] = pfad::number_of(found->second); // null where it is undefined, a NaN

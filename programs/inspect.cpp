@@ -34,6 +34,10 @@ public:
         work_ = program::open_session(a.device, a.model, a.reading);
         if (a.threshold != 0)
             work_->set_threshold(a.threshold);
+        if (a.unsure && *a.unsure >= work_->threshold())
+            pfad::fail(pfad::errc::value,
+                       "--unsure: no score is, since it is not below the threshold, " +
+                           program::score_text(work_->threshold(), work_->scores));
         if (a.unsure)
             work_->set_unsure_threshold(*a.unsure);
         if (!out_.empty())

@@ -74,18 +74,28 @@ int choose(const arguments& a, const std::string& command) {
 
     file.metadata["threshold"] = pfad::exact_text(threshold);
     file.metadata["threshold_command"] = command;
-    file.metadata.erase("preview");          // it shows outlines at the threshold before
-    file.metadata.erase("unsure_threshold"); // it goes with the threshold before
-    file.metadata.erase("false_alarms");
-    double unsure = threshold;
+    file.metadata.erase("preview"); // it shows outlines at the threshold before
+    // What goes with the threshold before.
+    for (const char* const of_before : {"unsure_threshold", "false_alarms", "gauge"})
+        file.metadata.erase(of_before);
+    double unsure = 0;
     if (a.unsure) {
         unsure = pfad::threshold_of_false_alarms(good_scores, *a.unsure, range);
-        if (unsure < threshold)
-            file.metadata["unsure_threshold"] = pfad::exact_text(unsure);
+        if (unsure >= threshold)
+            pfad::fail(pfad::errc::value,
+                       "--unsure: no score is, since that share of the good pictures is not larger "
+                       "than the one that is called a defect");
+        file.metadata["unsure_threshold"] = pfad::exact_text(unsure);
     }
-    const auto flagged = pfad::defects_from(threshold, good_scores);
-    if (a.tiles.side == std::nullopt)
-        file.metadata["false_alarms"] = program::false_alarms_text(flagged, good_scores.size());
+    // The threshold of the best F1 is not one of the good pictures alone.
+    std::string false_alarms;
+    if (bad.empty()) {
+        false_alarms = program::false_alarms_text(pfad::defects_from(threshold, good_scores),
+                                                  good_scores.size()) +
+                       ", unless the network was trained with these";
+        if (!a.tiles.side)
+            file.metadata["false_alarms"] = false_alarms;
+    }
     pfad::save_safetensors(a.out, file.tensors, file.metadata);
     print_range("good", good_scores, threshold, range);
     if (!bad.empty()) {
@@ -97,7 +107,8 @@ int choose(const arguments& a, const std::string& command) {
     if (a.unsure)
         std::printf("%-10s from %s, with the defects %zu of the good pictures\n", "unsure",
                     text(unsure, range).c_str(), pfad::defects_from(unsure, good_scores));
-    std::printf("%s\n", program::false_alarms_text(flagged, good_scores.size()).c_str());
+    if (!false_alarms.empty())
+        std::printf("%s\n", false_alarms.c_str());
     program::print_line(a.out + " written");
     return 0;
 }

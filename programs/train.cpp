@@ -30,6 +30,7 @@ struct arguments {
     std::string data, textures, teacher, from, out;
     program::training_input input;
     pfad::data::good_pictures good;
+    std::string kept_out_before; // hash of those of the model of --from
     int keep_out = 8;
     double false_alarms = -1; // not given
     int runs = 1;
@@ -225,35 +226,6 @@ std::string losses(const std::vector<pfad::stage_facts>& stages,
     return text;
 }
 
-/// Fewer kept-out pictures than these say too little of new ones.
-constexpr std::size_t fewest_kept_out = 8;
-
-/// The threshold, and what changed pictures do to it, into the description. Throws errc::value for a rate that
-/// no threshold keeps.
-void choose_threshold(arguments& a, pfad::model_description& d) {
-    const bool unseen = a.good.kept_out.size() >= fewest_kept_out;
-    const auto& from = unseen ? a.good.kept_out : a.input.good;
-    const auto scores = a.work->image_scores(d.size, from);
-    const auto range = a.work->scores;
-    d.threshold = a.false_alarms < 0
-                      ? pfad::threshold_of_good(scores, range)
-                      : pfad::threshold_of_false_alarms(scores, a.false_alarms, range);
-    const std::string text = program::score_text(d.threshold, range);
-    d.notes["kept_out_pictures"] = std::to_string(a.good.kept_out.size());
-    if (unseen) {
-        const auto flagged = pfad::defects_from(d.threshold, scores);
-        d.notes["false_alarms"] = program::false_alarms_text(flagged, scores.size());
-        std::printf("Threshold %s from %zu good pictures that were kept out of training.\n%s.\n",
-                    text.c_str(), scores.size(), d.notes["false_alarms"].c_str());
-    } else {
-        std::printf("Threshold %s from the %zu training pictures, since fewer than %zu were kept "
-                    "out: new good pictures score higher.\n",
-                    text.c_str(), scores.size(), fewest_kept_out);
-    }
-    d.notes["gauge"] = pfad::gauge_text(a.work->measure_gauge(d.size, d.threshold, from));
-    std::printf("Gauge: %s.\n", d.notes["gauge"].c_str());
-}
-
 int batch_of(program::session& work) {
     for (const auto& o : work.options())
         if (o.name == "batch")
@@ -261,14 +233,70 @@ int batch_of(program::session& work) {
     return 1;
 }
 
+/// What a model file says of the pictures that were kept out: their names' hash.
+std::string kept_out_hash(const arguments& a) {
+    std::string names;
+    for (const auto& file : a.good.kept_out)
+        names += file.filename().string() + "/";
+    return std::to_string(pfad::hash_name(names));
+}
+
+/// The threshold, and what is known of it, into the description.
+void choose_threshold(const arguments& a, pfad::model_description& d) {
+    const auto& out = a.good.kept_out;
+    const auto scores = a.work->image_scores(d.size, out.empty() ? a.input.good : out);
+    const auto range = a.work->scores;
+    d.threshold = pfad::threshold_of_good(scores, range);
+    if (a.false_alarms >= 0)
+        try {
+            d.threshold = pfad::threshold_of_false_alarms(scores, a.false_alarms, range);
+        } catch (const pfad::error& problem) { // at the end of a training, which is not to be lost
+            std::fprintf(stderr, "--false-alarms: %s; the threshold is that of no such option\n",
+                         problem.what());
+        }
+    const std::string text = program::score_text(d.threshold, range);
+    d.notes["kept_out_pictures"] = std::to_string(out.size());
+    d.notes["kept_out_hash"] = kept_out_hash(a);
+    if (out.empty()) {
+        std::printf("Threshold %s from the %zu training pictures, as none were kept out: new good "
+                    "pictures score higher.\n",
+                    text.c_str(), scores.size());
+    } else if (!a.from.empty() && a.kept_out_before != d.notes["kept_out_hash"]) {
+        std::printf("Threshold %s from %zu good pictures that this training did not see, but the "
+                    "one of %s may have: new good pictures may score higher.\n",
+                    text.c_str(), scores.size(), a.from.c_str());
+    } else {
+        const auto flagged = pfad::defects_from(d.threshold, scores);
+        d.notes["false_alarms"] = program::false_alarms_text(flagged, scores.size());
+        std::printf("Threshold %s from %zu good pictures that were kept out of training.\n%s.\n",
+                    text.c_str(), scores.size(), d.notes["false_alarms"].c_str());
+        if (a.false_alarms > 0 && pfad::false_alarm_limit(flagged, scores.size()) > a.false_alarms)
+            std::printf("To promise %g %% takes %zu such pictures, none of them flagged.\n",
+                        100 * a.false_alarms, pfad::pictures_for_limit(a.false_alarms));
+    }
+}
+
+/// Refuses a folder with a run that was stopped, unless it is to go on.
+void expect_no_checkpoint(const arguments& a) {
+    const std::string checkpoint = a.out + "/checkpoint.safetensors";
+    if (!a.input.resume && std::filesystem::exists(checkpoint))
+        pfad::fail(pfad::errc::io, checkpoint + ": is of a run that was stopped; go on with "
+                                                "--resume, or remove it to begin again");
+}
+
+/// The same of one with a model.
+void expect_no_model(const arguments& a) {
+    const std::string model = a.out + "/model.safetensors";
+    if (!a.input.resume && std::filesystem::exists(model))
+        pfad::fail(pfad::errc::io,
+                   model + ": is there from an earlier run; choose another --out, or remove it");
+}
+
 /// One training into a.out. Returns the exit status.
 int train_once(arguments& a, const std::string& command) {
     auto& input = a.input;
     auto& run = input.run;
     input.checkpoint = a.out + "/checkpoint.safetensors";
-    if (!input.resume && std::filesystem::exists(input.checkpoint))
-        pfad::fail(pfad::errc::io, input.checkpoint + ": is of a run that was stopped; go on with "
-                                                      "--resume, or remove it to begin again");
     const std::string model = a.out + "/model.safetensors";
     make_network(a);
     a.work->check(run.size);
@@ -282,9 +310,7 @@ int train_once(arguments& a, const std::string& command) {
     pfad::data::make_folder(a.out);
     for (const auto& path : {model, input.checkpoint, a.out + "/log.jsonl"})
         files.writes(path);
-    if (!input.resume && std::filesystem::exists(model))
-        pfad::fail(pfad::errc::io,
-                   model + ": is there from an earlier run; choose another --out, or remove it");
+    expect_no_model(a);
     const auto stages = a.work->stages();
     std::optional<program::run_log> log; // made once every picture has been opened
     program::progress progress(static_cast<int>(pfad::iterations_of(stages)));
@@ -294,7 +320,8 @@ int train_once(arguments& a, const std::string& command) {
                 input.good.size(), a.good.kept_out.size(), input.textures.size(), run.size,
                 run.size, batch, std::string(pfad::data::name_of(run.rotate)).c_str(),
                 static_cast<long long>(a.work->trained_values()));
-    const program::stop_signals signals;
+    for (const auto& path : a.good.kept_out) // the others are opened where they are sampled
+        static_cast<void>(pfad::read_picture(path, run.reading));
     const int next = a.work->train(input, [&](const pfad::train::training_step& step) {
         if (!log)
             log.emplace(a.out + "/log.jsonl", step.iteration);
@@ -321,6 +348,10 @@ int train_once(arguments& a, const std::string& command) {
     description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
     description.notes["training_seconds"] = std::to_string(progress.seconds());
+    a.work->save(model, description); // before the gauge, whatever that meets
+    description.notes["gauge"] = pfad::gauge_text(a.work->measure_gauge(
+        run.size, description.threshold, a.good.kept_out.empty() ? input.good : a.good.kept_out));
+    std::printf("Gauge: %s.\n", description.notes["gauge"].c_str());
     a.work->save(model, description);
     std::error_code ignored;
     std::filesystem::remove(input.checkpoint, ignored);
@@ -328,28 +359,57 @@ int train_once(arguments& a, const std::string& command) {
     return 0;
 }
 
+/// Refuses a finished model of --runs that was trained otherwise than this command says.
+void expect_same_run(arguments& a, const pfad::state_dict& file) {
+    std::map<std::string, std::string> wanted = {
+        {"method", a.method},
+        {"size", std::to_string(a.input.run.size)},
+        {"rotate", std::string(pfad::data::name_of(a.input.run.rotate))},
+        {"training_pictures", std::to_string(a.input.good.size())},
+        {"kept_out_hash", kept_out_hash(a)}};
+    for (const auto& o : a.work->options())
+        wanted[std::string(o.name)] = pfad::value_text(o);
+    for (const auto& [name, here] : wanted) {
+        const auto found = file.metadata.find(name);
+        const std::string there = found == file.metadata.end() ? "absent" : found->second;
+        if (there != here)
+            pfad::fail(pfad::errc::value, file.path + ": is of another training: `" + name +
+                                              "` was `" + there + "` and is now `" + here + "`");
+    }
+}
+
 /// A training for each of several seeds, tested on the category. What is finished in OUT stays.
 int train_runs(arguments& a, const std::string& command) {
     const auto items = pfad::data::list_test_items(a.data);
+    pfad::host_memory memory{std::make_shared<pfad::pool>()};
+    for (const auto& item : items) // now rather than after the first training
+        static_cast<void>(
+            pfad::load_test_sample(memory, item, a.input.run.size, a.input.run.reading));
     const std::string folder = a.out;
     const std::uint64_t first = a.input.run.seed;
     const bool resume = a.input.resume;
+    const auto turn_to = [&](int i) {
+        a.input.run.seed = first + static_cast<std::uint64_t>(i);
+        a.out = folder + "/seed-" + std::to_string(a.input.run.seed);
+        const bool finished = std::filesystem::exists(a.out + "/model.safetensors");
+        a.input.resume = resume && std::filesystem::exists(a.out + "/checkpoint.safetensors");
+        return resume && finished && !a.input.resume;
+    };
+    for (int i = 0; i < a.runs; ++i)
+        if (turn_to(i))
+            expect_same_run(a, pfad::load_safetensors(a.out + "/model.safetensors"));
+        else {
+            expect_no_checkpoint(a);
+            expect_no_model(a);
+        }
     program::run_table table;
     for (int i = 0; i < a.runs; ++i) {
-        const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
-        a.input.run.seed = seed;
-        a.out = folder + "/seed-" + std::to_string(seed);
-        const std::string model = a.out + "/model.safetensors";
-        double threshold = 0;
-        if (!resume || !std::filesystem::exists(model)) {
-            a.input.resume = resume && std::filesystem::exists(a.out + "/checkpoint.safetensors");
+        if (!turn_to(i))
             if (const int status = train_once(a, command))
                 return status;
-        }
-        const auto description = a.work->load(pfad::load_safetensors(model));
-        threshold = description.threshold;
-        const auto found = a.work->evaluate(description.size, items, [](int, int) {});
-        program::print_line(table.add(seed, found, threshold));
+        const auto trained = a.work->load(pfad::load_safetensors(a.out + "/model.safetensors"));
+        const auto found = a.work->evaluate(trained.size, items, [](int, int) {});
+        program::print_line(table.add(a.input.run.seed, found, trained.threshold));
     }
     program::print_line(table.summary());
     return 0;
@@ -360,24 +420,30 @@ int train(arguments& a, const std::string& command) {
         pfad::fail(pfad::errc::value, "--teacher is required, or --from, whose model has one");
     if (a.runs > 1 && a.start)
         pfad::fail(pfad::errc::value, "--runs: they begin anew, and --from goes on with a model");
+    if (a.start && a.start->metadata.contains("kept_out_hash"))
+        a.kept_out_before = a.start->metadata.at("kept_out_hash");
     auto& run = a.input.run;
     run.rotate = rotation_of(a);
     run.reading = a.work->reading;
     run.check();
+    if (a.runs == 1)
+        expect_no_checkpoint(a);
     pfad::data::passed_over others;
-    a.good = pfad::data::keep_out(pfad::data::list_training_pictures(a.data, &others), a.keep_out);
+    auto pictures = pfad::data::list_training_pictures(a.data, &others);
+    const std::size_t all = pictures.size();
+    a.good = pfad::data::keep_out(std::move(pictures), a.keep_out);
     a.input.good = a.good.training;
     program::note_passed_over(others);
-    if (a.false_alarms >= 0 && a.good.kept_out.size() < fewest_kept_out)
-        pfad::fail(pfad::errc::value, "--false-alarms: of " + std::to_string(a.input.good.size()) +
-                                          " good pictures, " +
-                                          std::to_string(a.good.kept_out.size()) +
-                                          " are kept out by --keep-out, and it takes " +
-                                          std::to_string(fewest_kept_out));
+    if (a.false_alarms >= 0 && a.good.kept_out.empty())
+        pfad::fail(pfad::errc::value,
+                   "--false-alarms: at least " + std::to_string(pfad::data::fewest_kept_out) +
+                       " pictures must be kept out, and of " + std::to_string(all) +
+                       " --keep-out " + std::to_string(a.keep_out) + " does not");
     if (a.work->needs_textures)
         a.input.textures = pfad::data::list_textures(a.textures);
     if (!a.start)
         a.work->check(run.size);
+    const program::stop_signals signals;
     return a.runs > 1 ? train_runs(a, command) : train_once(a, command);
 }
 

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -125,11 +126,15 @@ inline std::string score_text(double score, const pfad::score_range& range) {
 
 /// What so many false alarms among so many good pictures say of new ones.
 inline std::string false_alarms_text(std::size_t flagged, std::size_t of) {
+    // Three digits, rounded up.
+    double limit = 100 * pfad::false_alarm_limit(flagged, of);
+    const double unit = std::pow(10, std::floor(std::log10(limit)) - 2);
+    limit = std::ceil(limit / unit - 1e-9) * unit;
     char text[160];
     std::snprintf(text, sizeof text,
                   "%zu of %zu good pictures are flagged: of new ones like them at most %.3g %%, "
-                  "with a confidence of 95 %%",
-                  flagged, of, 100 * pfad::false_alarm_limit(flagged, of, 0.95));
+                  "with a confidence of %.0f %%",
+                  flagged, of, limit, 100 * pfad::usual_confidence);
     return text;
 }
 

@@ -20,19 +20,22 @@ std::vector<std::filesystem::path> numbered(int count) {
 } // namespace
 
 TEST_CASE("keep out: every N-th picture, spread evenly, and none twice", "[data]") {
-    const auto found = keep_out(numbered(17), 8);
-    CHECK(found.kept_out == std::vector<std::filesystem::path>{"7", "15"});
-    REQUIRE(found.training.size() == 15);
+    const auto found = keep_out(numbered(66), 8);
+    CHECK(found.kept_out ==
+          std::vector<std::filesystem::path>{"7", "15", "23", "31", "39", "47", "55", "63"});
+    REQUIRE(found.training.size() == 58);
     CHECK(found.training[6] == "6");
     CHECK(found.training[7] == "8");
-    CHECK(found.training[14] == "16");
-    CHECK(keep_out(numbered(4), 2).kept_out == std::vector<std::filesystem::path>{"1", "3"});
+    CHECK(found.training[57] == "65");
+    CHECK(keep_out(numbered(16), 2).kept_out.size() == 8);
 }
 
-TEST_CASE("keep out: none by 0, and of fewer pictures than N", "[data]") {
-    CHECK(keep_out(numbered(9), 0).kept_out.empty());
-    CHECK(keep_out(numbered(9), 0).training == numbered(9));
-    CHECK(keep_out(numbered(7), 8).kept_out.empty());
+TEST_CASE("keep out: none by 0, and where they would be too few", "[data]") {
+    CHECK(keep_out(numbered(90), 0).kept_out.empty());
+    CHECK(keep_out(numbered(90), 0).training == numbered(90));
+    CHECK(keep_out(numbered(63), 8).kept_out.empty());
+    CHECK(keep_out(numbered(63), 8).training == numbered(63));
+    CHECK(keep_out(numbered(64), 8).kept_out.size() == 8);
     CHECK(keep_out({}, 8).training.empty());
 }
 

@@ -45,6 +45,7 @@ TEST_CASE("gauge: what changes do to a detector of brightness", "[evaluate]") {
     // 120 / 255 is 0.4706; pixels are whole numbers.
     CHECK(of["10 % brighter"].median == Approx(132 / 255.0).margin(1e-6));
     CHECK(of["10 % brighter"].flagged == 1);
+    CHECK(of["as they are"].median == Approx(120 / 255.0).margin(1e-6));
     CHECK(of["25 % brighter"].median == Approx(150 / 255.0).margin(1e-6));
     CHECK(of["20 % darker"].median == Approx(96 / 255.0).margin(1e-6));
     CHECK(of["20 % darker"].flagged == 0);
@@ -52,6 +53,15 @@ TEST_CASE("gauge: what changes do to a detector of brightness", "[evaluate]") {
     CHECK(of["of 25 % more contrast"].median == Approx(118 / 255.0).margin(1e-6));
     CHECK(gauge_text(found) == "good pictures are called defects where they are 10 % brighter "
                                "(100 %), 25 % brighter (100 %)");
+}
+
+TEST_CASE("gauge: what is flagged without a change is not due to one", "[evaluate]") {
+    const auto of = [](double unchanged, double darker) {
+        return gauge_text({{"as they are", unchanged, 0}, {"10 % darker", darker, 0}});
+    };
+    CHECK(of(0, 0.15) == "good pictures are called defects where they are 10 % darker (15 %)");
+    CHECK(of(0.1, 0.15) ==
+          "good pictures stay good in the light and at the places that were tried");
 }
 
 TEST_CASE("gauge: nothing to say of a detector that is content", "[evaluate]") {

@@ -82,7 +82,7 @@ class Files(InFolder):
         pfadseg.save(model, path)
         self.assertEqual(json.loads(run("pfad_info", "--json", path)), {
             "format": "pfad", "method": "pfadseg", "version": "1", "rcm": True, "aff": False, "pcar": True,
-            "plain_decoder": True,
+            "plain_decoder": True, "pooled_norm": "batch", "map": "segmentation",
             "rcm_band": 9, "rcm_mlp_ratio": 3, "size": 96, "threshold": 0.1 + 0.2, "teacher": "random",
             "command": "none", "preprocessing": pfadseg.PREPROCESSING, "preview": False})
         self.assertEqual(list(self.folder.iterdir()), [path])

@@ -51,8 +51,8 @@ TEST_CASE("adapt: iterations train the last stage alone; none change nothing", "
     const auto start = snapshot(net.model);
     const auto options = small_run(net.model, 1, 1);
     const auto adapt = [&](const train::adapt_options& how) {
-        train::adapt(net.ctx, net.model, how, options, pictures.good, pictures.textures,
-                     [](const train::training_step&) {});
+        CHECK(train::adapt(net.ctx, net.model, how, options, pictures.good, pictures.textures,
+                           [](const train::training_step&) {}));
         return between(start, snapshot(net.model));
     };
     CHECK(adapt({.statistics = 0, .iterations = 0}).names.empty());
@@ -60,5 +60,17 @@ TEST_CASE("adapt: iterations train the last stage alone; none change nothing", "
     CHECK_FALSE(d.statistics_alone);
     CHECK(
         std::ranges::all_of(d.names, [](const auto& n) { return n.starts_with("segmentation."); }));
+    restore(net.model, start);
+}
+
+TEST_CASE("adapt: it stops when it is told to", "[train]") {
+    auto& net = small_network::get();
+    const small_pictures pictures;
+    const auto start = snapshot(net.model);
+    int steps = 0;
+    CHECK_FALSE(train::adapt(net.ctx, net.model, {.statistics = 2, .iterations = 3},
+                             small_run(net.model, 1, 1), pictures.good, pictures.textures,
+                             [&](const train::training_step&) { return ++steps < 3; }));
+    CHECK(steps == 3);
     restore(net.model, start);
 }

@@ -123,11 +123,13 @@ to_metadata(const model_description& d, const option_list& options) {
     for (const auto& o : options)
         metadata[std::string(o.name)] = value_text(o);
     metadata["size"] = std::to_string(d.size);
+    metadata.erase("bits");
     if (d.bits != 0)
         metadata["bits"] = std::to_string(d.bits);
     metadata["preprocessing"] = "RGB, antialiased bilinear to size x size, / 255, ImageNet mean "
                                 "0.485 0.456 0.406 and deviation 0.229 0.224 0.225";
     metadata["threshold"] = exact_text(d.threshold);
+    metadata.erase("unsure_threshold");
     if (d.unsure_threshold != 0)
         metadata["unsure_threshold"] = exact_text(d.unsure_threshold);
     return metadata;

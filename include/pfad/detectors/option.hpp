@@ -60,8 +60,7 @@ struct option {
     option_kind kind = option_kind::training;         ///< a network's must be in a model file
     double low = 0;                                   ///< smallest value
     double high = std::numeric_limits<int>::max();    ///< largest value
-    std::string_view before =
-        {}; ///< of a network: what it was in files from before there was a choice
+    std::string_view before = {}; ///< what it was in files from before there was a choice
 };
 
 /// The options of a detector, in the order of files and of --help.

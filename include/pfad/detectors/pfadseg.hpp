@@ -73,10 +73,10 @@ struct pfadseg_options {
              .meaning = "norm where AFF and ASPP see one vector a picture",
              .kind = network,
              .before = "batch"},
-            {.name = "map",
+            {.name = "map", // no array hangs on it, so a trained model may change it
              .value = choice(&map, pfadseg_map_names),
              .meaning = "the anomaly map",
-             .kind = network,
+             .kind = training,
              .before = "segmentation"},
             {"rcm_band", &rcm_detail.band, "length of RCM's strips, odd", network, 1, 1023},
             {"rcm_mlp_ratio", &rcm_detail.mlp_ratio, "width of RCM's MLP", network, 1, 64},

@@ -80,7 +80,7 @@ template <class Context, class Predict, class F>
     return e;
 }
 
-/// The scores of picture files, in their order.
+/// The scores of picture files, in their order, for example for threshold_of_good.
 template <class Context, class Predict>
 [[nodiscard]] std::vector<double> image_scores(Context& ctx,
                                                Predict&& predict,
@@ -94,18 +94,6 @@ template <class Context, class Predict>
         scores.push_back(static_cast<double>(on_host(ctx, found.scores).data()[0]));
     }
     return scores;
-}
-
-/// The threshold from good pictures, which the network has best not been trained with: see
-/// data::keep_out.
-template <class Context, template <class, class> class D, class T>
-[[nodiscard]] double calibrate_threshold(Context& ctx,
-                                         predictor<Context, D, T>& predict,
-                                         int size,
-                                         const std::vector<std::filesystem::path>& pictures,
-                                         const picture_options& reading = {}) {
-    return threshold_of_good(image_scores(ctx, predict, size, pictures, reading),
-                             D<float, host>::scores);
 }
 
 } // namespace pfad

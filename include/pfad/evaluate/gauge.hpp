@@ -27,8 +27,9 @@ struct gauge_change {
     jitter_draw change;    ///< what is done
 };
 
-/// Every change that a gauge looks at, the smaller ones first.
-inline constexpr std::array<gauge_change, 10> gauge_changes = {{
+/// Every change that a gauge looks at: none, which the others are compared with, then the smaller ones first.
+inline constexpr std::array<gauge_change, 11> gauge_changes = {{
+    {"as they are", {}},
     {"10 % darker", {.brightness = 0.9f}},
     {"10 % brighter", {.brightness = 1.1f}},
     {"20 % darker", {.brightness = 0.8f}},
@@ -88,12 +89,12 @@ template <class Context, class Predict>
     return result;
 }
 
-/// The gauge in a sentence: the changes of which more than a tenth of the good pictures are called defects,
-/// or that there is none.
+/// The gauge in a sentence: the changes by which more than a tenth of the good pictures become defects, or
+/// that there is none.
 [[nodiscard]] inline std::string gauge_text(const gauge& readings) {
     std::string text;
     for (const auto& one : readings)
-        if (one.flagged > 0.1) {
+        if (one.flagged > readings.front().flagged + 0.1) {
             char share[16];
             std::snprintf(share, sizeof share, " (%.0f %%)", 100 * one.flagged);
             text += (text.empty() ? "" : ", ") + std::string(one.text) + share;

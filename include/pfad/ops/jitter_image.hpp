@@ -23,8 +23,8 @@ namespace pfad {
 struct jitter_draw {
     float brightness = 1; ///< factor of all values
     float contrast = 1;   ///< factor of their distance from one half
-    float down = 0;       ///< how far the picture moves down, in heights
-    float across = 0;     ///< how far it moves to the right, in widths
+    float down = 0;       ///< how far the picture moves down before it grows, in heights
+    float across = 0;     ///< how far it moves to the right likewise, in widths
     float zoom = 1;       ///< how much larger it becomes, about its centre
 };
 

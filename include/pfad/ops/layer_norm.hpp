@@ -5,7 +5,7 @@
 // gradient  gx = inv (g - mean(g) - xhat mean(g xhat)), g = weight gy, inv = 1 / sqrt(var + epsilon);
 //           gweight = sum gy xhat; gbias = sum gy
 // saves     x; mean and inv of every position
-// precision two passes for the variance; the mean, gweight and gbias in double, in fixed chunks
+// precision two passes for the variance; on the CPU the mean, gweight and gbias in double, in fixed chunks
 // cost      1 read 1 write; backward 4 reads 1 write
 #pragma once
 

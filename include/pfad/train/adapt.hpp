@@ -20,10 +20,11 @@ struct adapt_options {
 };
 
 /// Adapts a network on the host to good pictures that it has not seen, which are trained with as `run` says.
-/// It needs a new threshold then: see calibrate_threshold. Textures are needed where the detector's stages
-/// need them. report(step) after each iteration, as in trainer::run. Throws as a trainer does.
+/// It needs a new threshold then: see image_scores and threshold_of_good. Textures are needed where the
+/// detector's stages need them. report(step) after each iteration; where that returns false, it stops. Returns
+/// whether it came to the end; throws as a trainer does.
 template <class T = float, queued_context Context, template <class, class> class D, class F>
-void adapt(Context& ctx,
+bool adapt(Context& ctx,
            D<float, host>& model,
            const adapt_options& options,
            run_options run,
@@ -35,12 +36,11 @@ void adapt(Context& ctx,
     const auto train = [&](double rates, const std::vector<int>& iterations) {
         run.rates = rates;
         run.iterations = iterations;
-        trainer<Context, D, T>(ctx, model, run, good, textures).run(report);
+        return trainer<Context, D, T>(ctx, model, run, good, textures).run(report);
     };
-    train(0, std::vector<int>(stages, options.statistics));
     std::vector<int> last(stages, 0);
     last.back() = options.iterations;
-    train(1, last);
+    return train(0, std::vector<int>(stages, options.statistics)) && train(1, last);
 }
 
 } // namespace pfad::train

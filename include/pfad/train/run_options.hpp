@@ -52,8 +52,9 @@ using fingerprint = std::map<std::string, std::string, std::less<>>;
     result["bits"] = std::to_string(run.reading.bits);
     result["start"] = run.start;
     result["rates"] = exact_text(run.rates);
+    auto& iterations = result["stage_iterations"];
     for (const int of_stage : run.iterations)
-        result["iterations"] += std::to_string(of_stage) + "/";
+        iterations += std::to_string(of_stage) + "/";
     return result;
 }
 

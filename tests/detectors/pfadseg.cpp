@@ -5,6 +5,7 @@
 #include <pfad/detectors/pfadseg.hpp>
 #include <pfad/nn/named_arrays.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -163,4 +164,31 @@ TEST_CASE("pfadseg: pictures to a map of a quarter of their size", "[detectors]"
         CHECK(y.value.data()[i] < 1);
     }
     CHECK(y.slot == nullptr);
+}
+
+TEST_CASE("pfadseg: the map as a product is small where student and teacher agree", "[detectors]") {
+    cpu::context ctx(2);
+    pfadseg<float> m(ctx, {.rcm = false, .aff = false, .pcar = false});
+    m.initialise(5);
+    tape<cpu::context> t(ctx, mode::eval);
+    const auto picture = empty<float>(ctx, shape<4>{{2, 32, 32, 3}});
+    for (std::int64_t i = 0; i < picture.size(); ++i)
+        picture.data()[i] = std::sin(static_cast<float>(i * i % 101));
+    const auto x = constant(picture);
+    const auto similarity = m.similarity(t, x);
+    const auto published = m(t, x);
+    m.options.map = pfadseg_map::product;
+    const auto product = m(t, x);
+    REQUIRE(product.dims() == published.dims());
+    double largest = 0;
+    for (std::int64_t i = 0; i < product.value.size(); ++i) {
+        double cosines = 0; // of three levels
+        for (std::int64_t c = 0; c < 448; ++c)
+            cosines += static_cast<double>(similarity.value.data()[i * 448 + c]);
+        const double distance = std::min(std::max(1 - cosines / 3, 0.0), 1.0);
+        largest = std::max(largest, distance);
+        CHECK(static_cast<double>(product.value.data()[i]) ==
+              Approx(static_cast<double>(published.value.data()[i]) * distance).margin(1e-5));
+    }
+    CHECK(largest > 0.1);
 }

@@ -21,6 +21,8 @@ TEST_CASE("run_options: every number out of its range is refused", "[train]") {
     refused([](auto& o) { o.size = 4097; });
     refused([](auto& o) { o.checkpoint_every = -1; });
     refused([](auto& o) { o.loader_threads = 0; });
+    refused([](auto& o) { o.rates = -0.5; });
+    refused([](auto& o) { o.rates = 1.5; });
 }
 
 TEST_CASE("run_options: the fingerprint tells apart whatever changes the result", "[train]") {
@@ -35,6 +37,8 @@ TEST_CASE("run_options: the fingerprint tells apart whatever changes the result"
             **flag = !**flag;
         else if (int* const* const number = std::get_if<int*>(&one.value))
             ++**number;
+        else if (const auto* const names = std::get_if<choice>(&one.value))
+            CHECK(names->set(names->names()[names->name() == names->names()[0] ? 1 : 0]));
         else
             **std::get_if<double*>(&one.value) *= 1 + 1e-9;
         CHECK(seen.insert(fingerprint_of({}, o.list())).second);
@@ -48,6 +52,9 @@ TEST_CASE("run_options: the fingerprint tells apart whatever changes the result"
     differs([](auto& o) { o.seed = 1; });
     differs([](auto& o) { o.rotate = data::rotation::full; });
     differs([](auto& o) { o.start = "0123456789"; });
+    differs([](auto& o) { o.rates = 0; });
+    differs([](auto& o) { o.iterations = {1, 12}; });
+    differs([](auto& o) { o.iterations = {11, 2}; });
     // How a run is made, not what comes of it.
     run_options same;
     same.loader_threads = 3;

@@ -78,10 +78,10 @@ before=$(stat -c %Y.%i runs/seed-5/model.safetensors)
 succeeds "go on" "${train[@]}" --out runs --runs 2 --seed 5 --keep-out 0 --resume
 check "the first stays" test "$before" = "$(stat -c %Y.%i runs/seed-5/model.safetensors)"
 check "and has its row" test "$(grep -cFxf first.txt stdout.txt)" -eq 1
-refuses "runs into what is there" "seed-6/model.safetensors: is there from an earlier run" runs \
+refuses "runs into what is there" "seed-5/model.safetensors: is there from an earlier run" runs \
     "${train[@]}" --out runs --runs 3 --seed 4 --keep-out 0
 cp -r line unmarked && head -c 100 line/ground_truth/pit/000_mask.png >unmarked/ground_truth/pit/000_mask.png
-refuses "runs with a damaged mask" "000_mask.png: is damaged" unmarked \
+refuses "runs with a damaged mask" "000_mask.png: is truncated" unmarked \
     "${train[@]}" --data unmarked --out unmarked/runs --runs 2
 refuses "runs from a model" "--runs: they begin anew, and --from goes on with a model" more \
     "${train[@]}" --out more --runs 2 --from run/model.safetensors
@@ -94,6 +94,9 @@ succeeds "go on from one that did not" "${from[@]}" --from run/model.safetensors
 check "it promises" grep -qFx "$sentence." stdout.txt
 
 # A new place.
+succeeds "evaluate" pfad_evaluate --model run/model.safetensors --data line --json a.json
+succeeds "evaluate in other light" pfad_evaluate --model run/model.safetensors --data line --json b.json --brightness 0.5
+check "it has other scores" test "$(grep -c '"score"' <(grep -Fxf <(grep '"score"' a.json) b.json))" -eq 0
 succeeds "record" pfad_evaluate --model run/model.safetensors --data line --record
 mkdir new && cp $(ls demo/flange/test/good/* | head -n 5) new
 adapt=(pfad_adapt --model run/model.safetensors --good new --statistics 2 --out adapted.safetensors --threads 2)

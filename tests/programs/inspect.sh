@@ -32,7 +32,7 @@ ends 0 "help" "${inspect[@]}" --help
 ends 1 "JSON" "${inspect[@]}" --json --out seen --threshold 1e-6 "$picture" "$good"
 check "two lines" test "$(wc -l <stdout.txt)" -eq 2
 region='\{"area":25600,"height":160,"left":0,"mean":0\.[0-9]+,"peak":0\.[0-9]+,"top":0,"width":160\}'
-check "of the six keys" test "$(grep -Ec '^\{"defect":true,"heat_map":"seen/[^"]*","picture":"tiny/test/[^"]*","regions":\['"$region"'\],"score":0\.[0-9]+,"threshold":1e-06\}$' stdout.txt)" -eq 2
+check "of the seven keys" test "$(grep -Ec '^\{"defect":true,"heat_map":"seen/[^"]*","picture":"tiny/test/[^"]*","regions":\['"$region"'\],"score":0\.[0-9]+,"threshold":1e-06,"unsure":false\}$' stdout.txt)" -eq 2
 check "the heat map is there" test -s "seen/$(basename "$picture")"
 ends 0 "JSON without --out" "${inspect[@]}" --json --threshold 1 "$picture"
 check "its heat map is null" grep -q '"defect":false,"heat_map":null,' stdout.txt

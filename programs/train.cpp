@@ -348,9 +348,13 @@ int train_once(arguments& a, const std::string& command) {
     description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
     description.notes["training_seconds"] = std::to_string(progress.seconds());
-    a.work->save(model, description); // before the gauge, whatever that meets
-    description.notes["gauge"] = pfad::gauge_text(a.work->measure_gauge(
-        run.size, description.threshold, a.good.kept_out.empty() ? input.good : a.good.kept_out));
+    try {
+        description.notes["gauge"] = pfad::gauge_text(
+            a.work->measure_gauge(run.size, description.threshold,
+                                  a.good.kept_out.empty() ? input.good : a.good.kept_out));
+    } catch (const pfad::error& problem) { // the training is not to be lost
+        description.notes["gauge"] = std::string("not measured: ") + problem.what();
+    }
     std::printf("Gauge: %s.\n", description.notes["gauge"].c_str());
     a.work->save(model, description);
     std::error_code ignored;

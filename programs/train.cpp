@@ -241,6 +241,11 @@ std::string kept_out_hash(const arguments& a) {
     return std::to_string(pfad::hash_name(names));
 }
 
+/// What it says of the teacher.
+std::string teacher_note(const arguments& a) {
+    return a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
+}
+
 /// The threshold, and what is known of it, into the description.
 void choose_threshold(const arguments& a, pfad::model_description& d) {
     const auto& out = a.good.kept_out;
@@ -251,7 +256,7 @@ void choose_threshold(const arguments& a, pfad::model_description& d) {
         try {
             d.threshold = pfad::threshold_of_false_alarms(scores, a.false_alarms, range);
         } catch (const pfad::error& problem) { // at the end of a training, which is not to be lost
-            std::fprintf(stderr, "--false-alarms: %s; the threshold is that of no such option\n",
+            std::fprintf(stderr, "--false-alarms: %s; the usual threshold is taken\n",
                          problem.what());
         }
     const std::string text = program::score_text(d.threshold, range);
@@ -342,8 +347,7 @@ int train_once(arguments& a, const std::string& command) {
     pfad::model_description description{a.method, run.size, 0, {}, run.reading.bits};
     choose_threshold(a, description);
     description.notes["command"] = command;
-    description.notes["teacher"] =
-        a.teacher == "random" ? "random" : std::filesystem::path(a.teacher).filename().string();
+    description.notes["teacher"] = teacher_note(a);
     description.notes["rotate"] = pfad::data::name_of(run.rotate);
     description.notes["seed"] = std::to_string(run.seed);
     description.notes["training_pictures"] = std::to_string(input.good.size());
@@ -370,7 +374,8 @@ void expect_same_run(arguments& a, const pfad::state_dict& file) {
         {"size", std::to_string(a.input.run.size)},
         {"rotate", std::string(pfad::data::name_of(a.input.run.rotate))},
         {"training_pictures", std::to_string(a.input.good.size())},
-        {"kept_out_hash", kept_out_hash(a)}};
+        {"kept_out_hash", kept_out_hash(a)},
+        {"teacher", teacher_note(a)}};
     for (const auto& o : a.work->options())
         wanted[std::string(o.name)] = pfad::value_text(o);
     for (const auto& [name, here] : wanted) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace program {
@@ -129,6 +130,9 @@ inline void write_page(const std::string& path, const evaluation_run& run) {
                 {"date", date}};
     if (!network.empty())
         page.run.insert(page.run.begin() + 3, {"network", network});
+    for (const auto& [title, key] : {std::pair("false alarms", "false_alarms"), {"gauge", "gauge"}})
+        if (d.notes.contains(key)) // older files have none
+            page.run.push_back({title, note(key)});
     page.charts = read_losses(run.model, run.work.stages());
     page.category = run.category;
     page.result = e.result;
